@@ -1,0 +1,1 @@
+//! HTTP: one folder a listener, one file an endpoint.

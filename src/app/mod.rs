@@ -1,0 +1,1 @@
+//! The composition root: names everything, and nothing names it.

@@ -1,0 +1,24 @@
+//! The outside, as the engine sees it: one trait a role, domain types only.
+//!
+//! Each method is documented by its postcondition. Every implementation passes the contract suite in
+//! `crate::testing`; there is one real adapter and one fake of each. Errors carry a [`ErrorKind`], which is all that
+//! decisions look at.
+
+pub mod error;
+
+pub mod runtime;
+
+pub mod images;
+
+pub mod store;
+
+pub mod host;
+
+pub mod clock;
+
+pub use clock::{Clock, Ids};
+pub use error::{BoundaryError, ErrorKind};
+pub use host::Host;
+pub use images::ImageRuntime;
+pub use runtime::{ContainerRuntime, EventStream, VolumeRuntime};
+pub use store::TaskStore;

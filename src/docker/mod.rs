@@ -1,0 +1,1 @@
+//! The Docker Engine adapter: the only place that knows bollard.

@@ -1,0 +1,81 @@
+//! What the host and its Docker Engine can do, probed once and handed to decisions as data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::port_mapping::Protocol;
+
+/// Facts about the host. All that a pure function may know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostFacts {
+    /// `linux` or `windows`: `ecs.os-type`.
+    pub os_type: OsType,
+    /// CPU architecture as ECS spells it: `X86_64` or `ARM64`.
+    pub cpu_architecture: String,
+    /// CPU units: 1024 a core.
+    pub cpu_units: u32,
+    /// Memory in MiB after `ECS_RESERVED_MEMORY`.
+    pub memory_mib: u32,
+    /// Host ports that no task may have.
+    pub reserved_ports: BTreeSet<(u16, Protocol)>,
+    /// Range from which the agent draws host ports for ranges: first and last.
+    pub dynamic_ports: (u16, u16),
+    /// What cgroups are there.
+    pub cgroups: CgroupSupport,
+    /// Log drivers that Docker reports.
+    pub log_drivers: BTreeSet<String>,
+    /// Volume drivers that Docker reports.
+    pub volume_drivers: BTreeSet<String>,
+    /// Whether Docker can limit swap.
+    pub swap_limit: bool,
+    /// Whether Docker reports SELinux.
+    pub selinux: bool,
+    /// Whether Docker reports AppArmor.
+    pub apparmor: bool,
+    /// Docker Engine version, for people.
+    pub runtime_version: String,
+    /// Attributes for placement constraints: name to value, `ecs.os-type` and the like included.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// Operating system of the containers that the host runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OsType {
+    /// Linux.
+    Linux,
+    /// Windows.
+    Windows,
+}
+
+impl OsType {
+    /// `ecs.os-type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Linux => "linux",
+            Self::Windows => "windows",
+        }
+    }
+}
+
+/// How a task's limits are set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CgroupSupport {
+    /// cgroup v1: `/ecs/<taskid>` in each controller.
+    V1,
+    /// cgroup v2 with Docker's systemd driver: `ecstasks-<taskid>.slice`.
+    V2Systemd,
+    /// cgroup v2 with Docker's cgroupfs driver: `/ecs/<taskid>`.
+    V2Cgroupfs,
+    /// Cannot be set here: no cgroups, not root, or another system.
+    None,
+}
+
+/// What the host has of one resource and what a task wants of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResourceDemand {
+    /// CPU units.
+    pub cpu_units: u32,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Host ports.
+    pub ports: BTreeSet<(u16, Protocol)>,
+}

@@ -1,0 +1,27 @@
+//! Values and rules: what ECS' words mean, with no I/O, no async, no serialisation and no clock.
+//!
+//! **Invariant.** This folder uses `std` and `thiserror` only, so everything in it can be tested as a table.
+
+pub mod ids;
+
+pub mod image;
+
+pub mod port_mapping;
+
+pub mod volume;
+
+pub mod definition;
+
+pub mod depends_on;
+
+pub mod status;
+
+pub mod reason;
+
+pub mod task;
+
+pub mod host;
+
+pub mod runtime;
+
+pub mod spec;

@@ -1,0 +1,1 @@
+//! Images: when to pull, how many at once, what to clean up.

@@ -1,0 +1,36 @@
+//! berth: an Amazon ECS container agent for Linux and Windows.
+//!
+//! Read in this order: [`domain`] says what the words mean, [`boundary`] what the engine needs from outside,
+//! [`reconcile`] is the engine; the rest are drivers that set desired state and adapters that touch the world.
+//! `docs/ARCHITECTURE.md` is the map.
+
+pub mod domain;
+
+pub mod boundary;
+
+pub mod reconcile;
+
+pub mod images;
+
+pub mod definition;
+
+pub mod standalone;
+
+pub mod api;
+
+pub mod docker;
+
+pub mod store;
+
+pub mod platform;
+
+pub mod config;
+
+pub mod error;
+
+pub mod app;
+
+pub mod cli;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

@@ -1,0 +1,3 @@
+//! The `berth` program: arguments, runtime, exit code.
+
+fn main() {}

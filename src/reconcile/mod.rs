@@ -1,0 +1,19 @@
+//! The engine: desired against observed, one task at a time.
+//!
+//! ```text
+//! wake(key)            event, relist, timer, handle: only wakes, carries no data
+//!   -> queue           dedup, earliest deadline
+//!   -> worker          observe, apply, plan: pure; one commit for all keys that are due; then act
+//!   -> executor        one action against the boundary, its outcome comes back as a fact
+//! ```
+//!
+//! **Invariants.** Only the worker writes known state; only the handle's commands write desired state; both through
+//! one commit, before any effect that rests on it. No effect is waited for inside the loop.
+
+pub mod plan;
+
+pub mod settings;
+
+pub mod snapshot;
+
+pub mod handle;

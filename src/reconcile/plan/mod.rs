@@ -1,0 +1,1 @@
+//! What shall be done now for one task: pure.

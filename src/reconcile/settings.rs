@@ -1,0 +1,86 @@
+//! What operators may set of the engine.
+
+use std::time::Duration;
+
+/// Limits and waits of the engine. `Default` is the reference agent's where it has one (`engine.md` 9).
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own"
+)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// Cluster name in ARNs and labels (`ECS_CLUSTER`).
+    pub cluster: String,
+    /// Marks containers of this data directory: label `berth.instance`.
+    pub instance: String,
+    /// From SIGTERM to SIGKILL where the container does not say (`ECS_CONTAINER_STOP_TIMEOUT`).
+    pub stop_timeout: Duration,
+    /// How long a stopped task is kept (`ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION`).
+    pub cleanup_wait: Duration,
+    /// When images are pulled (`ECS_IMAGE_PULL_BEHAVIOR`).
+    pub pull_behavior: PullBehavior,
+    /// Whether task limits become a cgroup (`ECS_ENABLE_TASK_CPU_MEM_LIMIT`).
+    pub task_limits: bool,
+    /// Whether `privileged` is refused (`ECS_DISABLE_PRIVILEGED`).
+    pub disable_privileged: bool,
+    /// What happens when a log backend is down (users.md A24).
+    pub log_failure: LogFailurePolicy,
+    /// Gives each container without `memory` the task's memory as its own limit
+    /// (`ECS_PROPAGATE_TASK_MEMORY_LIMIT_CGROUPV2`).
+    pub propagate_task_memory: bool,
+    /// Compare labels and options of a shared volume that exists (`ECS_SHARED_VOLUME_MATCH_FULL_CONFIG`).
+    pub match_shared_volume: bool,
+    /// How many containers may be created or started at once.
+    pub parallel_starts: usize,
+    /// How many containers may be stopped or removed at once.
+    pub parallel_stops: usize,
+    /// Full list of containers while something is under way.
+    pub relist_busy: Duration,
+    /// Full list of containers while nothing is.
+    pub relist_idle: Duration,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            cluster: "default".to_owned(),
+            instance: "default".to_owned(),
+            stop_timeout: Duration::from_secs(30),
+            cleanup_wait: Duration::from_hours(3),
+            pull_behavior: PullBehavior::Default,
+            task_limits: true,
+            disable_privileged: false,
+            log_failure: LogFailurePolicy::Degrade,
+            propagate_task_memory: false,
+            match_shared_volume: false,
+            parallel_starts: 16,
+            parallel_stops: 16,
+            relist_busy: Duration::from_secs(1),
+            relist_idle: Duration::from_secs(5),
+        }
+    }
+}
+
+/// `ECS_IMAGE_PULL_BEHAVIOR`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PullBehavior {
+    /// Pull; if that fails use the image on the host.
+    #[default]
+    Default,
+    /// Pull; if that fails the task fails.
+    Always,
+    /// Pull unless the agent has pulled it before.
+    Once,
+    /// Pull unless the image is on the host.
+    PreferCached,
+}
+
+/// What happens to a container whose log backend does not answer when it starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFailurePolicy {
+    /// Start with Docker's `json-file` driver, capped, and say so.
+    #[default]
+    Degrade,
+    /// Fail the container, as the reference agent does.
+    Fail,
+}
