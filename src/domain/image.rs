@@ -37,15 +37,8 @@ impl ImageRef {
             Some((left, digest)) => (left, Some(digest)),
             None => (text, None),
         };
-        if let Some(digest) = digest {
-            let (algorithm, hex) = digest.split_once(':').ok_or(FORM)?;
-            let good_algorithm = !algorithm.is_empty()
-                && algorithm
-                    .chars()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-            if !good_algorithm || hex.len() < 32 || !hex.chars().all(|c| c.is_ascii_hexdigit()) {
-                return Err(FORM);
-            }
+        if !digest.is_none_or(is_digest) {
+            return Err(FORM);
         }
         let last_segment_start = name_tag.rfind('/').map_or(0, |at| at.saturating_add(1));
         let last_segment = name_tag.get(last_segment_start..).unwrap_or_default();
@@ -53,18 +46,12 @@ impl ImageRef {
             Some(colon) => last_segment_start.saturating_add(colon),
             None => name_tag.len(),
         };
-        if let Some(tag) = name_tag
+        if !name_tag
             .get(repository_end..)
             .and_then(|t| t.strip_prefix(':'))
+            .is_none_or(is_tag)
         {
-            let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-            if tag.is_empty()
-                || tag.len() > 128
-                || tag.starts_with(['.', '-'])
-                || !tag.chars().all(good)
-            {
-                return Err(FORM);
-            }
+            return Err(FORM);
         }
         let repository = name_tag.get(..repository_end).unwrap_or_default();
         let path = match repository.split_once('/') {
@@ -162,6 +149,24 @@ impl fmt::Display for ImageRef {
 /// Docker's rule: the first component is a host if it has a dot or a port, or is `localhost`.
 fn is_host(component: &str) -> bool {
     component.contains(['.', ':']) || component == "localhost"
+}
+
+/// `algorithm:hex`, as the registry writes it.
+fn is_digest(text: &str) -> bool {
+    let Some((algorithm, hex)) = text.split_once(':') else {
+        return false;
+    };
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    !algorithm.is_empty()
+        && algorithm.chars().all(good)
+        && hex.len() >= 32
+        && hex.chars().all(|c| c.is_ascii_hexdigit())
+}
+
+/// A tag: up to 128 word characters, dots and dashes, not beginning with the latter two.
+fn is_tag(text: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    !text.is_empty() && text.len() <= 128 && !text.starts_with(['.', '-']) && text.chars().all(good)
 }
 
 #[cfg(test)]
