@@ -148,7 +148,8 @@ impl fmt::Display for ImageRef {
 
 /// Docker's rule: the first component is a host if it has a dot or a port, or is `localhost`.
 fn is_host(component: &str) -> bool {
-    component.contains(['.', ':']) || component == "localhost"
+    let begins_well = component.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
+    begins_well && (component.contains(['.', ':']) || component == "localhost")
 }
 
 /// `algorithm:hex`, as the registry writes it.
