@@ -6,7 +6,9 @@ use std::time::Duration;
 /// What a caller can do about a failure. Decisions match on this, never on text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ErrorKind {
-    /// May pass: connection refused or reset, server error.
+    /// The other side cannot be reached: the request did not arrive.
+    Unavailable,
+    /// May pass: connection reset, server error.
     Transient,
     /// The other side asks to slow down.
     Throttled,
@@ -16,6 +18,8 @@ pub enum ErrorKind {
     Conflict,
     /// A host port is taken: a `Conflict` that another port may solve.
     PortTaken,
+    /// The log driver refused or its backend does not answer: another driver may solve it.
+    LogDriver,
     /// The request can never succeed as it is.
     Invalid,
     /// Not allowed: credentials or permissions.
@@ -32,10 +36,15 @@ impl ErrorKind {
     /// Whether the same request may succeed later.
     pub fn may_pass(self) -> bool {
         match self {
-            Self::Transient | Self::Throttled | Self::NoSpace | Self::DeadlineExceeded => true,
+            Self::Unavailable
+            | Self::Transient
+            | Self::Throttled
+            | Self::NoSpace
+            | Self::DeadlineExceeded => true,
             Self::NotFound
             | Self::Conflict
             | Self::PortTaken
+            | Self::LogDriver
             | Self::Invalid
             | Self::Denied
             | Self::Cancelled => false,
@@ -45,11 +54,13 @@ impl ErrorKind {
     /// Word for logs and labels.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Unavailable => "unavailable",
             Self::Transient => "transient",
             Self::Throttled => "throttled",
             Self::NotFound => "not-found",
             Self::Conflict => "conflict",
             Self::PortTaken => "port-taken",
+            Self::LogDriver => "log-driver",
             Self::Invalid => "invalid",
             Self::Denied => "denied",
             Self::NoSpace => "no-space",

@@ -142,6 +142,8 @@ pub enum RuntimeEventKind {
     Destroyed,
     /// The probe decided.
     Health(Health),
+    /// Somebody sent it a signal through the runtime: an end that follows may be half of a restart.
+    Killed,
     /// Anything else that may have changed its state: create, start, pause, unpause, oom, rename, update.
     Changed,
 }

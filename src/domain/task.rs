@@ -164,6 +164,10 @@ pub struct KnownContainer {
     pub bindings: Vec<PortBinding>,
     /// Host ports chosen for ranges.
     pub reservations: Vec<PortReservation>,
+    /// It runs with the fallback log driver because its own refused to start.
+    pub degraded_log: bool,
+    /// Its end was seen, but may be half of a restart by somebody else; final at this instant.
+    pub settles_at: Option<UnixMillis>,
     /// A step that failed and will be tried again.
     pub retry: Option<Retry>,
     /// Its removal from Docker is confirmed.
