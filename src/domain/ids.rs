@@ -119,6 +119,16 @@ text_id!(
 );
 
 impl ContainerName {
+    /// The container that holds the network of a task (reference agent's name).
+    pub fn network_pause() -> Self {
+        Self("~internal~ecs~pause".to_owned())
+    }
+
+    /// The container that holds the PID and IPC namespaces of a task (reference agent's name).
+    pub fn namespace_pause() -> Self {
+        Self("~internal~ecs~pause~namespace".to_owned())
+    }
+
     /// Whether the agent added this container itself (reference agent: names `~internal~ecs~…`).
     pub fn is_internal(&self) -> bool {
         self.0.starts_with("~internal~ecs~")
@@ -269,6 +279,17 @@ mod tests {
             "arn:aws:ecs:r:1:service/a",
         ] {
             assert!(TaskArn::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn pause_containers_have_names_that_parse_and_are_internal() {
+        for name in [
+            ContainerName::network_pause(),
+            ContainerName::namespace_pause(),
+        ] {
+            assert_eq!(ContainerName::parse(name.as_str()), Ok(name.clone()));
+            assert!(name.is_internal());
         }
     }
 
