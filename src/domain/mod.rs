@@ -25,3 +25,12 @@ pub mod host;
 pub mod runtime;
 
 pub mod spec;
+
+pub mod names;
+
+pub mod layout;
+
+pub mod demand;
+
+#[cfg(test)]
+mod sample;
