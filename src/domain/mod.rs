@@ -1,6 +1,7 @@
 //! Values and rules: what ECS' words mean, with no I/O, no async, no serialisation and no clock.
 //!
-//! **Invariant.** This folder uses `std` and `thiserror` only, so everything in it can be tested as a table.
+//! **Invariant.** This folder uses `std` and `thiserror` only (`placement` also a regular
+//! expression matcher), so everything in it can be tested as a table.
 
 pub mod ids;
 
@@ -31,6 +32,8 @@ pub mod names;
 pub mod layout;
 
 pub mod demand;
+
+pub mod placement;
 
 #[cfg(test)]
 mod sample;
