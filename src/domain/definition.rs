@@ -2,7 +2,7 @@
 //!
 //! Names follow register-task-definition as AWS documents it. Absent, `null`, `""` and `[]` have already become
 //! `None` or empty here; sizes have become numbers. What is not here: how text becomes these values
-//! (`crate::definition`) and what a host makes of them (`crate::definition::fit`).
+//! (`crate::definition`) and what a host makes of them (`crate::domain::fit`).
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -35,5 +35,7 @@ pub mod demand;
 
 pub mod placement;
 
+pub mod fit;
+
 #[cfg(test)]
 mod sample;
