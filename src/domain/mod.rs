@@ -38,4 +38,4 @@ pub mod placement;
 pub mod fit;
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;

@@ -1,1 +1,3 @@
 //! What shall be done now for one task: pure.
+
+pub mod spec;

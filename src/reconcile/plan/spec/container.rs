@@ -1,0 +1,271 @@
+//! Puts the parts of a spec together, for containers of the definition and for the agent's own.
+
+use std::collections::BTreeMap;
+
+use super::{limits, log, mounts, network};
+use crate::domain::definition::{ContainerDefinition, IpcMode, PidMode, TaskDefinition};
+use crate::domain::host::HostFacts;
+use crate::domain::ids::ContainerName;
+use crate::domain::image::ImageRef;
+use crate::domain::layout::{ContainerKind, Layout, PAUSE_IMAGE};
+use crate::domain::names::{
+    LABEL_ATTEMPT, LABEL_CLUSTER, LABEL_CONTAINER_NAME, LABEL_DEFINITION, LABEL_FAMILY,
+    LABEL_INSTANCE, LABEL_REVISION, LABEL_TASK_ARN, container_name,
+};
+use crate::domain::reason::{Reason, ReasonName};
+use crate::domain::spec::{ContainerSpec, IpcChoice, NamespaceChoice, NetworkChoice};
+use crate::domain::task::{KnownContainer, Task};
+use crate::reconcile::settings::EngineSettings;
+
+/// Everything that a spec is a function of.
+#[derive(Clone, Copy, Debug)]
+pub struct SpecInputs<'a> {
+    /// The rows.
+    pub task: &'a Task,
+    /// `layout(&task.desired)`.
+    pub layout: &'a Layout,
+    /// The host.
+    pub host: &'a HostFacts,
+    /// The engine's settings.
+    pub settings: &'a EngineSettings,
+    /// Content of the label `berth.definition`.
+    pub definition_label: &'a str,
+}
+
+impl SpecInputs<'_> {
+    pub(super) fn definition(&self) -> &TaskDefinition {
+        &self.task.desired.definition
+    }
+
+    pub(super) fn known(&self, container: &ContainerName) -> Option<&KnownContainer> {
+        self.task.known.containers.get(container)
+    }
+}
+
+/// Docker name of the container in its present attempt.
+pub fn docker_name(task: &Task, container: &ContainerName) -> String {
+    let definition = &task.desired.definition;
+    container_name(
+        &definition.family,
+        definition.revision,
+        task.arn().task_id(),
+        container,
+        attempt(task, container),
+    )
+}
+
+/// The container as the runtime shall create it.
+///
+/// # Errors
+/// A [`Reason`] that ends the container: a volume, link or port that cannot be resolved, or a parameter that this
+/// version does not support.
+pub fn container_spec(
+    inputs: &SpecInputs<'_>,
+    container: &ContainerName,
+) -> Result<ContainerSpec, Reason> {
+    let missing = || {
+        Reason::new(
+            ReasonName::CannotCreateContainerError,
+            format!("the task has no container {container}"),
+        )
+    };
+    let entry = inputs.layout.get(container).ok_or_else(missing)?;
+    match entry.kind {
+        ContainerKind::Application(index) => {
+            let definition = inputs
+                .definition()
+                .containers
+                .get(index)
+                .ok_or_else(missing)?;
+            application(inputs, definition)
+        }
+        ContainerKind::NetworkPause => network_pause(inputs),
+        ContainerKind::NamespacePause => namespace_pause(inputs),
+    }
+}
+
+fn application(
+    inputs: &SpecInputs<'_>,
+    container: &ContainerDefinition,
+) -> Result<ContainerSpec, Reason> {
+    refuse_unsupported(container)?;
+    let choice = network::choose(inputs, container)?;
+    let mut environment = container.environment.clone();
+    environment.extend(injected_environment(inputs, container));
+    let spec = ContainerSpec {
+        environment,
+        pid: pid(inputs),
+        ipc: ipc(inputs),
+        binds: mounts::binds(inputs, container)?,
+        volumes_from: mounts::volumes_from(inputs, container)?,
+        links: network::links(inputs, container, &choice)?,
+        ports: network::published_ports(inputs, container, &choice)?,
+        memory_mib: limits::memory_mib(inputs, container),
+        log: log::choose(container),
+        ..bare(inputs, network::without_shared(container, &choice), choice)
+    };
+    let degraded = inputs
+        .known(&container.name)
+        .is_some_and(|known| known.degraded_log);
+    Ok(if degraded {
+        log::degraded_log(spec)
+    } else {
+        spec
+    })
+}
+
+/// Holds the network of all containers: their ports, host name and name resolution are its own.
+fn network_pause(inputs: &SpecInputs<'_>) -> Result<ContainerSpec, Reason> {
+    let definition = network::with_shared(pause(ContainerName::network_pause())?, inputs);
+    Ok(ContainerSpec {
+        pause: true,
+        ports: network::ports_of_all(inputs)?,
+        ..bare(inputs, definition, NetworkChoice::Bridge)
+    })
+}
+
+/// Holds the PID and IPC namespaces of all containers and has no network (reference agent: internal containers).
+fn namespace_pause(inputs: &SpecInputs<'_>) -> Result<ContainerSpec, Reason> {
+    let shares_ipc = inputs.definition().ipc_mode == IpcMode::Task;
+    let definition = pause(ContainerName::namespace_pause())?;
+    Ok(ContainerSpec {
+        pause: true,
+        ipc: if shares_ipc {
+            IpcChoice::Shareable
+        } else {
+            IpcChoice::Default
+        },
+        ..bare(inputs, definition, NetworkChoice::None)
+    })
+}
+
+fn pause(name: ContainerName) -> Result<ContainerDefinition, Reason> {
+    let image = ImageRef::parse(PAUSE_IMAGE).map_err(|error| {
+        Reason::new(
+            ReasonName::CannotCreateContainerError,
+            format!("image {PAUSE_IMAGE} {error}"),
+        )
+    })?;
+    Ok(ContainerDefinition::new(name, image))
+}
+
+/// What every container has; the rest is empty.
+fn bare(
+    inputs: &SpecInputs<'_>,
+    definition: ContainerDefinition,
+    network: NetworkChoice,
+) -> ContainerSpec {
+    ContainerSpec {
+        docker_name: docker_name(inputs.task, &definition.name),
+        pause: false,
+        environment: BTreeMap::new(),
+        labels: labels(inputs, &definition),
+        network,
+        pid: NamespaceChoice::Private,
+        ipc: IpcChoice::Default,
+        binds: Vec::new(),
+        volumes_from: Vec::new(),
+        links: Vec::new(),
+        ports: Vec::new(),
+        extra_hosts: Vec::new(),
+        cgroup_parent: limits::cgroup_parent(inputs),
+        memory_mib: None,
+        cpu_shares: limits::cpu_shares(inputs, &definition),
+        log: None,
+        definition,
+    }
+}
+
+/// The user's labels, then the agent's: those win.
+fn labels(inputs: &SpecInputs<'_>, container: &ContainerDefinition) -> BTreeMap<String, String> {
+    let definition = inputs.definition();
+    let mut labels = container.docker_labels.clone();
+    labels.extend(
+        [
+            (LABEL_TASK_ARN, inputs.task.arn().to_string()),
+            (LABEL_CONTAINER_NAME, container.name.to_string()),
+            (LABEL_FAMILY, definition.family.to_string()),
+            (LABEL_REVISION, definition.revision.to_string()),
+            (LABEL_CLUSTER, inputs.settings.cluster.clone()),
+            (LABEL_INSTANCE, inputs.settings.instance.clone()),
+            (
+                LABEL_ATTEMPT,
+                attempt(inputs.task, &container.name).to_string(),
+            ),
+            (LABEL_DEFINITION, inputs.definition_label.to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    labels
+}
+
+/// Variables that the agent adds, which win over the definition's. None yet: addresses of credentials and metadata
+/// belong here once the agent serves them.
+fn injected_environment(
+    _inputs: &SpecInputs<'_>,
+    _container: &ContainerDefinition,
+) -> BTreeMap<String, String> {
+    BTreeMap::new()
+}
+
+fn attempt(task: &Task, container: &ContainerName) -> u32 {
+    task.known
+        .containers
+        .get(container)
+        .map_or(0, |known| known.attempt)
+}
+
+fn pid(inputs: &SpecInputs<'_>) -> NamespaceChoice {
+    match inputs.definition().pid_mode {
+        PidMode::Private => NamespaceChoice::Private,
+        PidMode::Host => NamespaceChoice::Host,
+        PidMode::Task => {
+            NamespaceChoice::Container(docker_name(inputs.task, &ContainerName::namespace_pause()))
+        }
+    }
+}
+
+fn ipc(inputs: &SpecInputs<'_>) -> IpcChoice {
+    match inputs.definition().ipc_mode {
+        IpcMode::Default => IpcChoice::Default,
+        IpcMode::Host => IpcChoice::Host,
+        IpcMode::None => IpcChoice::None,
+        IpcMode::Task => {
+            IpcChoice::Container(docker_name(inputs.task, &ContainerName::namespace_pause()))
+        }
+    }
+}
+
+/// What only an AWS service or a later version can resolve. Drivers refuse such tasks before they are put; this
+/// holds for the ones that reach the engine all the same.
+fn refuse_unsupported(container: &ContainerDefinition) -> Result<(), Reason> {
+    let log = container.log_configuration.as_ref();
+    let used = [
+        ("secrets", !container.secrets.is_empty()),
+        ("environmentFiles", !container.environment_files.is_empty()),
+        ("firelensConfiguration", container.firelens.is_some()),
+        ("credentialSpecs", !container.credential_specs.is_empty()),
+        (
+            "resourceRequirements",
+            !container.resource_requirements.is_empty(),
+        ),
+        (
+            "logConfiguration.secretOptions",
+            log.is_some_and(|log| !log.secret_options.is_empty()),
+        ),
+        (
+            "log driver awsfirelens",
+            log.is_some_and(|log| log.driver == "awsfirelens"),
+        ),
+    ];
+    match used.iter().find(|(_, used)| *used) {
+        None => Ok(()),
+        Some((field, _)) => Err(Reason::new(
+            ReasonName::UnsupportedError,
+            format!(
+                "{field} of container {} is not supported yet by this version",
+                container.name
+            ),
+        )),
+    }
+}

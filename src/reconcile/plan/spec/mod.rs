@@ -1,0 +1,26 @@
+//! Resolves a container of a task into what the runtime creates: every name, path, port and limit final.
+//!
+//! **Invariants.** A function of the rows, the host and the settings alone, so the same task gives the same
+//! containers in every mode and after any restart (promise 7). A parameter that cannot take effect is an error with
+//! a reason, never left out silently.
+//!
+//! Later rules win, as in the reference agent (`engine.md` 1.4): definition, host's rules, network override, the
+//! agent's labels.
+
+mod container;
+
+mod network;
+
+mod mounts;
+
+mod limits;
+
+mod log;
+
+pub use container::{SpecInputs, container_spec, docker_name};
+pub use limits::{cgroup_limits, enforced_cgroups};
+pub use log::degraded_log;
+pub use mounts::volume_spec;
+
+#[cfg(test)]
+mod tests;
