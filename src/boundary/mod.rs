@@ -16,9 +16,12 @@ pub mod host;
 
 pub mod clock;
 
+pub mod codec;
+
 pub use clock::{Clock, Ids};
+pub use codec::DesiredCodec;
 pub use error::{BoundaryError, ErrorKind};
 pub use host::Host;
-pub use images::ImageRuntime;
+pub use images::{ImageRuntime, ImageSource};
 pub use runtime::{ContainerRuntime, EventStream, VolumeRuntime};
 pub use store::TaskStore;

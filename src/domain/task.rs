@@ -69,6 +69,14 @@ pub struct DesiredTask {
     pub arrived_at: UnixMillis,
 }
 
+impl DesiredTask {
+    /// Docker name of an attempt at a container.
+    pub fn docker_name(&self, container: &ContainerName, attempt: u32) -> String {
+        let (family, revision) = (&self.definition.family, self.definition.revision);
+        super::names::container_name(family, revision, self.arn.task_id(), container, attempt)
+    }
+}
+
 /// How a task is to be run where the definition leaves it to the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskOptions {

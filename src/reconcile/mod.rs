@@ -10,10 +10,47 @@
 //! **Invariants.** Only the worker writes known state; only the handle's commands write desired state; both through
 //! one commit, before any effect that rests on it. No effect is waited for inside the loop.
 
-pub mod plan;
-
-pub mod settings;
+pub mod handle;
 
 pub mod snapshot;
 
-pub mod handle;
+pub mod settings;
+
+pub mod worker;
+
+mod commands;
+
+pub mod desired;
+
+mod news;
+
+mod adopt;
+
+mod sweep;
+
+mod entry;
+
+mod publish;
+
+pub mod queue;
+
+pub mod observe;
+
+pub mod outcome;
+
+pub mod draft;
+
+pub mod restart;
+
+pub mod plan;
+
+pub mod action;
+
+pub mod execute;
+
+pub mod relist;
+
+pub mod backoff;
+
+pub use handle::ReconcilerHandle;
+pub use worker::{Dependencies, HostProbe, Reconciler};

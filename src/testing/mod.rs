@@ -1,1 +1,11 @@
 //! Fakes, builders, contract suites and fuzz entry points.
+
+pub mod clock;
+
+pub mod world;
+
+pub mod images;
+
+pub mod memory_store;
+
+pub mod sim;

@@ -1,3 +1,3 @@
 //! The one integration test binary.
 
-fn main() {}
+mod sim;

@@ -1,0 +1,160 @@
+//! Commands on their way into a commit: staged in memory, answered when durable, taken back when not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::sync::oneshot;
+
+use crate::boundary::DesiredCodec;
+use crate::boundary::store::Change;
+use crate::domain::ids::{Generation, TaskArn};
+use crate::domain::reason::Reason;
+use crate::domain::task::{DesiredTask, Task, TaskEvent};
+
+use super::desired;
+use super::entry::Entry;
+use super::handle::{Command, HandleError, PutOutcome};
+use super::worker::Reconciler;
+
+/// An answer that waits for the commit.
+enum Answer {
+    Put(oneshot::Sender<Result<PutOutcome, HandleError>>, PutOutcome),
+    Generation(oneshot::Sender<Result<Generation, HandleError>>, Generation),
+}
+
+/// Commands of one batch.
+#[derive(Default)]
+pub(super) struct Staged {
+    /// What was there before, for each key that a command changed.
+    before: BTreeMap<TaskArn, Option<DesiredTask>>,
+    events: Vec<TaskEvent>,
+    answers: Vec<Answer>,
+}
+
+impl Staged {
+    pub(super) fn keys(&self) -> BTreeSet<TaskArn> {
+        self.before.keys().cloned().collect()
+    }
+
+    pub(super) fn changes(&self, entries: &BTreeMap<TaskArn, Entry>) -> Vec<Change> {
+        let desired = self.before.keys().filter_map(|arn| entries.get(arn));
+        desired
+            .map(|entry| Change::Desired(entry.task.desired.clone()))
+            .chain(self.events.iter().cloned().map(Change::Event))
+            .collect()
+    }
+
+    pub(super) fn answer(self) {
+        for answer in self.answers {
+            // A caller that has gone away needs no answer.
+            match answer {
+                Answer::Put(reply, outcome) => drop(reply.send(Ok(outcome))),
+                Answer::Generation(reply, generation) => drop(reply.send(Ok(generation))),
+            }
+        }
+    }
+
+    pub(super) fn roll_back(
+        self,
+        entries: &mut BTreeMap<TaskArn, Entry>,
+        why: &str,
+        codec: &dyn DesiredCodec,
+    ) {
+        for (arn, before) in self.before {
+            match before {
+                Some(desired) => {
+                    if let Some(entry) = entries.get_mut(&arn) {
+                        entry.set_desired(desired, codec);
+                    }
+                }
+                None => drop(entries.remove(&arn)),
+            }
+        }
+        for answer in self.answers {
+            let refused = HandleError::NotDurable(why.to_owned());
+            match answer {
+                Answer::Put(reply, _) => drop(reply.send(Err(refused))),
+                Answer::Generation(reply, _) => drop(reply.send(Err(refused))),
+            }
+        }
+    }
+}
+
+impl Reconciler {
+    /// Makes the command's change in memory; the commit of this batch makes it durable.
+    pub(super) fn stage(&mut self, command: Command, staged: &mut Staged) {
+        let now = self.deps.clock.now();
+        match command {
+            Command::Put(put, reply) => {
+                let arn = put.arn.clone();
+                let present = self.entries.get(&arn).map(|entry| &entry.task.desired);
+                match desired::put(present, put, now) {
+                    Err(refused) => drop(reply.send(Err(refused))),
+                    Ok((changed, outcome)) => {
+                        if let Some(changed) = changed {
+                            let message = format!(
+                                "{}:{} received",
+                                changed.definition.family, changed.definition.revision
+                            );
+                            self.set(changed, "Received", message, staged);
+                        }
+                        staged.answers.push(Answer::Put(reply, outcome));
+                    }
+                }
+            }
+            Command::Stop(arn, reason, reply) => {
+                self.stage_change(&arn, reason, reply, staged, desired::stop)
+            }
+            Command::Remove(arn, reason, reply) => {
+                self.stage_change(&arn, reason, reply, staged, desired::remove)
+            }
+        }
+    }
+
+    fn stage_change(
+        &mut self,
+        arn: &TaskArn,
+        reason: Reason,
+        reply: oneshot::Sender<Result<Generation, HandleError>>,
+        staged: &mut Staged,
+        change: fn(&DesiredTask, Reason) -> Option<DesiredTask>,
+    ) {
+        let Some(entry) = self.entries.get(arn) else {
+            drop(reply.send(Err(HandleError::NotFound(arn.clone()))));
+            return;
+        };
+        let present = &entry.task.desired;
+        let generation = match change(present, reason.clone()) {
+            None => present.generation,
+            Some(changed) => {
+                let generation = changed.generation;
+                self.set(changed, "StopWanted", reason.to_string(), staged);
+                generation
+            }
+        };
+        staged.answers.push(Answer::Generation(reply, generation));
+    }
+
+    fn set(&mut self, changed: DesiredTask, kind: &str, message: String, staged: &mut Staged) {
+        let arn = changed.arn.clone();
+        let at = self.deps.clock.now();
+        staged.events.push(TaskEvent {
+            arn: arn.clone(),
+            at,
+            container: None,
+            kind: kind.to_owned(),
+            message,
+        });
+        if let Some(entry) = self.entries.get_mut(&arn) {
+            let before = entry.task.desired.clone();
+            entry.set_desired(changed, self.deps.codec.as_ref());
+            staged.before.entry(arn.clone()).or_insert(Some(before));
+        } else {
+            self.entries.insert(
+                arn.clone(),
+                Entry::new(Task::new(changed), self.deps.codec.as_ref()),
+            );
+            staged.before.entry(arn.clone()).or_insert(None);
+        }
+        self.queue.wake(&arn, at);
+    }
+}

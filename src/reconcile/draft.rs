@@ -1,0 +1,158 @@
+//! A task being decided on: its known state to be, and the timeline entries that explain the change.
+//!
+//! **Invariant.** Every way to end a container for good goes through [`Draft::stop_container`], every cause to stop
+//! the task through [`Draft::stop_task`], so that the first cause wins and each is in the timeline once.
+
+use crate::domain::ids::{ContainerName, UnixMillis};
+use crate::domain::reason::{Reason, ReasonName};
+use crate::domain::status::{ContainerStatus, Health};
+use crate::domain::task::{
+    DesiredTask, Exit, KnownContainer, KnownTask, Retry, Step, StopCause, TaskEvent,
+};
+
+use super::backoff::Backoff;
+
+/// The known state to be and what led to it.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    /// What is asked.
+    pub desired: &'a DesiredTask,
+    /// What will be known.
+    pub known: KnownTask,
+    /// What will be in the timeline.
+    pub events: Vec<TaskEvent>,
+    /// The instant of the decision.
+    pub now: UnixMillis,
+}
+
+impl<'a> Draft<'a> {
+    /// A draft that starts from what is known.
+    pub fn new(desired: &'a DesiredTask, known: KnownTask, now: UnixMillis) -> Self {
+        Self {
+            desired,
+            known,
+            events: Vec::new(),
+            now,
+        }
+    }
+
+    /// Adds a timeline entry about the task.
+    pub fn tell(&mut self, kind: &str, message: impl Into<String>) {
+        self.entry(None, kind, message.into());
+    }
+
+    /// Adds a timeline entry about a container.
+    pub fn tell_of(&mut self, container: &ContainerName, kind: &str, message: impl Into<String>) {
+        self.entry(Some(container.clone()), kind, message.into());
+    }
+
+    fn entry(&mut self, container: Option<ContainerName>, kind: &str, message: String) {
+        let arn = self.desired.arn.clone();
+        self.events.push(TaskEvent {
+            arn,
+            at: self.now,
+            container,
+            kind: kind.to_owned(),
+            message,
+        });
+    }
+
+    /// What is known of a container; made when first asked for.
+    pub fn container(&mut self, name: &ContainerName) -> &mut KnownContainer {
+        self.known.containers.entry(name.clone()).or_default()
+    }
+
+    /// The first cause to stop the task wins; later ones are not even told.
+    pub fn stop_task(&mut self, reason: Reason) {
+        if self.known.stop.is_none() {
+            self.tell("Stopping", reason.to_string());
+            self.known.stop = Some(StopCause {
+                reason,
+                at: self.now,
+            });
+        }
+    }
+
+    /// The container has ended for good, with or without ever having run.
+    pub fn stop_container(
+        &mut self,
+        name: &ContainerName,
+        exit: Option<Exit>,
+        reason: Option<Reason>,
+    ) {
+        let now = self.now;
+        let container = self.container(name);
+        if container.status == ContainerStatus::Stopped {
+            return;
+        }
+        container.status = ContainerStatus::Stopped;
+        container.settles_at = None;
+        container.retry = None;
+        if container.health != Health::Unknown {
+            container.health = Health::Unknown;
+            container.health_since = Some(now);
+        }
+        if let Some(exit) = exit {
+            container.exit = Some(exit);
+        }
+        if reason.is_some() {
+            container.reason = reason;
+        }
+        let message = describe_end(container);
+        self.tell_of(name, "Stopped", message);
+    }
+
+    /// The step failed and will be tried again after its back-off.
+    pub fn retry(&mut self, name: &ContainerName, step: Step, backoff: Backoff, reason: Reason) {
+        let now = self.now;
+        let container = self.container(name);
+        let retry = next_retry(container.retry.take(), step, backoff, reason, now);
+        let message = format!("{step} failed (try {}): {}", retry.failures, retry.reason);
+        container.retry = Some(retry);
+        self.tell_of(name, "Retrying", message);
+    }
+}
+
+/// The retry after one more failure of the step.
+pub fn next_retry(
+    last: Option<Retry>,
+    step: Step,
+    backoff: Backoff,
+    reason: Reason,
+    now: UnixMillis,
+) -> Retry {
+    let failures = last
+        .filter(|retry| retry.step == step)
+        .map_or(0, |retry| retry.failures)
+        .saturating_add(1);
+    Retry {
+        step,
+        failures,
+        not_before: now.plus(backoff.after(failures)),
+        reason,
+    }
+}
+
+/// A container's end in words.
+pub fn describe_end(container: &KnownContainer) -> String {
+    let code = container.exit.as_ref().and_then(|exit| exit.code);
+    match (code, &container.reason) {
+        (Some(code), Some(reason)) => format!("exited with code {code}: {reason}"),
+        (Some(code), None) => format!("exited with code {code}"),
+        (None, Some(reason)) => reason.to_string(),
+        (None, None) => "never ran".to_owned(),
+    }
+}
+
+/// The reason that an exit by itself gives, if it needs one.
+pub fn exit_reason(exit: &Exit, error: Option<&str>) -> Option<Reason> {
+    if exit.oom_killed {
+        return Some(Reason::new(
+            ReasonName::OutOfMemoryError,
+            "Container killed due to memory usage",
+        ));
+    }
+    error
+        .filter(|text| !text.is_empty())
+        .map(|text| Reason::new(ReasonName::DockerStateError, text))
+}

@@ -1,0 +1,197 @@
+//! One task in the worker's memory: its rows, and beside them what a restart may forget.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::boundary::DesiredCodec;
+use crate::boundary::store::Change;
+use crate::domain::ids::{ContainerName, Generation, UnixMillis};
+use crate::domain::layout::{Layout, layout};
+use crate::domain::status::{DesiredStatus, TaskStatus};
+use crate::domain::task::{DesiredTask, Task};
+
+use super::action::{Action, Outcome, Subject};
+use super::draft::Draft;
+use super::observe::{Hints, Observation, observe};
+use super::outcome::apply;
+use super::plan::{Flight, Plan, PlanInput, plan};
+
+/// Something to be taken in at the next pass. Kept until the commit that rests on it.
+#[derive(Clone, Debug)]
+pub(super) enum Input {
+    Seen(ContainerName, Observation),
+    Done(Action, Outcome),
+}
+
+/// A step under way.
+#[derive(Debug)]
+pub(super) struct FlightHandle {
+    pub(super) flight: Flight,
+    pub(super) cancel: CancellationToken,
+}
+
+/// One task.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) task: Task,
+    pub(super) layout: Arc<Layout>,
+    pub(super) label: Arc<str>,
+    pub(super) hints: Hints,
+    pub(super) flights: BTreeMap<Subject, FlightHandle>,
+    pub(super) inputs: Vec<Input>,
+    /// When the last fact about a container came in: a list that began before is stale for it.
+    pub(super) fact_at: BTreeMap<ContainerName, UnixMillis>,
+    pub(super) planned: Vec<String>,
+    generation: Generation,
+}
+
+/// A pass that has been thought through and not yet committed.
+#[derive(Debug)]
+pub(super) struct Pass {
+    pub(super) plan: Plan,
+    pub(super) hints: Hints,
+    pub(super) inputs_taken: usize,
+}
+
+impl Entry {
+    pub(super) fn new(task: Task, codec: &dyn DesiredCodec) -> Self {
+        let layout = Arc::new(layout(&task.desired));
+        let label = Arc::from(codec.encode(&task.desired));
+        let generation = task.desired.generation;
+        Self {
+            task,
+            layout,
+            label,
+            hints: Hints::default(),
+            flights: BTreeMap::new(),
+            inputs: Vec::new(),
+            fact_at: BTreeMap::new(),
+            planned: Vec::new(),
+            generation,
+        }
+    }
+
+    /// Takes new desired state in.
+    pub(super) fn set_desired(&mut self, desired: DesiredTask, codec: &dyn DesiredCodec) {
+        self.task.desired = desired;
+        if self.generation != self.task.desired.generation {
+            self.layout = Arc::new(layout(&self.task.desired));
+            self.label = Arc::from(codec.encode(&self.task.desired));
+            self.generation = self.task.desired.generation;
+        }
+    }
+
+    /// Docker name of the container's present attempt.
+    pub(super) fn docker_name(&self, container: &ContainerName) -> String {
+        let attempt = self
+            .task
+            .known
+            .containers
+            .get(container)
+            .map_or(0, |known| known.attempt);
+        self.task.desired.docker_name(container, attempt)
+    }
+
+    /// Steps under way, as data.
+    pub(super) fn flights_as_data(&self) -> BTreeMap<Subject, Flight> {
+        self.flights
+            .iter()
+            .map(|(subject, handle)| (subject.clone(), handle.flight))
+            .collect()
+    }
+
+    /// Whether the task is on its way somewhere, so that the full list should look often.
+    pub(super) fn is_unsettled(&self) -> bool {
+        let known = &self.task.known;
+        match (self.task.effective_desired(), known.status) {
+            (DesiredStatus::Running, TaskStatus::Running) => false,
+            (_, TaskStatus::Stopped) => self.task.desired.remove,
+            _ => known.admitted_at.is_some(),
+        }
+    }
+
+    /// Whether an entry of a full list says anything that is not known already: most say nothing.
+    pub(super) fn is_news(&self, name: &ContainerName, seen: &Observation) -> bool {
+        let mut draft = Draft::new(&self.task.desired, self.task.known.clone(), UnixMillis(0));
+        let mut hints = self.hints.clone();
+        observe(
+            &mut draft,
+            &mut hints,
+            name,
+            &self.docker_name(name),
+            seen.clone(),
+        );
+        hints != self.hints || draft.known != self.task.known
+    }
+
+    /// Observes, applies and plans: pure but for reading `self`.
+    pub(super) fn think(&self, input: &PlanInput<'_>) -> Pass {
+        let mut draft = Draft::new(&self.task.desired, self.task.known.clone(), input.now);
+        let mut hints = self.hints.clone();
+        for item in &self.inputs {
+            match item {
+                Input::Seen(name, seen) => {
+                    let expected = expected_name(&draft, name);
+                    observe(&mut draft, &mut hints, name, &expected, seen.clone());
+                }
+                Input::Done(action, outcome) => {
+                    let expected = match &action.subject {
+                        Subject::Container(name) => expected_name(&draft, name),
+                        Subject::Resource(_) => String::new(),
+                    };
+                    apply(&mut draft, &mut hints, action, outcome.clone(), &expected);
+                }
+            }
+        }
+        let input = PlanInput {
+            hints: &hints,
+            ..*input
+        };
+        let plan = plan(&input, draft);
+        Pass {
+            plan,
+            hints,
+            inputs_taken: self.inputs.len(),
+        }
+    }
+
+    /// What the pass changes durably.
+    pub(super) fn changes(&self, pass: &Pass) -> Vec<Change> {
+        let mut changes: Vec<Change> = pass
+            .plan
+            .events
+            .iter()
+            .cloned()
+            .map(Change::Event)
+            .collect();
+        if pass.plan.forget {
+            changes.push(Change::Forget(self.task.arn().clone()));
+        } else if pass.plan.known != self.task.known {
+            changes.push(Change::Known(
+                self.task.arn().clone(),
+                pass.plan.known.clone(),
+            ));
+        }
+        changes
+    }
+
+    /// The pass is durable.
+    pub(super) fn install(&mut self, pass: &Pass) {
+        self.task.known = pass.plan.known.clone();
+        self.hints = pass.hints.clone();
+        self.inputs
+            .drain(..pass.inputs_taken.min(self.inputs.len()));
+        self.planned = pass.plan.actions.iter().map(ToString::to_string).collect();
+    }
+}
+
+fn expected_name(draft: &Draft<'_>, container: &ContainerName) -> String {
+    let attempt = draft
+        .known
+        .containers
+        .get(container)
+        .map_or(0, |known| known.attempt);
+    draft.desired.docker_name(container, attempt)
+}

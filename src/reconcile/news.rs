@@ -1,0 +1,150 @@
+//! What the watcher says becomes observations of tasks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tracing::info;
+
+use crate::domain::ids::{ContainerName, TaskArn, UnixMillis};
+use crate::domain::runtime::{ListedContainer, RuntimeEvent, RuntimeEventKind};
+use crate::domain::status::TaskStatus;
+
+use super::entry::Input;
+use super::observe::Observation;
+use super::relist::News;
+use super::worker::Reconciler;
+
+impl Reconciler {
+    pub(super) async fn take_news(&mut self, news: News) {
+        let now = self.deps.clock.now();
+        match news {
+            News::Up(info) => {
+                info!(
+                    version = info.version,
+                    api = info.api_version,
+                    "Docker answers"
+                );
+                let facts = Arc::new((self.deps.probe)(&info));
+                self.view.host = Some(Arc::clone(&facts));
+                self.host = Some(facts);
+                self.mark_up(now);
+            }
+            News::Down(why) => self.mark_down(&why),
+            News::Listed { began, containers } => {
+                self.mark_up(now);
+                self.take_list(began, containers).await;
+                self.view.relisted_at = Some(now);
+                self.listed_once = true;
+            }
+            News::Event(event) => self.take_event(event, now),
+        }
+    }
+
+    fn mark_up(&mut self, now: UnixMillis) {
+        self.view.runtime_answered_at = Some(now);
+        self.view.runtime_error = None;
+        if !self.runtime_up {
+            self.runtime_up = true;
+            let keys: Vec<TaskArn> = self.entries.keys().cloned().collect();
+            for key in keys {
+                self.queue.wake(&key, now);
+            }
+        }
+    }
+
+    async fn take_list(&mut self, began: UnixMillis, containers: Vec<ListedContainer>) {
+        let mut by_task: BTreeMap<TaskArn, BTreeMap<ContainerName, ListedContainer>> =
+            BTreeMap::new();
+        let mut strays = Vec::new();
+        for listed in containers {
+            if !self.entries.contains_key(&listed.task) {
+                strays.push(listed);
+                continue;
+            }
+            let entry = by_task.entry(listed.task.clone()).or_default();
+            let current = self
+                .entries
+                .get(&listed.task)
+                .map(|e| e.docker_name(&listed.container));
+            let better = current.as_deref() == Some(listed.docker_name.as_str());
+            if better || !entry.contains_key(&listed.container) {
+                entry.insert(listed.container.clone(), listed);
+            }
+        }
+        self.adopt(strays).await;
+        let keys: Vec<TaskArn> = self.entries.keys().cloned().collect();
+        for key in keys {
+            let shown = by_task.remove(&key).unwrap_or_default();
+            self.take_listed_task(&key, began, shown);
+        }
+    }
+
+    fn take_listed_task(
+        &mut self,
+        key: &TaskArn,
+        began: UnixMillis,
+        mut shown: BTreeMap<ContainerName, ListedContainer>,
+    ) {
+        let now = self.deps.clock.now();
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        let names: BTreeSet<ContainerName> = entry
+            .task
+            .known
+            .containers
+            .keys()
+            .chain(shown.keys())
+            .cloned()
+            .collect();
+        let mut news = false;
+        for name in names {
+            let stale = entry.fact_at.get(&name).is_some_and(|&at| at >= began);
+            let under_way = entry
+                .flights
+                .contains_key(&super::action::Subject::Container(name.clone()));
+            if stale || under_way {
+                continue;
+            }
+            let seen = match shown.remove(&name) {
+                Some(listed) => Observation::Listed(listed),
+                None => Observation::Unlisted,
+            };
+            if entry.is_news(&name, &seen) {
+                entry.inputs.push(Input::Seen(name, seen));
+                news = true;
+            }
+        }
+        if news {
+            self.view.events_missed = self.view.events_missed.saturating_add(1);
+            self.queue.wake(key, now);
+        }
+    }
+
+    fn take_event(&mut self, event: RuntimeEvent, now: UnixMillis) {
+        self.view.events_seen = self.view.events_seen.saturating_add(1);
+        self.view.runtime_answered_at = Some(now);
+        let Some(entry) = self.entries.get_mut(&event.task) else {
+            return;
+        };
+        let seen = match event.kind {
+            RuntimeEventKind::Died { exit_code } => Observation::Died {
+                id: event.id,
+                code: exit_code,
+                at: event.at,
+            },
+            RuntimeEventKind::Killed => Observation::Signalled,
+            RuntimeEventKind::Health(health) => Observation::Probed(health),
+            RuntimeEventKind::Destroyed | RuntimeEventKind::Changed => Observation::Changed,
+        };
+        let own = entry
+            .flights
+            .contains_key(&super::action::Subject::Container(event.container.clone()));
+        let known_state =
+            entry.task.known.status != TaskStatus::Stopped || matches!(seen, Observation::Changed);
+        if known_state && !(own && matches!(seen, Observation::Changed)) {
+            entry.inputs.push(Input::Seen(event.container, seen));
+            self.queue.wake(&event.task, now);
+        }
+    }
+}

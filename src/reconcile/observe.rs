@@ -1,0 +1,425 @@
+//! What was seen becomes what is known: pure.
+//!
+//! **Invariants.** Not seeing is no observation: only an inspect that finds nothing is absence, and only an inspect,
+//! or a `die` event of the run that is known, is an end. `Running` decides; flags such as `OOMKilled` explain an
+//! exit and never make one. `Stopped` is final: a container that runs again afterwards is a hint to stop it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::domain::ids::{ContainerName, DockerId, UnixMillis};
+use crate::domain::reason::{Reason, ReasonName};
+use crate::domain::runtime::{ListedContainer, ObservedContainer, RunState};
+use crate::domain::status::{ContainerStatus, Health};
+use crate::domain::task::{Exit, KnownContainer};
+
+use super::draft::{Draft, exit_reason};
+use super::restart::{self, Verdict};
+
+/// An end that follows somebody else's signal within this time may be half of a restart by hand (Docker's default
+/// stop timeout of 10 s, twice).
+const OUTSIDE_SIGNAL_WINDOW: Duration = Duration::from_secs(20);
+
+/// How long such an end is held back (a `docker restart` needs 0.1 s to 1 s between the two runs).
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// Exit code of a process that SIGKILL ended: an inspect must tell whether the kernel ran out of memory.
+const KILLED_EXIT_CODE: i64 = 137;
+
+/// What was seen and is not a fact: kept in memory, lost at restart without harm.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// Containers that must be looked at.
+    pub look: BTreeSet<ContainerName>,
+    /// Last state seen.
+    pub states: BTreeMap<ContainerName, RunState>,
+    /// Last signal that somebody sent through Docker.
+    pub signalled_at: BTreeMap<ContainerName, UnixMillis>,
+}
+
+/// Something seen of one container.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Observation {
+    /// A full list shows it.
+    Listed(ListedContainer),
+    /// A full list that began after the last fact about it does not show it.
+    Unlisted,
+    /// It was looked at; `None` = it does not exist.
+    Inspected(Option<Box<ObservedContainer>>),
+    /// Docker said that its process ended.
+    Died {
+        /// Which.
+        id: DockerId,
+        /// Exit code.
+        code: Option<i64>,
+        /// When, by Docker's clock.
+        at: UnixMillis,
+    },
+    /// Docker said that somebody sent it a signal.
+    Signalled,
+    /// Docker said that the probe decided.
+    Probed(Health),
+    /// Docker said that something changed.
+    Changed,
+}
+
+/// Takes one observation in. `expected_name` is the Docker name of the present attempt.
+pub fn observe(
+    draft: &mut Draft<'_>,
+    hints: &mut Hints,
+    name: &ContainerName,
+    expected_name: &str,
+    seen: Observation,
+) {
+    match seen {
+        Observation::Listed(listed) => take_listed(draft, hints, name, expected_name, &listed),
+        Observation::Unlisted => {
+            let container = draft.container(name);
+            if container.docker_id.is_some() && !container.removed {
+                hints.look.insert(name.clone());
+            }
+        }
+        Observation::Inspected(None) => take_absent(draft, hints, name),
+        Observation::Inspected(Some(observed)) => {
+            if observed.docker_name == expected_name {
+                take_inspected(draft, hints, name, &observed);
+            }
+        }
+        Observation::Died { id, code, at } => take_died(draft, hints, name, &id, code, at),
+        Observation::Signalled => {
+            if draft.container(name).stop_requested_at.is_none() {
+                hints.signalled_at.insert(name.clone(), draft.now);
+            }
+        }
+        Observation::Probed(health) => take_health(draft, name, health),
+        Observation::Changed => {
+            hints.look.insert(name.clone());
+        }
+    }
+}
+
+fn take_listed(
+    draft: &mut Draft<'_>,
+    hints: &mut Hints,
+    name: &ContainerName,
+    expected_name: &str,
+    listed: &ListedContainer,
+) {
+    if listed.docker_name != expected_name {
+        return;
+    }
+    hints.states.insert(name.clone(), listed.state);
+    let container = draft.container(name);
+    if container.docker_id.as_ref() != Some(&listed.id) || contradicts(container, listed.state) {
+        hints.look.insert(name.clone());
+        return;
+    }
+    if listed.state == RunState::Running && container.status == ContainerStatus::Running {
+        if !listed.bindings.is_empty() && container.bindings != listed.bindings {
+            container.bindings.clone_from(&listed.bindings);
+        }
+        take_health(draft, name, listed.health);
+    }
+}
+
+/// Whether a listed state is news that only an inspect can settle.
+fn contradicts(container: &KnownContainer, state: RunState) -> bool {
+    match (container.status, state) {
+        (_, RunState::Removing)
+        | (ContainerStatus::Created, RunState::Created)
+        | (ContainerStatus::Stopped, _) => false,
+        (ContainerStatus::Running, RunState::Running | RunState::Paused | RunState::Restarting) => {
+            container.exit.is_some()
+        }
+        (ContainerStatus::Running, RunState::Exited | RunState::Dead) => container.exit.is_none(),
+        (ContainerStatus::Running, RunState::Created)
+        | (ContainerStatus::None | ContainerStatus::Pulled, _)
+        | (
+            ContainerStatus::Created,
+            RunState::Running
+            | RunState::Paused
+            | RunState::Restarting
+            | RunState::Exited
+            | RunState::Dead,
+        ) => true,
+    }
+}
+
+fn take_inspected(
+    draft: &mut Draft<'_>,
+    hints: &mut Hints,
+    name: &ContainerName,
+    observed: &ObservedContainer,
+) {
+    hints.look.remove(name);
+    hints.states.insert(name.clone(), observed.state);
+    let now = draft.now;
+    let container = draft.container(name);
+    let adopted = container.docker_id.is_none() && container.status < ContainerStatus::Created;
+    container.docker_id = Some(observed.id.clone());
+    container.removed = false;
+    container.image_id = Some(observed.image_id.clone());
+    if container.status < ContainerStatus::Created {
+        container.status = ContainerStatus::Created;
+        container.retry = None;
+    }
+    if adopted {
+        draft.tell_of(
+            name,
+            "Created",
+            format!("container {} exists", observed.docker_name),
+        );
+    }
+    match observed.state {
+        RunState::Running | RunState::Paused | RunState::Restarting => {
+            take_running(draft, name, observed);
+            take_health(draft, name, observed.health);
+        }
+        RunState::Exited | RunState::Dead => {
+            let exit = observed.exit.clone().unwrap_or(Exit {
+                code: None,
+                at: now,
+                oom_killed: false,
+            });
+            take_exit(draft, hints, name, exit, observed);
+        }
+        RunState::Created | RunState::Removing => {}
+    }
+}
+
+fn take_running(draft: &mut Draft<'_>, name: &ContainerName, observed: &ObservedContainer) {
+    let container = draft.container(name);
+    if container.status == ContainerStatus::Stopped {
+        return;
+    }
+    let restarted = container.exit.take().is_some();
+    let settled = container.settles_at.take().is_some();
+    let first = container.status < ContainerStatus::Running;
+    container.status = ContainerStatus::Running;
+    if container.started_at.is_none() {
+        container.started_at = observed.started_at;
+    }
+    container.running_since = observed.started_at;
+    container.bindings.clone_from(&observed.bindings);
+    if container.stop_requested_at.is_none() {
+        container.reason = None;
+    }
+    if container
+        .retry
+        .as_ref()
+        .is_some_and(|retry| retry.step != crate::domain::task::Step::Stop)
+    {
+        container.retry = None;
+    }
+    if first {
+        draft.tell_of(name, "Started", started_words(observed));
+    } else if restarted && settled {
+        draft.tell_of(
+            name,
+            "RestartedOutside",
+            "restarted by somebody else".to_owned(),
+        );
+    }
+}
+
+fn started_words(observed: &ObservedContainer) -> String {
+    let ports: Vec<String> = observed
+        .bindings
+        .iter()
+        .filter(|binding| !binding.bind_ip.contains(':'))
+        .map(|binding| {
+            format!(
+                "{}->{}/{}",
+                binding.host_port, binding.container_port, binding.protocol
+            )
+        })
+        .collect();
+    if ports.is_empty() {
+        "started".to_owned()
+    } else {
+        format!("started, ports {}", ports.join(", "))
+    }
+}
+
+fn take_exit(
+    draft: &mut Draft<'_>,
+    hints: &Hints,
+    name: &ContainerName,
+    exit: Exit,
+    observed: &ObservedContainer,
+) {
+    let reason = exit_reason(&exit, observed.error.as_deref());
+    let container = draft.container(name);
+    if container.status == ContainerStatus::Stopped {
+        complete_exit(container, exit, reason);
+        return;
+    }
+    if container.started_at.is_none() {
+        container.started_at = observed.started_at;
+    }
+    if container.running_since.is_none() {
+        container.running_since = observed.started_at;
+    }
+    let seen_before = container
+        .exit
+        .as_ref()
+        .is_some_and(|known| known.at == exit.at);
+    if seen_before && container.settles_at.is_none() {
+        return;
+    }
+    ended(draft, hints, name, exit, reason);
+}
+
+/// A final exit may learn what it lacked: its code, or that memory was the cause.
+fn complete_exit(container: &mut KnownContainer, exit: Exit, reason: Option<Reason>) {
+    match &mut container.exit {
+        None if container.started_at.is_some() => container.exit = Some(exit),
+        None => {}
+        Some(known) => {
+            if known.code.is_none() {
+                known.code = exit.code;
+            }
+            known.oom_killed |= exit.oom_killed;
+        }
+    }
+    if container.reason.is_none() {
+        container.reason = reason;
+    }
+}
+
+fn take_died(
+    draft: &mut Draft<'_>,
+    hints: &mut Hints,
+    name: &ContainerName,
+    id: &DockerId,
+    code: Option<i64>,
+    at: UnixMillis,
+) {
+    let container = draft.container(name);
+    let this_run = container.docker_id.as_ref() == Some(id)
+        && container.status == ContainerStatus::Running
+        && container.exit.is_none()
+        && container.running_since.is_some_and(|since| since <= at);
+    match code {
+        Some(code) if this_run && code != KILLED_EXIT_CODE => {
+            hints.states.insert(name.clone(), RunState::Exited);
+            ended(
+                draft,
+                hints,
+                name,
+                Exit {
+                    code: Some(code),
+                    at,
+                    oom_killed: false,
+                },
+                None,
+            );
+        }
+        _ => {
+            hints.look.insert(name.clone());
+        }
+    }
+}
+
+/// A run of the container has ended: for good, to be restarted by policy, or perhaps to be restarted by hand.
+fn ended(
+    draft: &mut Draft<'_>,
+    hints: &Hints,
+    name: &ContainerName,
+    exit: Exit,
+    reason: Option<Reason>,
+) {
+    let now = draft.now;
+    let outside = hints
+        .signalled_at
+        .get(name)
+        .is_some_and(|&at| now.since(at) <= OUTSIDE_SIGNAL_WINDOW);
+    let container = draft.container(name);
+    let asked = container.stop_requested_at.is_some();
+    container.exit = Some(exit);
+    if reason.is_some() || !asked {
+        container.reason = reason;
+    }
+    if outside && !asked && container.settles_at.is_none() {
+        container.settles_at = Some(now.plus(SETTLE));
+        return;
+    }
+    if container.settles_at.is_some_and(|at| at > now) {
+        return;
+    }
+    settle(draft, name);
+}
+
+/// Judges an end that is known: restart by policy, or final.
+pub fn settle(draft: &mut Draft<'_>, name: &ContainerName) {
+    let policy = draft
+        .desired
+        .definition
+        .container(name)
+        .and_then(|found| found.restart_policy.clone());
+    let stopping = draft.known.stop.is_some()
+        || draft.desired.status == crate::domain::status::DesiredStatus::Stopped;
+    let container = draft.container(name);
+    container.settles_at = None;
+    match restart::judge(policy.as_ref(), stopping, container) {
+        Verdict::Restart => {
+            let code = container
+                .exit
+                .as_ref()
+                .and_then(|exit| exit.code)
+                .unwrap_or_default();
+            draft.tell_of(
+                name,
+                "Exited",
+                format!("exited with code {code}, restart policy starts it again"),
+            );
+        }
+        Verdict::Final(_) => draft.stop_container(name, None, None),
+    }
+}
+
+fn take_absent(draft: &mut Draft<'_>, hints: &mut Hints, name: &ContainerName) {
+    hints.look.remove(name);
+    hints.states.remove(name);
+    let now = draft.now;
+    let container = draft.container(name);
+    let had_id = container.docker_id.take().is_some();
+    match container.status {
+        ContainerStatus::None | ContainerStatus::Pulled => container.retry = None,
+        ContainerStatus::Created => {
+            container.retry = None;
+            if had_id {
+                draft.tell_of(
+                    name,
+                    "Vanished",
+                    "removed by somebody else before its start".to_owned(),
+                );
+            }
+        }
+        ContainerStatus::Running => {
+            let exit = container.exit.clone().unwrap_or(Exit {
+                code: None,
+                at: now,
+                oom_killed: false,
+            });
+            let reason = Reason::new(
+                ReasonName::ContainerVanishedError,
+                "No container matching saved ID found",
+            );
+            container.removed = true;
+            draft.stop_container(name, Some(exit), Some(reason));
+        }
+        ContainerStatus::Stopped => container.removed = true,
+    }
+}
+
+fn take_health(draft: &mut Draft<'_>, name: &ContainerName, health: Health) {
+    let now = draft.now;
+    let container = draft.container(name);
+    if container.status != ContainerStatus::Running || container.health == health {
+        return;
+    }
+    container.health = health;
+    container.health_since = Some(now);
+    draft.tell_of(name, "Health", health.as_str().to_owned());
+}

@@ -1,0 +1,375 @@
+//! What came of an action becomes what is known: pure.
+//!
+//! **Invariant.** A failure that may pass is tried again, within a bound that is counted in rows; one that cannot
+//! ends the container with the reference agent's reason. Docker being out of reach counts as neither.
+
+use crate::boundary::error::ErrorKind;
+use crate::boundary::images::ReadyImage;
+use crate::domain::ids::ContainerName;
+use crate::domain::reason::{Reason, ReasonName};
+use crate::domain::runtime::ObservedContainer;
+use crate::domain::status::ContainerStatus;
+use crate::domain::task::{KnownResource, ResourceKey, ResourceStatus, Retry, Step};
+
+use super::action::{Action, Failure, Outcome, Subject, Verb};
+use super::backoff;
+use super::draft::{Draft, next_retry};
+use super::observe::{Hints, Observation, observe};
+
+/// Failures in a row of a pull after which the container fails: about two and a half minutes of waiting.
+const MAX_PULL_FAILURES: u32 = 9;
+/// Failures in a row of a create or start after which the container fails: about fifteen seconds of waiting.
+const MAX_START_FAILURES: u32 = 5;
+/// Failures in a row of setting up a resource after which the task fails.
+const MAX_RESOURCE_FAILURES: u32 = 5;
+/// Creations of one container, each with other ports or another log driver.
+const MAX_ATTEMPTS: u32 = 8;
+
+/// Takes one outcome in. `expected_name` is the Docker name of the present attempt.
+pub fn apply(
+    draft: &mut Draft<'_>,
+    hints: &mut Hints,
+    action: &Action,
+    outcome: Outcome,
+    expected_name: &str,
+) {
+    match &action.subject {
+        Subject::Container(name) => {
+            apply_to_container(draft, hints, name, action, outcome, expected_name)
+        }
+        Subject::Resource(key) => apply_to_resource(draft, key, &action.verb, outcome),
+    }
+}
+
+fn apply_to_container(
+    draft: &mut Draft<'_>,
+    hints: &mut Hints,
+    name: &ContainerName,
+    action: &Action,
+    outcome: Outcome,
+    expected_name: &str,
+) {
+    match outcome {
+        Outcome::ImageReady(ready) => take_image(draft, name, *ready),
+        Outcome::Created(id) => {
+            let container = draft.container(name);
+            container.docker_id = Some(id);
+            container.retry = None;
+            container.removed = false;
+            if container.status < ContainerStatus::Created {
+                container.status = ContainerStatus::Created;
+            }
+            draft.tell_of(name, "Created", format!("container {expected_name} exists"));
+        }
+        Outcome::Seen(observed) => {
+            seen_after(draft, name, action, observed.as_deref());
+            observe(
+                draft,
+                hints,
+                name,
+                expected_name,
+                Observation::Inspected(observed),
+            );
+        }
+        Outcome::Gone => {
+            let container = draft.container(name);
+            container.removed = true;
+            container.docker_id = None;
+            container.retry = None;
+        }
+        Outcome::Ready => {}
+        Outcome::Failed(failure) => fail_container(draft, hints, name, &action.verb, &failure),
+    }
+}
+
+fn take_image(draft: &mut Draft<'_>, name: &ContainerName, ready: ReadyImage) {
+    let container = draft.container(name);
+    container.image_id = Some(ready.record.image_id);
+    container.image_digest = ready.digest;
+    container.retry = None;
+    if container.status == ContainerStatus::None {
+        container.status = ContainerStatus::Pulled;
+    }
+    if let Some((began, ended)) = ready.pulled {
+        draft.known.pull_started_at = Some(
+            draft
+                .known
+                .pull_started_at
+                .map_or(began, |at| at.min(began)),
+        );
+        draft.known.pull_stopped_at = draft.known.pull_stopped_at.max(Some(ended));
+        draft.tell_of(
+            name,
+            "Pulled",
+            format!("pulled in {} ms", ended.since(began).as_millis()),
+        );
+    }
+    if let Some(warning) = ready.warning {
+        draft.tell_of(name, "PullFailed", warning);
+    }
+}
+
+/// A step that was followed by a look has been done; only a stop may have to be repeated.
+fn seen_after(
+    draft: &mut Draft<'_>,
+    name: &ContainerName,
+    action: &Action,
+    observed: Option<&ObservedContainer>,
+) {
+    let now = draft.now;
+    let container = draft.container(name);
+    let restarting = container.status == ContainerStatus::Running && container.exit.is_some();
+    match action.verb {
+        Verb::Start { .. } if observed.is_some() && restarting => {
+            container.restart_count = container.restart_count.saturating_add(1);
+            container.last_restart_at = Some(now);
+            container.exit = None;
+            container.retry = None;
+            let count = container.restart_count;
+            draft.tell_of(
+                name,
+                "Restarted",
+                format!("restarted by its policy, {count} times so far"),
+            );
+        }
+        Verb::Stop { .. } | Verb::Kill { .. }
+            if observed.is_some_and(|seen| seen.state.may_live()) =>
+        {
+            let reason = Reason::new(
+                ReasonName::CannotStopContainerError,
+                "its process still runs after the stop",
+            );
+            draft.retry(name, Step::Stop, backoff::CALLS, reason);
+        }
+        _ => container.retry = None,
+    }
+}
+
+fn fail_container(
+    draft: &mut Draft<'_>,
+    hints: &mut Hints,
+    name: &ContainerName,
+    verb: &Verb,
+    failure: &Failure,
+) {
+    if matches!(failure.kind, ErrorKind::Unavailable | ErrorKind::Cancelled) {
+        if !matches!(verb, Verb::Pull { .. } | Verb::Remove { .. }) {
+            // A step and the look after it are two calls: the first may have been done.
+            hints.look.insert(name.clone());
+        }
+        return;
+    }
+    match verb {
+        Verb::Pull { .. } => fail_pull(draft, name, failure),
+        Verb::Create { .. } => fail_create(draft, hints, name, failure),
+        Verb::Start { .. } => fail_start(draft, hints, name, failure),
+        Verb::Stop { .. } | Verb::Kill { .. } => {
+            hints.look.insert(name.clone());
+            again(
+                draft,
+                name,
+                Step::Stop,
+                ReasonName::CannotStopContainerError,
+                failure,
+            );
+        }
+        Verb::Inspect { .. } => again(
+            draft,
+            name,
+            Step::Inspect,
+            ReasonName::CannotInspectContainerError,
+            failure,
+        ),
+        Verb::Remove { .. }
+        | Verb::CreateCgroup { .. }
+        | Verb::RemoveCgroup
+        | Verb::CreateVolume { .. }
+        | Verb::ExpectVolume { .. }
+        | Verb::RemoveVolume { .. } => {
+            again(
+                draft,
+                name,
+                Step::Remove,
+                ReasonName::CannotStopContainerError,
+                failure,
+            );
+        }
+    }
+}
+
+fn fail_pull(draft: &mut Draft<'_>, name: &ContainerName, failure: &Failure) {
+    let reason = reason_of(ReasonName::CannotPullContainerError, failure);
+    if failure.permanent || count(draft, name, Step::Pull) >= MAX_PULL_FAILURES {
+        draft.stop_container(name, None, Some(reason));
+    } else {
+        draft.retry(name, Step::Pull, backoff::PULLS, reason);
+    }
+}
+
+fn fail_create(draft: &mut Draft<'_>, hints: &mut Hints, name: &ContainerName, failure: &Failure) {
+    let failures = count(draft, name, Step::Create);
+    let reason = reason_of(ReasonName::CannotCreateContainerError, failure);
+    if failure.kind == ErrorKind::NotFound && failures < MAX_START_FAILURES {
+        // The image went away between the pull and the create: pull it again.
+        draft.container(name).image_id = None;
+        draft.retry(name, Step::Create, backoff::CALLS, reason);
+    } else if failure.kind.may_pass() && failures < MAX_START_FAILURES {
+        draft.retry(name, Step::Create, backoff::CALLS, reason);
+    } else if failure.kind.may_pass() {
+        give_up(draft, hints, name, reason);
+    } else {
+        draft.stop_container(name, None, Some(reason));
+    }
+}
+
+/// The container is not tried any more. Whether the last step took effect is unknown, so it is looked at, and stopped
+/// if it runs, before it is called stopped.
+fn give_up(draft: &mut Draft<'_>, hints: &mut Hints, name: &ContainerName, reason: Reason) {
+    let now = draft.now;
+    hints.look.insert(name.clone());
+    draft.tell_of(name, "GivenUp", reason.to_string());
+    let container = draft.container(name);
+    container.reason = Some(reason.clone());
+    container.stop_requested_at = Some(now);
+    container.retry = Some(Retry {
+        step: Step::Inspect,
+        failures: 0,
+        not_before: now,
+        reason,
+    });
+}
+
+fn fail_start(draft: &mut Draft<'_>, hints: &mut Hints, name: &ContainerName, failure: &Failure) {
+    let mut reason = reason_of(ReasonName::CannotStartContainerError, failure);
+    if let Some((port, holder)) = &failure.port_holder {
+        reason.message = format!(
+            "{} (host port {port} is held by {}, pid {})",
+            reason.message, holder.command, holder.pid
+        );
+    }
+    let failures = count(draft, name, Step::Start);
+    let container = draft.container(name);
+    let another_try = container.attempt < MAX_ATTEMPTS && container.started_at.is_none();
+    match failure.kind {
+        ErrorKind::PortTaken if another_try && !container.reservations.is_empty() => {
+            remake(draft, name, "another host port range", &reason);
+        }
+        ErrorKind::LogDriver if another_try && !container.degraded_log => {
+            container.degraded_log = true;
+            remake(draft, name, "the json-file log driver", &reason);
+        }
+        ErrorKind::DeadlineExceeded if failures < MAX_START_FAILURES => {
+            hints.look.insert(name.clone());
+            draft.retry(name, Step::Start, backoff::CALLS, reason);
+        }
+        ErrorKind::Transient | ErrorKind::Throttled | ErrorKind::NoSpace
+            if failures < MAX_START_FAILURES =>
+        {
+            draft.retry(name, Step::Start, backoff::CALLS, reason);
+        }
+        kind if kind.may_pass() => give_up(draft, hints, name, reason),
+        _ => draft.stop_container(name, None, Some(reason)),
+    }
+}
+
+/// The container is to be created again under another name, without what its start failed for.
+fn remake(draft: &mut Draft<'_>, name: &ContainerName, with: &str, reason: &Reason) {
+    let container = draft.container(name);
+    container.attempt = container.attempt.saturating_add(1);
+    container.docker_id = None;
+    container.retry = None;
+    container.reservations.clear();
+    draft.tell_of(
+        name,
+        "Remaking",
+        format!("making it again with {with}: {reason}"),
+    );
+}
+
+fn again(
+    draft: &mut Draft<'_>,
+    name: &ContainerName,
+    step: Step,
+    reason: ReasonName,
+    failure: &Failure,
+) {
+    let delay = if failure.kind == ErrorKind::DeadlineExceeded {
+        backoff::QUARANTINE
+    } else {
+        backoff::CALLS
+    };
+    draft.retry(name, step, delay, reason_of(reason, failure));
+}
+
+fn count(draft: &mut Draft<'_>, name: &ContainerName, step: Step) -> u32 {
+    failures_of(draft.container(name).retry.as_ref(), step).saturating_add(1)
+}
+
+fn failures_of(retry: Option<&Retry>, step: Step) -> u32 {
+    retry
+        .filter(|retry| retry.step == step)
+        .map_or(0, |retry| retry.failures)
+}
+
+/// The reference agent's name for a passed deadline is `DockerTimeoutError`, whatever was tried.
+fn reason_of(name: ReasonName, failure: &Failure) -> Reason {
+    if failure.kind == ErrorKind::DeadlineExceeded && name != ReasonName::CannotPullContainerError {
+        return Reason::new(ReasonName::DockerTimeoutError, failure.message.clone());
+    }
+    Reason::new(name, failure.message.clone())
+}
+
+fn apply_to_resource(draft: &mut Draft<'_>, key: &ResourceKey, verb: &Verb, outcome: Outcome) {
+    let now = draft.now;
+    let resource = draft
+        .known
+        .resources
+        .entry(key.clone())
+        .or_insert(KnownResource {
+            status: ResourceStatus::Registered,
+            retry: None,
+        });
+    match outcome {
+        Outcome::Ready => {
+            resource.status = ResourceStatus::Created;
+            resource.retry = None;
+            draft.tell("ResourceReady", format!("{key} is ready"));
+        }
+        Outcome::Gone => {
+            resource.status = ResourceStatus::Removed;
+            resource.retry = None;
+        }
+        Outcome::Failed(failure) => {
+            if matches!(failure.kind, ErrorKind::Unavailable | ErrorKind::Cancelled) {
+                return;
+            }
+            let step = verb.step();
+            let name = match key {
+                ResourceKey::Cgroup => ReasonName::CgroupError,
+                ResourceKey::Volume(_) => ReasonName::CannotCreateVolumeError,
+            };
+            let reason = Reason::new(name, format!("{key}: {}", failure.message));
+            let failures = failures_of(resource.retry.as_ref(), step).saturating_add(1);
+            let hopeless = !failure.kind.may_pass() || failures >= MAX_RESOURCE_FAILURES;
+            resource.retry = Some(next_retry(
+                resource.retry.take(),
+                step,
+                backoff::CALLS,
+                reason.clone(),
+                now,
+            ));
+            if step == Step::SetUp && hopeless {
+                draft.stop_task(reason);
+            } else {
+                draft.tell(
+                    "Retrying",
+                    format!(
+                        "{step} of {key} failed (try {failures}): {}",
+                        failure.message
+                    ),
+                );
+            }
+        }
+        Outcome::ImageReady(_) | Outcome::Created(_) | Outcome::Seen(_) => {}
+    }
+}

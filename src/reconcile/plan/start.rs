@@ -1,0 +1,337 @@
+//! Towards RUNNING: admission, then each container one step further where nothing holds it.
+
+use crate::domain::depends_on::Dependency;
+use crate::domain::ids::ContainerName;
+use crate::domain::image::ImageRef;
+use crate::domain::layout::{ContainerKind, LayoutContainer, PAUSE_IMAGE};
+use crate::domain::port_mapping::Protocol;
+use crate::domain::reason::{Reason, ReasonName};
+use crate::domain::runtime::RunState;
+use crate::domain::status::{ContainerStatus, DesiredStatus, Health};
+use crate::domain::task::{Cause, Exit, KnownContainer, Step, Task};
+use crate::reconcile::action::{Action, Subject, Verb};
+
+use super::admission::Verdict;
+use super::gates::{Dependee, Gate, evaluate};
+use super::spec::SpecInputs;
+use super::waits::Wait;
+use super::{Planner, spec};
+
+/// Exit code of a container that could never start because of its order (reference agent).
+const NEVER_STARTED_EXIT_CODE: i64 = 143;
+
+impl Planner<'_, '_> {
+    pub(super) fn plan_start(&mut self) {
+        if !self.admit() {
+            return;
+        }
+        self.plan_resources();
+        let layout = self.input.layout;
+        for container in &layout.containers {
+            self.start_one(container);
+            if self.desired() == DesiredStatus::Stopped {
+                return;
+            }
+        }
+    }
+
+    /// Whether the task has the host's resources; asks for them if not.
+    fn admit(&mut self) -> bool {
+        if self.draft.known.admitted_at.is_some() {
+            return true;
+        }
+        if self.input.host.is_none() {
+            self.waits.add(Wait {
+                container: None,
+                cause: Cause::RuntimeUnavailable,
+                message: "Docker has not answered yet, so it is not known what this host can do"
+                    .to_owned(),
+                then: "start when Docker answers".to_owned(),
+            });
+            return false;
+        }
+        if !self.input.refusals.is_empty() {
+            self.draft.stop_task(Reason::new(
+                ReasonName::UnsupportedError,
+                self.input.refusals.join("; "),
+            ));
+            return false;
+        }
+        match self.input.verdict {
+            Some(Verdict::Admitted) => {
+                self.draft.known.admitted_at = Some(self.input.now);
+                true
+            }
+            Some(Verdict::Waiting { for_what, port }) => {
+                let cause = if port.is_some() {
+                    Cause::WaitingForPort
+                } else {
+                    Cause::WaitingForResources
+                };
+                self.waits.add(Wait {
+                    container: None,
+                    cause,
+                    message: for_what.clone(),
+                    then: "start when they are free, in order of arrival".to_owned(),
+                });
+                false
+            }
+            Some(Verdict::Impossible(why)) => {
+                self.draft
+                    .stop_task(Reason::new(ReasonName::HostResourceError, why.clone()));
+                false
+            }
+            None => false,
+        }
+    }
+
+    fn start_one(&mut self, container: &LayoutContainer) {
+        let name = &container.name;
+        let known = self
+            .draft
+            .known
+            .containers
+            .get(name)
+            .cloned()
+            .unwrap_or_default();
+        if known.stop_requested_at.is_some() {
+            // The container was given up, not the task.
+            self.stop_one(container);
+            return;
+        }
+        if known.status == ContainerStatus::Stopped
+            || self.wait_for_flight(name)
+            || self.wait_for_retry(name)
+        {
+            return;
+        }
+        match known.status {
+            ContainerStatus::None => self.pull(container),
+            ContainerStatus::Pulled | ContainerStatus::Created if known.docker_id.is_none() => {
+                if known.image_id.is_none() {
+                    self.pull(container);
+                } else if self.gates_open(container) && self.resources_ready(container) {
+                    self.create(container);
+                }
+            }
+            ContainerStatus::Pulled | ContainerStatus::Created => self.start(container, &known),
+            ContainerStatus::Running if known.exit.is_some() && known.settles_at.is_none() => {
+                self.start(container, &known);
+            }
+            ContainerStatus::Running | ContainerStatus::Stopped => self.watch(name, &known),
+        }
+    }
+
+    fn pull(&mut self, container: &LayoutContainer) {
+        self.draft.container(&container.name);
+        let Some(image) = self.image(container) else {
+            return;
+        };
+        self.act(&container.name, Verb::Pull { image });
+    }
+
+    fn image(&self, container: &LayoutContainer) -> Option<ImageRef> {
+        let containers = &self.draft.desired.definition.containers;
+        match container.kind {
+            ContainerKind::Application(index) => {
+                containers.get(index).map(|found| found.image.clone())
+            }
+            ContainerKind::NetworkPause | ContainerKind::NamespacePause => {
+                ImageRef::parse(PAUSE_IMAGE).ok()
+            }
+        }
+    }
+
+    /// Whether every container that this one waits for has done its part.
+    fn gates_open(&mut self, container: &LayoutContainer) -> bool {
+        for edge in &container.dependencies {
+            match self.gate(container, edge) {
+                Gate::Open => {}
+                Gate::Closed { words, deadline } => {
+                    let wait = Wait {
+                        container: Some(&container.name),
+                        cause: Cause::WaitingForDependency,
+                        message: words,
+                        then: format!("create {} when it is", container.name),
+                    };
+                    match deadline {
+                        Some(at) => self.waits.with_deadline(wait, at),
+                        None => self.waits.add(wait),
+                    }
+                    return false;
+                }
+                Gate::Never(words) => {
+                    let exit = Exit {
+                        code: Some(NEVER_STARTED_EXIT_CODE),
+                        at: self.input.now,
+                        oom_killed: false,
+                    };
+                    let reason = Reason::new(ReasonName::CannotStartContainerError, words);
+                    self.draft
+                        .stop_container(&container.name, Some(exit), Some(reason));
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn gate(&self, container: &LayoutContainer, edge: &Dependency) -> Gate {
+        let nothing = KnownContainer::default();
+        let dependee = Dependee {
+            known: self
+                .draft
+                .known
+                .containers
+                .get(&edge.container)
+                .unwrap_or(&nothing),
+            start_timeout: self
+                .draft
+                .desired
+                .definition
+                .container(&edge.container)
+                .and_then(|found| found.start_timeout),
+            stopping: self.desired() == DesiredStatus::Stopped,
+        };
+        evaluate(&container.name, edge, &dependee, self.input.now)
+    }
+
+    fn create(&mut self, container: &LayoutContainer) {
+        let Some(host) = self.input.host else {
+            return;
+        };
+        if !self.reserve_ports(container, host) {
+            return;
+        }
+        let task = Task {
+            desired: self.draft.desired.clone(),
+            known: self.draft.known.clone(),
+        };
+        let label = self.input.label;
+        let inputs = SpecInputs {
+            task: &task,
+            layout: self.input.layout,
+            host,
+            settings: self.input.settings,
+            definition_label: self.input.label,
+        };
+        match spec::container_spec(&inputs, &container.name) {
+            Ok(spec) => {
+                let known = self.draft.container(&container.name);
+                let spec = if known.degraded_log {
+                    spec::degraded_log(spec)
+                } else {
+                    spec
+                };
+                let earlier = known.attempt.checked_sub(1);
+                let replaces =
+                    earlier.map(|attempt| self.draft.desired.docker_name(&container.name, attempt));
+                self.act(
+                    &container.name,
+                    Verb::Create {
+                        spec: Box::new(spec),
+                        replaces,
+                    },
+                );
+            }
+            Err(reason) => self
+                .draft
+                .stop_container(&container.name, None, Some(reason)),
+        }
+    }
+
+    fn start(&mut self, container: &LayoutContainer, known: &KnownContainer) {
+        let Some(id) = known.docker_id.clone() else {
+            return;
+        };
+        let ports = static_ports(self.draft.desired, container);
+        self.act(&container.name, Verb::Start { id, ports });
+    }
+
+    /// What a running container may be waited for.
+    fn watch(&mut self, name: &ContainerName, known: &KnownContainer) {
+        if known.settles_at.is_some() {
+            self.waits.add(Wait {
+                container: Some(name),
+                cause: Cause::CallOutstanding,
+                message:
+                    "its process ended after a signal from outside; it may be restarted by hand"
+                        .to_owned(),
+                then: "take the end as final".to_owned(),
+            });
+        } else if self.input.hints.states.get(name) == Some(&RunState::Paused) {
+            self.waits.add(Wait {
+                container: Some(name),
+                cause: Cause::Paused,
+                message: "paused by somebody else".to_owned(),
+                then: "go on when it is unpaused".to_owned(),
+            });
+        } else if known.health == Health::Unhealthy {
+            self.waits.add(Wait {
+                container: Some(name),
+                cause: Cause::Unhealthy,
+                message: "its health check fails".to_owned(),
+                then: "go on; the control plane or an operator decides".to_owned(),
+            });
+        }
+    }
+
+    pub(super) fn act(&mut self, name: &ContainerName, verb: Verb) {
+        self.actions.push(Action {
+            subject: Subject::Container(name.clone()),
+            verb,
+        });
+    }
+
+    /// Whether a step is under way, and says so.
+    pub(super) fn wait_for_flight(&mut self, name: &ContainerName) -> bool {
+        let Some(flight) = self.flight(name) else {
+            return false;
+        };
+        self.waits.for_flight(Some(name), flight.step, flight.since);
+        true
+    }
+
+    /// Whether a failed step backs off, and says so.
+    pub(super) fn wait_for_retry(&mut self, name: &ContainerName) -> bool {
+        let Some(retry) = self
+            .draft
+            .known
+            .containers
+            .get(name)
+            .and_then(|known| known.retry.clone())
+        else {
+            return false;
+        };
+        if retry.not_before <= self.input.now {
+            return false;
+        }
+        self.waits.for_retry(Some(name), &retry);
+        true
+    }
+}
+
+/// Static host ports that the container asks for, so that a failed start can name their holder.
+fn static_ports(
+    desired: &crate::domain::task::DesiredTask,
+    container: &LayoutContainer,
+) -> Vec<(u16, Protocol)> {
+    let mappings = match container.kind {
+        ContainerKind::Application(_) => desired
+            .definition
+            .container(&container.name)
+            .map(|found| found.port_mappings.clone())
+            .unwrap_or_default(),
+        ContainerKind::NetworkPause => desired
+            .definition
+            .containers
+            .iter()
+            .flat_map(|found| found.port_mappings.clone())
+            .collect(),
+        ContainerKind::NamespacePause => Vec::new(),
+    };
+    mappings
+        .iter()
+        .filter_map(|mapping| Some((mapping.host_port?, mapping.protocol)))
+        .collect()
+}

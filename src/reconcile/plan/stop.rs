@@ -1,0 +1,186 @@
+//! Towards STOPPED: each container ends after those that depend on it, and nothing is called stopped that may live.
+
+use std::time::Duration;
+
+use crate::domain::ids::{ContainerName, DockerId};
+use crate::domain::layout::LayoutContainer;
+use crate::domain::runtime::RunState;
+use crate::domain::status::ContainerStatus;
+use crate::domain::task::{Cause, KnownContainer, Step};
+use crate::reconcile::action::{Subject, Verb};
+
+use super::Planner;
+use super::waits::Wait;
+
+/// Grace of a pause container: its stop signal is SIGKILL.
+const PAUSE_GRACE: Duration = Duration::from_secs(1);
+
+impl Planner<'_, '_> {
+    pub(super) fn plan_stop(&mut self) {
+        let layout = self.input.layout;
+        for container in &layout.containers {
+            self.stop_one(container);
+        }
+    }
+
+    pub(super) fn stop_one(&mut self, container: &LayoutContainer) {
+        let name = &container.name;
+        let known = self
+            .draft
+            .known
+            .containers
+            .get(name)
+            .cloned()
+            .unwrap_or_default();
+        if known.status == ContainerStatus::Stopped {
+            return;
+        }
+        if let Some(flight) = self.flight(name) {
+            if flight.step == Step::Pull {
+                self.cancel.push(Subject::Container(name.clone()));
+            }
+            self.waits.for_flight(Some(name), flight.step, flight.since);
+            return;
+        }
+        match known.status {
+            ContainerStatus::None | ContainerStatus::Pulled | ContainerStatus::Created => {
+                self.end_unstarted(name, &known);
+            }
+            ContainerStatus::Running if known.exit.is_some() => {
+                // Between two runs: it will not be started again.
+                self.draft.stop_container(name, None, None);
+            }
+            ContainerStatus::Running | ContainerStatus::Stopped => {
+                self.end_running(container, &known)
+            }
+        }
+    }
+
+    /// A container that was never started needs no call, unless a create or start failed: then look first.
+    fn end_unstarted(&mut self, name: &ContainerName, known: &KnownContainer) {
+        let failed = known.retry.as_ref().map(|retry| retry.step);
+        let doubtful = matches!(failed, Some(Step::Create | Step::Start | Step::Inspect));
+        if doubtful || self.input.hints.look.contains(name) {
+            if failed != Some(Step::Inspect) || !self.wait_for_retry(name) {
+                self.look(name);
+            }
+            return;
+        }
+        self.draft.stop_container(name, None, None);
+    }
+
+    fn end_running(&mut self, container: &LayoutContainer, known: &KnownContainer) {
+        let name = &container.name;
+        let awaited: Vec<&str> = container
+            .stops_after
+            .iter()
+            .filter(|other| self.status(other) != ContainerStatus::Stopped)
+            .map(ContainerName::as_str)
+            .collect();
+        if !awaited.is_empty() {
+            self.waits.add(Wait {
+                container: Some(name),
+                cause: Cause::WaitingForDependents,
+                message: format!("stops after {}", awaited.join(", ")),
+                then: format!("stop {name} when they have"),
+            });
+            return;
+        }
+        if self.wait_for_retry(name) {
+            return;
+        }
+        let Some(id) = known.docker_id.clone() else {
+            self.look(name);
+            return;
+        };
+        self.ask_to_end(name, known, id);
+    }
+
+    fn ask_to_end(&mut self, name: &ContainerName, known: &KnownContainer, id: DockerId) {
+        let now = self.input.now;
+        let grace = self.grace(name);
+        let first_asked = known.stop_requested_at.unwrap_or(now);
+        let left = grace.saturating_sub(now.since(first_asked));
+        let failed_before = known
+            .retry
+            .as_ref()
+            .is_some_and(|retry| retry.step == Step::Stop);
+        if known.stop_requested_at.is_none() {
+            self.draft.container(name).stop_requested_at = Some(now);
+            self.draft.tell_of(
+                name,
+                "StopRequested",
+                format!("asked to end within {} s", grace.as_secs()),
+            );
+        }
+        let verb = if failed_before && left.is_zero() {
+            Verb::Kill { id }
+        } else {
+            Verb::Stop { id, grace: left }
+        };
+        self.act(name, verb);
+        self.waits.for_flight(Some(name), Step::Stop, now);
+    }
+
+    fn grace(&self, name: &ContainerName) -> Duration {
+        match self.draft.desired.definition.container(name) {
+            Some(found) => found
+                .stop_timeout
+                .unwrap_or(self.input.settings.stop_timeout),
+            None => PAUSE_GRACE,
+        }
+    }
+
+    pub(super) fn look(&mut self, name: &ContainerName) {
+        let known = self.draft.container(name);
+        let id_or_name = match &known.docker_id {
+            Some(id) => id.to_string(),
+            None => {
+                let attempt = known.attempt;
+                self.draft.desired.docker_name(name, attempt)
+            }
+        };
+        self.act(name, Verb::Inspect { id_or_name });
+    }
+
+    /// Looks that were asked for by hints, and containers that run although they were final.
+    pub(super) fn plan_looks(&mut self) {
+        let layout = self.input.layout;
+        for container in &layout.containers {
+            let name = &container.name;
+            let subject = Subject::Container(name.clone());
+            if self.flight(name).is_some()
+                || self.actions.iter().any(|action| action.subject == subject)
+            {
+                continue;
+            }
+            if self.input.hints.look.contains(name) {
+                if !self.wait_for_retry(name) {
+                    self.look(name);
+                }
+                continue;
+            }
+            let known = self.draft.known.containers.get(name);
+            let runs = self
+                .input
+                .hints
+                .states
+                .get(name)
+                .is_some_and(|state| RunState::may_live(*state));
+            let Some(known) =
+                known.filter(|known| runs && known.status == ContainerStatus::Stopped)
+            else {
+                continue;
+            };
+            if let Some(id) = known.docker_id.clone().filter(|_| !known.removed) {
+                self.draft.tell_of(
+                    name,
+                    "StartedOutside",
+                    "started by somebody else after its end; stopping it",
+                );
+                let grace = self.grace(name);
+                self.act(name, Verb::Stop { id, grace });
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What a task waits for, gathered while it is planned: the conditions of `why` and the next instant to look.
+
+use std::time::Duration;
+
+use crate::domain::ids::{ContainerName, UnixMillis};
+use crate::domain::reason::ReasonName;
+use crate::domain::task::{Cause, Retry, Step, TaskCondition};
+
+/// Conditions in the order of their weight (the first is what blocks) and the earliest deadline.
+#[derive(Debug)]
+pub struct Waits {
+    now: UnixMillis,
+    conditions: Vec<TaskCondition>,
+    next: Option<UnixMillis>,
+}
+
+/// One wait in words.
+#[derive(Debug)]
+pub struct Wait<'a> {
+    /// Container; `None` = the task.
+    pub container: Option<&'a ContainerName>,
+    /// Cause.
+    pub cause: Cause,
+    /// In words.
+    pub message: String,
+    /// What happens next.
+    pub then: String,
+}
+
+impl Waits {
+    /// Nothing is waited for.
+    pub fn new(now: UnixMillis) -> Self {
+        Self {
+            now,
+            conditions: Vec::new(),
+            next: None,
+        }
+    }
+
+    /// The task is to be looked at again at that instant, if there is one.
+    pub fn look_at(&mut self, at: Option<UnixMillis>) {
+        if let Some(at) = at {
+            self.next = Some(self.next.map_or(at, |next| next.min(at)));
+        }
+    }
+
+    /// A wait that ends when something changes.
+    pub fn add(&mut self, wait: Wait<'_>) {
+        self.push(wait, None, None);
+    }
+
+    /// A wait that ends at an instant.
+    pub fn until(&mut self, wait: Wait<'_>, at: UnixMillis) {
+        self.look_at(Some(at));
+        self.push(wait, None, Some(at));
+    }
+
+    /// A wait that is given up at an instant.
+    pub fn with_deadline(&mut self, wait: Wait<'_>, deadline: UnixMillis) {
+        self.look_at(Some(deadline));
+        self.push(wait, Some(deadline), Some(deadline));
+    }
+
+    /// A wait that is given up at an instant by somebody else: the task need not be looked at for it.
+    pub fn with_outer_deadline(&mut self, wait: Wait<'_>, since: UnixMillis, limit: Duration) {
+        let deadline = since.plus(limit);
+        self.push(wait, Some(deadline), None);
+        if let Some(last) = self.conditions.last_mut() {
+            last.since = since;
+        }
+    }
+
+    fn push(&mut self, wait: Wait<'_>, deadline: Option<UnixMillis>, next_at: Option<UnixMillis>) {
+        self.conditions.push(TaskCondition {
+            container: wait.container.cloned(),
+            cause: wait.cause,
+            message: wait.message,
+            since: self.now,
+            deadline,
+            next_action: wait.then,
+            next_at,
+        });
+    }
+
+    /// The earliest instant at which something is due.
+    pub fn next(&self) -> Option<UnixMillis> {
+        self.next
+    }
+
+    /// The conditions; one that was there before keeps its age.
+    pub fn conditions(&mut self, before: &[TaskCondition]) -> Vec<TaskCondition> {
+        let mut conditions = std::mem::take(&mut self.conditions);
+        for condition in &mut conditions {
+            let old = before
+                .iter()
+                .find(|old| old.cause == condition.cause && old.container == condition.container);
+            if let Some(old) = old {
+                condition.since = condition.since.min(old.since);
+            }
+        }
+        conditions
+    }
+}
+
+impl Waits {
+    /// A step under way.
+    pub fn for_flight(&mut self, container: Option<&ContainerName>, step: Step, since: UnixMillis) {
+        let cause = match step {
+            Step::Pull => Cause::Pulling,
+            Step::Stop => Cause::Stopping,
+            Step::SetUp | Step::TearDown => Cause::WaitingForResource,
+            Step::Create | Step::Start | Step::Inspect | Step::Remove => Cause::CallOutstanding,
+        };
+        let wait = Wait {
+            container,
+            cause,
+            message: format!("the {step} call to Docker is under way"),
+            then: format!("go on when the {step} is done"),
+        };
+        self.with_outer_deadline(wait, since, limit_of(step));
+    }
+
+    /// A failed step that backs off.
+    pub fn for_retry(&mut self, container: Option<&ContainerName>, retry: &Retry) {
+        let hangs = retry.reason.name == ReasonName::DockerTimeoutError && retry.failures > 1;
+        let wait = Wait {
+            container,
+            cause: if hangs {
+                Cause::Quarantined
+            } else {
+                Cause::BackingOff
+            },
+            message: format!(
+                "{} failed {} times in a row: {}",
+                retry.step, retry.failures, retry.reason
+            ),
+            then: format!("try the {} again", retry.step),
+        };
+        self.until(wait, retry.not_before);
+    }
+}
+
+/// Deadline that the runtime adapter sets for a step (reference agent: `engine.md` 3.1); shown, not enforced, here.
+fn limit_of(step: Step) -> Duration {
+    match step {
+        Step::Pull => Duration::from_hours(2),
+        Step::Create => Duration::from_mins(4),
+        Step::Start => Duration::from_mins(3),
+        Step::Stop => Duration::from_secs(150),
+        Step::Inspect => Duration::from_secs(30),
+        Step::Remove | Step::SetUp | Step::TearDown => Duration::from_mins(5),
+    }
+}

@@ -1,0 +1,164 @@
+//! The worker's look at many tasks at once: what they hold of the host, and a pass for each key that is due.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::domain::fit::{self, FitPolicy};
+use crate::domain::ids::{TaskArn, UnixMillis};
+use crate::domain::port_mapping::Protocol;
+use crate::domain::status::{DesiredStatus, TaskStatus};
+use crate::domain::task::Task;
+
+use super::entry::{Entry, Pass};
+use super::plan::PlanInput;
+use super::plan::admission::{self, Verdict};
+use super::worker::Reconciler;
+
+impl Reconciler {
+    /// One pass for each key, and for each task that their passes admit.
+    pub(super) fn think(
+        &mut self,
+        keys: &mut BTreeSet<TaskArn>,
+        now: UnixMillis,
+    ) -> Vec<(TaskArn, Pass)> {
+        let verdicts = self.verdicts(keys);
+        let admitted = verdicts
+            .iter()
+            .filter(|(_, verdict)| matches!(verdict, Verdict::Admitted));
+        keys.extend(admitted.map(|(arn, _)| arn.clone()));
+        let mut taken = self.taken_ports();
+        let mut passes = Vec::new();
+        for arn in keys.clone() {
+            let Some(entry) = self.entries.get(&arn) else {
+                continue;
+            };
+            let refusals = self.refusals(entry);
+            let flights = entry.flights_as_data();
+            let input = PlanInput {
+                task: &entry.task,
+                layout: &entry.layout,
+                hints: &entry.hints,
+                in_flight: &flights,
+                host: self.host.as_deref(),
+                runtime_up: self.runtime_up,
+                verdict: verdicts.get(&arn),
+                refusals: &refusals,
+                taken_ports: &taken,
+                last_port: self.last_port,
+                label: &entry.label,
+                settings: &self.deps.settings,
+                now,
+            };
+            let Ok(pass) = catch_unwind(AssertUnwindSafe(|| entry.think(&input))) else {
+                keys.remove(&arn);
+                self.quarantine(&arn, now);
+                continue;
+            };
+            for (_, known) in &pass.plan.known.containers {
+                for reservation in &known.reservations {
+                    let last = reservation
+                        .first_host_port
+                        .saturating_add(reservation.count.saturating_sub(1));
+                    taken.extend(
+                        (reservation.first_host_port..=last)
+                            .map(|port| (port, reservation.protocol)),
+                    );
+                    self.last_port = last;
+                }
+            }
+            passes.push((arn, pass));
+        }
+        passes
+    }
+
+    /// Who of the waiting may have the host's resources; empty if nobody of the batch waits.
+    fn verdicts(&self, keys: &BTreeSet<TaskArn>) -> BTreeMap<TaskArn, Verdict> {
+        let Some(host) = self.host.as_deref() else {
+            return BTreeMap::new();
+        };
+        let any_waits = keys
+            .iter()
+            .filter_map(|arn| self.entries.get(arn))
+            .any(|entry| waits(&entry.task));
+        if !any_waits {
+            return BTreeMap::new();
+        }
+        let mut waiting: Vec<&Entry> = self
+            .entries
+            .values()
+            .filter(|entry| waits(&entry.task))
+            .collect();
+        waiting.sort_by_key(|entry| (entry.task.desired.arrived_at, entry.task.arn().clone()));
+        let demand = |entry: &Entry| (entry.task.arn().clone(), admission::demand(&entry.task));
+        let waiting: Vec<_> = waiting.into_iter().map(demand).collect();
+        let holding: Vec<_> = self
+            .entries
+            .values()
+            .filter(|entry| holds(&entry.task))
+            .map(demand)
+            .collect();
+        admission::decide(host, &holding, &waiting)
+    }
+
+    /// Every reason why this host cannot run the definition; only asked before admission.
+    fn refusals(&self, entry: &Entry) -> Vec<String> {
+        let (Some(host), true) = (self.host.as_deref(), waits(&entry.task)) else {
+            return Vec::new();
+        };
+        let desired = &entry.task.desired;
+        let policy = FitPolicy {
+            disable_privileged: self.deps.settings.disable_privileged,
+            task_limits: self.deps.settings.task_limits,
+        };
+        fit::fit(&desired.definition, &desired.options, host, &policy)
+            .into_iter()
+            .filter(|finding| finding.effect == fit::Effect::Refused)
+            .map(|finding| format!("{}: {}", finding.path, finding.message))
+            .collect()
+    }
+
+    /// Host ports that tasks have, chosen or asked for.
+    fn taken_ports(&self) -> BTreeSet<(u16, Protocol)> {
+        let mut taken = BTreeSet::new();
+        for entry in self.entries.values().filter(|entry| holds(&entry.task)) {
+            for container in &entry.task.desired.definition.containers {
+                taken.extend(
+                    container
+                        .port_mappings
+                        .iter()
+                        .filter_map(|m| Some((m.host_port?, m.protocol))),
+                );
+            }
+            for known in entry.task.known.containers.values() {
+                taken.extend(
+                    known
+                        .bindings
+                        .iter()
+                        .map(|binding| (binding.host_port, binding.protocol)),
+                );
+                for reservation in &known.reservations {
+                    let last = reservation
+                        .first_host_port
+                        .saturating_add(reservation.count.saturating_sub(1));
+                    taken.extend(
+                        (reservation.first_host_port..=last)
+                            .map(|port| (port, reservation.protocol)),
+                    );
+                }
+            }
+        }
+        taken
+    }
+}
+
+/// Whether the task waits for the host's resources.
+fn waits(task: &Task) -> bool {
+    task.known.admitted_at.is_none()
+        && task.effective_desired() == DesiredStatus::Running
+        && task.known.status != TaskStatus::Stopped
+}
+
+/// Whether the task holds some of the host's resources.
+fn holds(task: &Task) -> bool {
+    task.known.admitted_at.is_some() && task.known.status != TaskStatus::Stopped
+}

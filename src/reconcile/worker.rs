@@ -1,0 +1,538 @@
+//! The engine's loop: takes in what arrived, thinks about the keys that are due, commits once, then acts.
+//!
+//! ```text
+//!          commands ─┐
+//!   news of Docker ──┼─► gather ─► think (pure, per key) ─► commit (one transaction) ─► act, answer, publish
+//!  finished actions ─┤                                          │ failed
+//!            timers ─┘                                          └─► nothing happened; try again with back-off
+//! ```
+//!
+//! **Invariants.** No effect before the commit it rests on. Nothing of a failed commit is kept, nothing that arrived
+//! is lost by it. The loop itself waits for the store only; Docker is waited for in actions of their own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, broadcast, mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use crate::boundary::store::{Change, Loaded, StoredEvent};
+use crate::boundary::{
+    BoundaryError, Clock, ContainerRuntime, DesiredCodec, Host, ImageSource, TaskStore,
+    VolumeRuntime,
+};
+use crate::domain::host::HostFacts;
+use crate::domain::ids::{TaskArn, UnixMillis};
+use crate::domain::runtime::RuntimeInfo;
+use crate::domain::status::TaskStatus;
+use crate::domain::task::Task;
+use crate::error::ErrorChain;
+
+use super::action::{Action, Outcome, Subject, Verb};
+use super::commands::Staged;
+use super::entry::{Entry, FlightHandle, Input, Pass};
+use super::execute::Executor;
+use super::handle::{COMMAND_CAPACITY, Command, EVENT_CAPACITY, ReconcilerHandle};
+use super::plan::Flight;
+use super::queue::Queue;
+use super::relist::{NEWS_CAPACITY, News, Watcher};
+use super::settings::EngineSettings;
+use super::snapshot::{EngineView, Snapshot};
+
+/// Keys in one transaction: a payload of 1,000 tasks in two.
+const MAX_BATCH: usize = 512;
+
+/// Wait after a commit that failed.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// Wait after a decision that panicked: the task is looked at again, not the agent restarted.
+const PANIC_RETRY: Duration = Duration::from_mins(1);
+
+/// How long actions under way may take to report at shutdown; what does not is found again by looking.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
+
+/// Turns what Docker says of itself into what decisions may know of the host.
+pub type HostProbe = Arc<dyn Fn(&RuntimeInfo) -> HostFacts + Send + Sync>;
+
+/// Everything the engine works with.
+pub struct Dependencies {
+    /// Docker's containers.
+    pub runtime: Arc<dyn ContainerRuntime>,
+    /// Docker's volumes.
+    pub volumes: Arc<dyn VolumeRuntime>,
+    /// Images.
+    pub images: Arc<dyn ImageSource>,
+    /// The host beside Docker.
+    pub host: Arc<dyn Host>,
+    /// Rows.
+    pub store: Arc<dyn TaskStore>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Desired state on containers.
+    pub codec: Arc<dyn DesiredCodec>,
+    /// The host as data.
+    pub probe: HostProbe,
+    /// Operators' settings.
+    pub settings: EngineSettings,
+    /// What was found damaged before the engine began, one line each.
+    pub damage: Vec<String>,
+}
+
+type Finished = (TaskArn, Action, Outcome);
+
+/// The engine.
+pub struct Reconciler {
+    pub(super) deps: Dependencies,
+    pub(super) executor: Executor,
+    pub(super) entries: BTreeMap<TaskArn, Entry>,
+    pub(super) queue: Queue,
+    pub(super) flights: JoinSet<Finished>,
+    flight_keys: BTreeMap<tokio::task::Id, (TaskArn, Action)>,
+    commands: mpsc::Receiver<Command>,
+    pub(super) view: EngineView,
+    pub(super) host: Option<Arc<HostFacts>>,
+    pub(super) runtime_up: bool,
+    pub(super) listed_once: bool,
+    pub(super) last_port: u16,
+    pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
+    pub(super) changed: watch::Sender<u64>,
+    pub(super) events: broadcast::Sender<StoredEvent>,
+    pub(super) nudge: Arc<Notify>,
+    pub(super) pace: watch::Sender<Duration>,
+    /// Strays that cannot be understood, by Docker id.
+    pub(super) adoptions: BTreeSet<String>,
+    /// Rebuilt tasks whose desired state is not committed yet.
+    pub(super) adopted: Vec<crate::domain::task::DesiredTask>,
+}
+
+enum Turn {
+    Command(Option<Command>),
+    News(Option<News>),
+    Finished(Option<Result<(tokio::task::Id, Finished), JoinError>>),
+    Due,
+    Shutdown,
+}
+
+impl Reconciler {
+    /// An engine that has not begun, and the way into it.
+    pub fn new(deps: Dependencies) -> (Self, ReconcilerHandle) {
+        let (command_sender, commands) = mpsc::channel(COMMAND_CAPACITY);
+        let (changed, changed_receiver) = watch::channel(0);
+        let (events, _) = broadcast::channel(EVENT_CAPACITY);
+        let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
+        let handle = ReconcilerHandle {
+            commands: command_sender,
+            snapshot: Arc::clone(&snapshot),
+            changed: changed_receiver,
+            events: events.clone(),
+        };
+        let executor = Executor::new(
+            Arc::clone(&deps.runtime),
+            Arc::clone(&deps.volumes),
+            Arc::clone(&deps.images),
+            Arc::clone(&deps.host),
+            &deps.settings,
+        );
+        let (pace, _) = watch::channel(deps.settings.relist_busy);
+        let view = EngineView {
+            damage: deps.damage.clone(),
+            ..EngineView::default()
+        };
+        let reconciler = Self {
+            deps,
+            executor,
+            entries: BTreeMap::new(),
+            queue: Queue::default(),
+            flights: JoinSet::new(),
+            flight_keys: BTreeMap::new(),
+            commands,
+            view,
+            host: None,
+            runtime_up: false,
+            listed_once: false,
+            last_port: 0,
+            snapshot,
+            changed,
+            events,
+            nudge: Arc::new(Notify::new()),
+            pace,
+            adoptions: BTreeSet::new(),
+            adopted: Vec::new(),
+        };
+        (reconciler, handle)
+    }
+
+    /// Runs until told to end. Never touches a running container on the way out.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        let (news_sender, mut news) = mpsc::channel(NEWS_CAPACITY);
+        let watcher = Watcher {
+            runtime: Arc::clone(&self.deps.runtime),
+            clock: Arc::clone(&self.deps.clock),
+            news: news_sender,
+            pace: self.pace.subscribe(),
+            nudge: Arc::clone(&self.nudge),
+        };
+        if !self.load(&shutdown).await {
+            return;
+        }
+        let mut watching = JoinSet::new();
+        watching.spawn(watcher.run(shutdown.child_token()));
+        loop {
+            match self.turn(&mut news, &shutdown).await {
+                Turn::Shutdown => break,
+                turn => self.take_turn(turn, &mut news).await,
+            }
+        }
+        drop(news);
+        self.drain().await;
+        watching.shutdown().await;
+        self.deps.store.close().await;
+    }
+
+    /// Reads the rows; keeps trying while they cannot be read at all. False = told to end.
+    async fn load(&mut self, shutdown: &CancellationToken) -> bool {
+        loop {
+            match self.deps.store.load().await {
+                Ok(loaded) => {
+                    self.take_loaded(loaded);
+                    return true;
+                }
+                Err(failure) => {
+                    let why = ErrorChain(&failure).to_string();
+                    error!(error = %why, "the store cannot be read; trying again");
+                    self.view.store_error = Some(why);
+                    self.publish();
+                }
+            }
+            if shutdown
+                .run_until_cancelled(tokio::time::sleep(STORE_RETRY))
+                .await
+                .is_none()
+            {
+                return false;
+            }
+        }
+    }
+
+    fn take_loaded(&mut self, loaded: Loaded) {
+        self.view.store_error = None;
+        for damage in loaded.damage {
+            warn!(
+                task.arn = damage.task.as_ref().map(TaskArn::as_str),
+                "{}", damage.message
+            );
+            self.view.damage.push(damage.message);
+        }
+        for task in loaded.tasks {
+            self.insert(task);
+        }
+        info!(tasks = self.entries.len(), "state loaded");
+        self.publish();
+    }
+
+    pub(super) fn insert(&mut self, task: Task) {
+        let arn = task.arn().clone();
+        self.queue.wake(&arn, UnixMillis(0));
+        self.entries
+            .insert(arn, Entry::new(task, self.deps.codec.as_ref()));
+    }
+
+    async fn turn(
+        &mut self,
+        news: &mut mpsc::Receiver<News>,
+        shutdown: &CancellationToken,
+    ) -> Turn {
+        let now = self.deps.clock.now();
+        let due = self
+            .queue
+            .next()
+            .filter(|_| self.listed_once)
+            .map(|at| at.since(now));
+        let sleep = tokio::time::sleep(due.unwrap_or(Duration::from_hours(1)));
+        // Each arm is cancel-safe: channels and the join set give whole items, the sleep holds no state.
+        tokio::select! {
+            () = shutdown.cancelled() => Turn::Shutdown,
+            command = self.commands.recv() => Turn::Command(command),
+            item = news.recv() => Turn::News(item),
+            finished = self.flights.join_next_with_id(), if !self.flights.is_empty() => Turn::Finished(finished),
+            () = sleep, if due.is_some() => Turn::Due,
+        }
+    }
+
+    /// Takes in the turn and everything else that is ready, then decides and acts.
+    async fn take_turn(&mut self, first: Turn, news: &mut mpsc::Receiver<News>) {
+        let mut staged = Staged::default();
+        match first {
+            Turn::Command(Some(command)) => self.stage(command, &mut staged),
+            Turn::News(Some(item)) => self.take_news(item).await,
+            Turn::Finished(Some(finished)) => self.take_finished(finished),
+            Turn::Command(None)
+            | Turn::News(None)
+            | Turn::Finished(None)
+            | Turn::Due
+            | Turn::Shutdown => {}
+        }
+        for _ in 0..MAX_BATCH {
+            if let Ok(command) = self.commands.try_recv() {
+                self.stage(command, &mut staged);
+            } else if let Ok(item) = news.try_recv() {
+                self.take_news(item).await;
+            } else if let Some(finished) = self.flights.try_join_next_with_id() {
+                self.take_finished(finished);
+            } else {
+                break;
+            }
+        }
+        self.decide(staged).await;
+    }
+
+    fn take_finished(&mut self, finished: Result<(tokio::task::Id, Finished), JoinError>) {
+        let (arn, action, outcome) = match finished {
+            Ok((id, finished)) => {
+                self.flight_keys.remove(&id);
+                finished
+            }
+            Err(failure) => {
+                let Some((arn, action)) = self.flight_keys.remove(&failure.id()) else {
+                    return;
+                };
+                error!(task.arn = %arn, action = %action, error = %failure, "an action panicked");
+                let outcome = Outcome::Failed(super::action::Failure {
+                    kind: crate::boundary::ErrorKind::Transient,
+                    message: "the action panicked".to_owned(),
+                    permanent: false,
+                    port_holder: None,
+                });
+                (arn, action, outcome)
+            }
+        };
+        if let Outcome::Failed(failure) = &outcome {
+            debug!(task.arn = %arn, action = %action, kind = failure.kind.as_str(), error = failure.message, "failed");
+            if failure.kind == crate::boundary::ErrorKind::Unavailable {
+                self.mark_down(&failure.message);
+                self.nudge.notify_one();
+            }
+        }
+        let now = self.deps.clock.now();
+        if let Some(entry) = self.entries.get_mut(&arn) {
+            entry.flights.remove(&action.subject);
+            if let Subject::Container(name) = &action.subject {
+                entry.fact_at.insert(name.clone(), now);
+            }
+            entry.inputs.push(Input::Done(action, outcome));
+            self.queue.wake(&arn, now);
+        }
+    }
+
+    pub(super) fn mark_down(&mut self, why: &str) {
+        if self.runtime_up || self.view.runtime_error.is_none() {
+            warn!(
+                error = why,
+                "Docker does not answer; tasks keep their last known state"
+            );
+        }
+        self.runtime_up = false;
+        self.view.runtime_error = Some(why.to_owned());
+    }
+
+    /// Thinks about every key that is due, commits, acts.
+    async fn decide(&mut self, mut staged: Staged) {
+        let now = self.deps.clock.now();
+        let mut keys: BTreeSet<TaskArn> = staged.keys();
+        if self.listed_once {
+            keys.extend(self.queue.take_due(now, MAX_BATCH));
+        }
+        let passes = if self.listed_once {
+            self.think(&mut keys, now)
+        } else {
+            Vec::new()
+        };
+        let mut changes = staged.changes(&self.entries);
+        changes.extend(self.adopted.iter().cloned().map(Change::Desired));
+        for (arn, pass) in &passes {
+            if let Some(entry) = self.entries.get(arn) {
+                changes.extend(entry.changes(pass));
+            }
+        }
+        if let Err(failure) = self.commit(&changes, now).await {
+            let why = ErrorChain(&failure).to_string();
+            warn!(error = %why, "state cannot be written; nothing is done until it can");
+            self.view.store_error = Some(why.clone());
+            staged.roll_back(&mut self.entries, &why, self.deps.codec.as_ref());
+            for key in keys {
+                self.queue.wake(&key, now.plus(STORE_RETRY));
+            }
+            self.publish();
+            return;
+        }
+        self.adopted.clear();
+        staged.answer();
+        let freed = self.install(passes, now);
+        if freed {
+            self.wake_waiting(now);
+        }
+        self.publish();
+    }
+
+    async fn commit(&mut self, changes: &[Change], now: UnixMillis) -> Result<(), BoundaryError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let last = self.deps.store.commit(changes).await?;
+        self.view.committed_at = Some(now);
+        self.view.store_error = None;
+        let told: Vec<_> = changes
+            .iter()
+            .filter_map(|change| match change {
+                Change::Event(event) => Some(event.clone()),
+                _ => None,
+            })
+            .collect();
+        let first = last
+            .saturating_sub(i64::try_from(told.len()).unwrap_or(0))
+            .saturating_add(1);
+        for (sequence, event) in (first..).zip(told) {
+            info!(
+                task.arn = %event.arn,
+                container.name = event.container.as_ref().map(crate::domain::ids::ContainerName::as_str),
+                event = event.kind,
+                "{}",
+                event.message
+            );
+            // Nobody need listen.
+            let _listeners = self.events.send(StoredEvent { sequence, event });
+        }
+        Ok(())
+    }
+
+    /// The passes are durable: take them over and start their actions. True = a task let go of host resources.
+    fn install(&mut self, passes: Vec<(TaskArn, Pass)>, now: UnixMillis) -> bool {
+        let mut freed = false;
+        for (arn, pass) in passes {
+            let Some(entry) = self.entries.get_mut(&arn) else {
+                continue;
+            };
+            let was = entry.task.known.status;
+            entry.install(&pass);
+            freed |= was != TaskStatus::Stopped && entry.task.known.status == TaskStatus::Stopped;
+            if pass.plan.forget {
+                self.entries.remove(&arn);
+                self.queue.remove(&arn);
+                freed = true;
+                continue;
+            }
+            if let Some(at) = pass.plan.next {
+                self.queue.wake(&arn, at);
+            }
+            for subject in &pass.plan.cancel {
+                if let Some(handle) = entry.flights.get(subject) {
+                    handle.cancel.cancel();
+                }
+            }
+            for action in pass.plan.actions {
+                self.launch(&arn, action, now);
+            }
+        }
+        freed
+    }
+
+    fn launch(&mut self, arn: &TaskArn, action: Action, now: UnixMillis) {
+        let Some(entry) = self.entries.get_mut(arn) else {
+            return;
+        };
+        if entry.flights.contains_key(&action.subject) {
+            return;
+        }
+        debug!(task.arn = %arn, action = %action, "acting");
+        let cancel = CancellationToken::new();
+        let flight = Flight {
+            step: action.verb.step(),
+            since: now,
+        };
+        entry.flights.insert(
+            action.subject.clone(),
+            FlightHandle {
+                flight,
+                cancel: cancel.clone(),
+            },
+        );
+        let (executor, key, step) = (self.executor.clone(), arn.clone(), action.clone());
+        let handle = self.flights.spawn(async move {
+            let outcome = match &step.verb {
+                Verb::Pull { .. } => cancel
+                    .run_until_cancelled(executor.execute(key.task_id(), &step))
+                    .await
+                    .unwrap_or_else(cancelled),
+                _ => executor.execute(key.task_id(), &step).await,
+            };
+            (key, step, outcome)
+        });
+        self.flight_keys.insert(handle.id(), (arn.clone(), action));
+    }
+
+    /// Tasks that wait for host resources are looked at again.
+    fn wake_waiting(&mut self, now: UnixMillis) {
+        for (arn, entry) in &self.entries {
+            if entry.task.known.admitted_at.is_none()
+                && entry.task.known.status != TaskStatus::Stopped
+            {
+                self.queue.wake(arn, now);
+            }
+        }
+    }
+
+    /// Lets actions that are nearly done report, so that less must be found again by looking.
+    async fn drain(&mut self) {
+        let deadline = tokio::time::Instant::now() + SHUTDOWN_GRACE;
+        for entry in self.entries.values() {
+            for handle in entry
+                .flights
+                .values()
+                .filter(|handle| handle.flight.step == crate::domain::task::Step::Pull)
+            {
+                handle.cancel.cancel();
+            }
+        }
+        while let Ok(Some(finished)) =
+            tokio::time::timeout_at(deadline, self.flights.join_next_with_id()).await
+        {
+            self.take_finished(finished);
+        }
+        self.flights.shutdown().await;
+        let now = self.deps.clock.now();
+        let mut keys = self.queue.take_due(now, usize::MAX).into_iter().collect();
+        if !self.listed_once {
+            return;
+        }
+        // The facts are kept, the actions they would lead to are for the next start.
+        let passes = self.think(&mut keys, now);
+        let changes: Vec<Change> = passes
+            .iter()
+            .filter(|(_, pass)| pass.plan.actions.is_empty())
+            .filter_map(|(arn, pass)| Some(self.entries.get(arn)?.changes(pass)))
+            .flatten()
+            .collect();
+        if let Err(failure) = self.commit(&changes, now).await {
+            warn!(error = %ErrorChain(&failure), "the last facts could not be written; they will be found by looking");
+        }
+    }
+
+    /// A decision that panicked is this task's trouble alone.
+    pub(super) fn quarantine(&mut self, arn: &TaskArn, now: UnixMillis) {
+        error!(task.arn = %arn, "deciding about the task panicked; it is left alone for a while");
+        self.queue.wake(arn, now.plus(PANIC_RETRY));
+    }
+}
+
+fn cancelled() -> Outcome {
+    Outcome::Failed(super::action::Failure {
+        kind: crate::boundary::ErrorKind::Cancelled,
+        message: "not needed any more".to_owned(),
+        permanent: false,
+        port_holder: None,
+    })
+}

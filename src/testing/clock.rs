@@ -1,0 +1,74 @@
+//! A clock that follows tokio's, so that paused time pauses it too, and ids from a seed.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::time::Instant;
+
+use crate::boundary::{Clock, Ids};
+use crate::domain::ids::{TaskId, UnixMillis};
+
+/// Wall time at the start of every test: 2023-11-14T22:13:20Z.
+pub const EPOCH: UnixMillis = UnixMillis(1_700_000_000_000);
+
+/// Wall time that runs with tokio's.
+#[derive(Clone, Debug)]
+pub struct TokioClock {
+    began: Instant,
+}
+
+impl TokioClock {
+    /// Begins at [`EPOCH`] now.
+    pub fn new() -> Self {
+        Self {
+            began: Instant::now(),
+        }
+    }
+}
+
+impl Default for TokioClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> UnixMillis {
+        EPOCH.plus(self.began.elapsed())
+    }
+}
+
+/// Ids and jitter from a seed.
+#[derive(Debug)]
+pub struct SeededIds(Mutex<StdRng>);
+
+impl SeededIds {
+    /// The same seed gives the same ids.
+    pub fn new(seed: u64) -> Self {
+        Self(Mutex::new(StdRng::seed_from_u64(seed)))
+    }
+
+    fn draw<T>(&self, draw: impl FnOnce(&mut StdRng) -> T) -> T {
+        draw(
+            &mut self
+                .0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        )
+    }
+}
+
+impl Ids for SeededIds {
+    #[expect(clippy::expect_used, reason = "32 hexadecimal digits are a task id")]
+    fn task_id(&self) -> TaskId {
+        let (high, low): (u64, u64) = self.draw(|rng| (rng.random(), rng.random()));
+        TaskId::parse(&format!("{high:016x}{low:016x}")).expect("hexadecimal digits are an id")
+    }
+
+    fn jitter(&self, below: Duration) -> Duration {
+        let millis = u64::try_from(below.as_millis()).unwrap_or(u64::MAX).max(1);
+        Duration::from_millis(self.draw(|rng| rng.random_range(0..millis)))
+    }
+}

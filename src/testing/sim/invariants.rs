@@ -1,0 +1,172 @@
+//! The promises of design.md section 2 as checks over what happened in the world and what the rows say.
+
+use std::collections::BTreeMap;
+
+use crate::domain::ids::{ContainerName, TaskArn};
+use crate::domain::status::{ContainerStatus, DesiredStatus, TaskStatus};
+use crate::domain::task::Task;
+
+use super::agent::Simulation;
+
+impl Simulation {
+    /// Everything that must hold at every instant. Empty = it does.
+    pub fn check(&self) -> Vec<String> {
+        let mut wrong = self.world.violations();
+        let ends = self.world.ends();
+        let live: Vec<(TaskArn, ContainerName)> = self
+            .world
+            .containers()
+            .into_iter()
+            .filter(|container| container.state.may_live())
+            .map(|container| (container.task, container.name))
+            .collect();
+        for task in self.store.tasks() {
+            let arn = task.arn();
+            for (name, known) in &task.known.containers {
+                let lives = live.contains(&(arn.clone(), name.clone()));
+                let restarted_by_hand = self.world.was_started_outside(arn, name);
+                if known.status == ContainerStatus::Stopped && lives && !restarted_by_hand {
+                    wrong.push(format!("{name} of {arn} is reported STOPPED and lives"));
+                }
+            }
+            check_status(&task, &mut wrong);
+            if !self.agent_may_stop(&task) {
+                let stopped = ends.iter().any(|(end_arn, _, _)| end_arn == arn);
+                let asked = task
+                    .known
+                    .containers
+                    .values()
+                    .any(|known| known.stop_requested_at.is_some());
+                if asked && !stopped {
+                    wrong.push(format!("{arn} was stopped though nothing asked for it"));
+                }
+            }
+        }
+        wrong
+    }
+
+    fn agent_may_stop(&self, task: &Task) -> bool {
+        self.stop_asked.contains(task.arn()) || task.known.stop.is_some()
+    }
+
+    /// What must hold once nothing goes wrong any more and time has passed. Empty = it does.
+    pub fn check_converged(&self) -> Vec<String> {
+        let mut wrong = self.check();
+        let tasks: BTreeMap<TaskArn, Task> = self
+            .store
+            .tasks()
+            .into_iter()
+            .map(|task| (task.arn().clone(), task))
+            .collect();
+        for task in tasks.values() {
+            let known = &task.known;
+            let arrived = match task.effective_desired() {
+                DesiredStatus::Running => {
+                    known.status == TaskStatus::Running || !known.conditions.is_empty()
+                }
+                DesiredStatus::Stopped => known.status == TaskStatus::Stopped,
+            };
+            if !arrived {
+                wrong.push(format!(
+                    "{} is {} and says nothing: {known:?}",
+                    task.arn(),
+                    known.status
+                ));
+            }
+            if task.desired.remove {
+                wrong.push(format!(
+                    "{} was to be removed and is still there: {known:?}",
+                    task.arn()
+                ));
+            }
+        }
+        for container in self.world.containers() {
+            let known = tasks
+                .get(&container.task)
+                .and_then(|task| task.known.containers.get(&container.name));
+            match known {
+                None => wrong.push(format!(
+                    "container {} belongs to nothing",
+                    container.spec.docker_name
+                )),
+                Some(known)
+                    if container.state.may_live() != (known.status == ContainerStatus::Running) =>
+                {
+                    wrong.push(format!(
+                        "container {} is {:?} and known as {}",
+                        container.spec.docker_name, container.state, known.status
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        wrong.extend(self.check_exits(&tasks));
+        wrong
+    }
+
+    /// Every final exit is in the timeline once, with the code that really was.
+    fn check_exits(&self, tasks: &BTreeMap<TaskArn, Task>) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut finals: BTreeMap<(TaskArn, ContainerName), u32> = BTreeMap::new();
+        for stored in self.store.all_events() {
+            if let (Some(container), "Stopped") =
+                (stored.event.container.clone(), stored.event.kind.as_str())
+            {
+                let count = finals
+                    .entry((stored.event.arn.clone(), container))
+                    .or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        for ((arn, name), count) in &finals {
+            if *count != 1 {
+                wrong.push(format!("the end of {name} of {arn} was told {count} times"));
+            }
+        }
+        let ends = self.world.ends();
+        for task in tasks.values() {
+            for (name, known) in &task.known.containers {
+                let last = ends
+                    .iter()
+                    .rfind(|(arn, ended, _)| arn == task.arn() && ended == name);
+                let (Some((_, _, truth)), Some(told)) = (last, &known.exit) else {
+                    continue;
+                };
+                let final_one = known.status == ContainerStatus::Stopped;
+                let vanished = known
+                    .reason
+                    .as_ref()
+                    .is_some_and(|r| r.name.as_str() == "ContainerVanishedError");
+                let by_hand = self.world.was_started_outside(task.arn(), name);
+                if final_one && !vanished && !by_hand && told.code != truth.code {
+                    wrong.push(format!(
+                        "{name} of {} ended with {:?}, told {:?}",
+                        task.arn(),
+                        truth.code,
+                        told.code
+                    ));
+                }
+            }
+        }
+        wrong
+    }
+}
+
+/// A task that runs has all its essential containers running.
+fn check_status(task: &Task, wrong: &mut Vec<String>) {
+    let known = &task.known;
+    let stopped = known
+        .containers
+        .values()
+        .filter(|c| c.status == ContainerStatus::Stopped)
+        .count();
+    if known.status == TaskStatus::Stopped && stopped != known.containers.len() {
+        wrong.push(format!("{} is STOPPED and a container is not", task.arn()));
+    }
+    if known.stopped_at.is_some() != (known.status == TaskStatus::Stopped) {
+        wrong.push(format!(
+            "{} has a stop time that its status does not explain",
+            task.arn()
+        ));
+    }
+}

@@ -1,0 +1,13 @@
+//! The simulator: the real engine in a fake world on one thread and paused time.
+//!
+//! A [`Simulation`] runs an agent that can be crashed and started again over the same world and rows. Scripts and
+//! random runs drive it; [`Simulation::check`] holds design.md section 2 against what really happened.
+
+mod agent;
+
+mod invariants;
+
+mod random;
+
+pub use agent::{SERVE, STUBBORN, Simulation, arn, host_facts, shell, task};
+pub use random::{Outcome, RandomRun};
