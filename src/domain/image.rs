@@ -1,4 +1,4 @@
-//! Image references as Docker reads them: registry host, repository, tag and digest.
+//! Image references as Docker reads them (registry host, repository, tag and digest), and when images are pulled.
 
 use std::fmt;
 
@@ -138,6 +138,20 @@ impl ImageRef {
             _ => self.text.clone(),
         }
     }
+}
+
+/// `ECS_IMAGE_PULL_BEHAVIOR`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PullBehavior {
+    /// Pull; if that fails use the image on the host.
+    #[default]
+    Default,
+    /// Pull; if that fails the task fails.
+    Always,
+    /// Pull unless the agent has pulled it before.
+    Once,
+    /// Pull unless the image is on the host.
+    PreferCached,
 }
 
 impl fmt::Display for ImageRef {

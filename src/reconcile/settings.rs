@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use crate::domain::image::PullBehavior;
+
 /// Limits and waits of the engine. `Default` is the reference agent's where it has one (`engine.md` 9).
 #[expect(
     clippy::struct_excessive_bools,
@@ -59,20 +61,6 @@ impl Default for EngineSettings {
             relist_idle: Duration::from_secs(5),
         }
     }
-}
-
-/// `ECS_IMAGE_PULL_BEHAVIOR`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PullBehavior {
-    /// Pull; if that fails use the image on the host.
-    #[default]
-    Default,
-    /// Pull; if that fails the task fails.
-    Always,
-    /// Pull unless the agent has pulled it before.
-    Once,
-    /// Pull unless the image is on the host.
-    PreferCached,
 }
 
 /// What happens to a container whose log backend does not answer when it starts.
