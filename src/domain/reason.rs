@@ -41,6 +41,8 @@ macro_rules! reason_names {
 reason_names! {
     /// Pull failed.
     CannotPullContainerError,
+    /// The registry's answer about the image says that it cannot be pulled.
+    CannotPullImageManifestError,
     /// Docker refused to create the container.
     CannotCreateContainerError,
     /// Docker could not start the container, or its order can never be satisfied.
