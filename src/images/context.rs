@@ -1,0 +1,106 @@
+//! What all flights and sweeps share: the outside, the settings, and a few fields behind locks.
+//!
+//! **Invariant.** A reference is never made ready and removed at once: a flight is on the board before it looks at
+//! `removing`, and a sweep writes `removing` before it looks at the board.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::config::ImagesConfig;
+use super::plan::HostPlatform;
+use super::plan::name::canonical;
+use super::ready::{PullState, PullView};
+use super::slots::Slots;
+use crate::boundary::store::ImageRecord;
+use crate::boundary::{Clock, Host, ImageRuntime};
+use crate::domain::ids::UnixMillis;
+
+/// Shared by the service, its handle, its flights and sweeps.
+pub(super) struct Context {
+    pub(super) config: ImagesConfig,
+    pub(super) runtime: Arc<dyn ImageRuntime>,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) slots: Arc<Slots>,
+    /// Names that a sweep removes now, in Docker's spelling.
+    pub(super) removing: watch::Sender<BTreeSet<String>>,
+    /// Only one sweep at a time.
+    pub(super) sweeping: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+}
+
+/// What is known beside the settings.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// References being made ready.
+    pub(super) board: BTreeMap<String, PullView>,
+    /// What the agent remembers, by reference.
+    pub(super) records: BTreeMap<String, ImageRecord>,
+    /// References that desired tasks need.
+    pub(super) needed: BTreeSet<String>,
+    /// What the host runs; `None` until Docker has said so.
+    pub(super) platform: Option<HostPlatform>,
+    /// Where Docker keeps images; `None` until it has said so.
+    pub(super) storage_path: Option<String>,
+    /// Last time that all images were looked at because it was time.
+    pub(super) looked_at: Option<UnixMillis>,
+}
+
+/// The outside and what was remembered.
+pub(super) struct Parts {
+    pub(super) config: ImagesConfig,
+    pub(super) runtime: Arc<dyn ImageRuntime>,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) slots: Arc<Slots>,
+    pub(super) known: Vec<ImageRecord>,
+}
+
+impl Context {
+    pub(super) fn new(parts: Parts) -> Arc<Self> {
+        let records = parts.known.into_iter();
+        Arc::new(Self {
+            config: parts.config,
+            runtime: parts.runtime,
+            host: parts.host,
+            clock: parts.clock,
+            slots: parts.slots,
+            removing: watch::Sender::new(BTreeSet::new()),
+            sweeping: tokio::sync::Mutex::new(()),
+            state: Mutex::new(State {
+                records: records.map(|r| (r.reference.clone(), r)).collect(),
+                ..State::default()
+            }),
+        })
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn platform(&self) -> Option<HostPlatform> {
+        self.state().platform.clone()
+    }
+
+    /// Shows that the reference does this now.
+    pub(super) fn show(&self, key: &str, state: PullState) {
+        let now = self.clock.now();
+        if let Some(view) = self.state().board.get_mut(key) {
+            let pulls = |state: &PullState| matches!(state, PullState::Pulling { .. });
+            if !(pulls(&view.state) && pulls(&state)) {
+                view.since = now;
+            }
+            view.state = state;
+        }
+    }
+
+    /// Waits while a sweep removes the reference.
+    pub(super) async fn not_being_removed(&self, key: &str) {
+        let name = canonical(key);
+        let mut removing = self.removing.subscribe();
+        // The sender lives in `self`, so the wait can only end by the condition.
+        drop(removing.wait_for(|names| !names.contains(&name)).await);
+    }
+}
