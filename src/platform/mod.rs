@@ -1,1 +1,51 @@
-//! What differs between operating systems: the only place with `cfg(target_os)`.
+//! What differs between operating systems, and the little that every system gives: clock, programs, paths, locks.
+//!
+//! `os` is the system that the agent was built for; all of them offer the same names. What one of them cannot do it
+//! says with a typed error, never by doing nothing.
+//!
+//! **Invariant.** This is the only place with `cfg(target_os)`, and the only one that runs programs.
+
+pub mod clock;
+
+pub mod command;
+
+pub mod lock;
+
+pub mod paths;
+
+pub mod signals;
+
+pub mod facts;
+
+mod ports;
+
+#[cfg(unix)]
+mod unix_signals;
+
+#[cfg(target_os = "linux")]
+mod port_table;
+
+#[cfg(target_os = "linux")]
+mod linux;
+
+#[cfg(target_os = "linux")]
+use linux as os;
+
+#[cfg(windows)]
+mod windows;
+
+#[cfg(windows)]
+use windows as os;
+
+// Compiled for the tests of every system, so that it keeps compiling.
+#[cfg(any(not(target_os = "linux"), test))]
+pub mod unsupported;
+
+#[cfg(not(any(target_os = "linux", windows)))]
+use unsupported as os;
+
+pub use clock::{SystemClock, SystemIds};
+pub use facts::{Capacity, FactSettings, RawFacts, host_facts};
+pub use lock::{DataDirLock, LockError};
+pub use os::{HostOptions, HostOs, capacity, dynamic_ports, is_root};
+pub use signals::{ShutdownSignals, Stage, shutdown_signals};

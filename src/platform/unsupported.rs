@@ -1,0 +1,115 @@
+//! A system that the agent cannot work on yet. Everything is there so that the rest compiles; what would need the
+//! system says that it does not have it.
+
+use async_trait::async_trait;
+
+use super::facts::Capacity;
+use super::ports;
+use crate::boundary::host::{CgroupLimits, DiskSpace, PortHolder};
+use crate::boundary::{BoundaryError, ErrorKind, Host};
+use crate::domain::host::CgroupSupport;
+use crate::domain::ids::TaskId;
+use crate::domain::port_mapping::Protocol;
+use crate::domain::runtime::RuntimeInfo;
+
+#[cfg(all(unix, not(target_os = "linux")))]
+pub(super) use super::unix_signals::Signals;
+
+/// There is nothing to set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostOptions {}
+
+/// This host.
+#[derive(Debug)]
+pub struct HostOs {}
+
+impl HostOs {
+    /// Takes options like the other systems do.
+    pub fn new(_options: HostOptions) -> Self {
+        Self {}
+    }
+
+    /// There are no cgroups.
+    #[expect(clippy::unused_async, reason = "the same signature on every system")]
+    pub async fn probe_cgroups(&self, _info: &RuntimeInfo) -> CgroupSupport {
+        CgroupSupport::None
+    }
+}
+
+/// CPUs that the agent may use; the memory is not known here.
+pub fn capacity() -> Capacity {
+    let cpus = std::thread::available_parallelism().map_or(0, usize::from);
+    Capacity {
+        cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
+        memory_bytes: 0,
+    }
+}
+
+/// The range that IANA sets aside for ports that nobody asks for by number; also the default of Windows.
+pub fn dynamic_ports() -> (u16, u16) {
+    (49152, 65535)
+}
+
+/// Not known here, so not assumed.
+pub fn is_root() -> bool {
+    false
+}
+
+fn missing(operation: String) -> BoundaryError {
+    BoundaryError::new(
+        operation,
+        ErrorKind::Invalid,
+        "this version of the agent cannot do that on this operating system",
+    )
+}
+
+#[async_trait]
+impl Host for HostOs {
+    async fn create_cgroup(&self, task: &TaskId, _: CgroupLimits) -> Result<(), BoundaryError> {
+        Err(missing(format!("create the cgroup of task {task}")))
+    }
+
+    async fn remove_cgroup(&self, _: &TaskId) -> Result<(), BoundaryError> {
+        // None can have been made.
+        Ok(())
+    }
+
+    async fn port_holder(&self, _: u16, _: Protocol) -> Option<PortHolder> {
+        None
+    }
+
+    async fn port_is_free(&self, port: u16, protocol: Protocol) -> bool {
+        ports::is_free(port, protocol)
+    }
+
+    async fn disk_space(&self, path: &str) -> Result<DiskSpace, BoundaryError> {
+        Err(missing(format!("read the space of {path}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_missing_says_so() {
+        let host = HostOs::new(HostOptions::default());
+        let task = TaskId::parse("0123456789abcdef0123456789abcdef").unwrap();
+        let limits = CgroupLimits {
+            cpu_millis: None,
+            cpu_shares: 2,
+            memory_bytes: None,
+        };
+        let refused = host.create_cgroup(&task, limits).await.unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::Invalid);
+        assert_eq!(
+            host.disk_space("/").await.unwrap_err().kind,
+            ErrorKind::Invalid
+        );
+        assert!(host.remove_cgroup(&task).await.is_ok());
+        assert_eq!(host.port_holder(1, Protocol::Tcp).await, None);
+        assert_eq!(dynamic_ports().1, 65535);
+        assert!(host.port_is_free(0, Protocol::Tcp).await);
+        assert!(capacity().cpus > 0 && !is_root());
+    }
+}

@@ -1,0 +1,34 @@
+//! Windows, as far as it goes: the signals are its own, everything else is what a system without support gives. The
+//! service, named pipes and job objects are not here yet.
+
+use std::io;
+
+use tokio::signal::windows::{CtrlBreak, CtrlC, ctrl_break, ctrl_c};
+
+pub use super::unsupported::{HostOptions, HostOs, capacity, dynamic_ports, is_root};
+
+/// Ctrl-C and Ctrl-Break of the console.
+#[derive(Debug)]
+pub(super) struct Signals {
+    interrupt: CtrlC,
+    stop: CtrlBreak,
+}
+
+impl Signals {
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: ctrl_c()?,
+            stop: ctrl_break()?,
+        })
+    }
+
+    /// The name of the next one.
+    pub(super) async fn next(&mut self) -> &'static str {
+        // Both are cancel safe: a signal that was not taken is kept.
+        tokio::select! {
+            Some(()) = self.interrupt.recv() => "Ctrl-C",
+            Some(()) = self.stop.recv() => "Ctrl-Break",
+            else => std::future::pending().await,
+        }
+    }
+}
