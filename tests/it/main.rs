@@ -1,3 +1,5 @@
 //! The one integration test binary.
 
+mod pause_image;
+
 mod sim;
