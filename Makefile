@@ -1,0 +1,75 @@
+# `make demo` and `make test` are the two commands to know; both do all their own set-up.
+# The steps with logic are Python programs in tools/ (standard library only).
+# Everything is built with one feature set, so that nothing is compiled twice.
+
+FEATURES := --all-features
+GUARD := python3 tools/guard.py --
+
+# Integration tests whose module starts with `e2e` need Docker; everything else does not.
+NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
+ifeq ($(NEXTEST),yes)
+RUN_TESTS := cargo nextest run $(FEATURES) --no-fail-fast
+UNIT := $(RUN_TESTS) -E 'not (binary(it) & test(/^e2e/))'
+E2E := $(RUN_TESTS) -E 'binary(it) & test(/^e2e/)'
+SIM := $(RUN_TESTS) -E 'test(/(^|::)sim/)'
+else
+RUN_TESTS := cargo test $(FEATURES) --no-fail-fast
+UNIT := $(RUN_TESTS) -- --skip e2e
+E2E := $(RUN_TESTS) --test it -- e2e
+SIM := $(RUN_TESTS) -- sim
+endif
+
+# Cases a property in `make soak`; the default of proptest is 256.
+SOAK_CASES ?= 20000
+
+.NOTPARALLEL:
+.PHONY: demo test steps setup nextest fmt lint unit e2e sim soak smoke doc sqlx openapi deny bench help
+
+help: ## this list
+	@grep -hE '^[a-z0-9]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: ## run an example from set-up to clean-up, with everything shown
+	@python3 tools/setup.py demo
+	@$(GUARD) python3 tools/demo.py
+
+test: ## set up, then run every check and test there is
+	@python3 tools/setup.py test
+	@$(GUARD) $(MAKE) --no-print-directory steps
+
+steps: lint unit e2e doc smoke
+
+setup: ## install and start what the tests need
+	@python3 tools/setup.py test
+
+nextest: ## install the faster test runner; without it `cargo test` is used
+	@python3 tools/setup.py nextest
+
+fmt: ## format all sources
+	cargo fmt
+
+lint: ## formatting and clippy, warnings are errors
+	cargo fmt --check
+	cargo clippy $(FEATURES) --all-targets -- -D warnings
+
+unit: ## unit tests, properties, simulation, everything without Docker
+	$(UNIT)
+
+e2e: ## tests against the real Docker Engine and a registry on loopback
+	@$(GUARD) $(E2E)
+
+sim: ## only the simulation of the engine
+	$(SIM)
+
+soak: ## properties and simulation with many more cases
+	PROPTEST_CASES=$(SOAK_CASES) $(SIM)
+
+smoke:
+	@$(GUARD) python3 tools/demo.py --binary $${CARGO_TARGET_DIR:-target}/debug/berth
+
+doc: ## API documentation, warnings are errors
+	RUSTDOCFLAGS="-D warnings" cargo doc $(FEATURES) --no-deps
+
+deny: ## licences, sources and duplicates of dependencies, and unused ones (installs its tools)
+	cargo install --locked cargo-deny cargo-machete
+	cargo deny check bans licenses sources
+	cargo machete
