@@ -3,3 +3,5 @@
 mod pause_image;
 
 mod sim;
+
+mod tidy;
