@@ -30,7 +30,19 @@ const EDGES: &[(&str, &[&str])] = &[
     // Settings become sections, which name values of the domain and of the engine.
     ("config", &["domain", "reconcile"]),
     // Those who put it together.
-    ("cli", &["api", "app", "config", "definition", "domain"]),
+    // `run` has the engine in its own process and shows its snapshots; the other subcommands ask the admin API.
+    (
+        "cli",
+        &[
+            "api",
+            "app",
+            "config",
+            "definition",
+            "domain",
+            "reconcile",
+            "standalone",
+        ],
+    ),
     ("main", &["app", "cli", "config"]),
     (
         "app",
