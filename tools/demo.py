@@ -10,8 +10,10 @@ the page is fetched over HTTP, and at the end Docker is asked whether anything o
 
 import argparse
 import contextlib
+import json
 import os
 import re
+import secrets
 import shlex
 import shutil
 import signal
@@ -31,6 +33,7 @@ WEB_PORT = "8080/tcp"
 
 ARN_LABEL = "com.amazonaws.ecs.task-arn"
 NAME_LABEL = "com.amazonaws.ecs.container-name"
+FAMILY_LABEL = "com.amazonaws.ecs.task-definition-family"
 ARN = re.compile(r"arn:aws[\w-]*:ecs:[\w-]*:\d*:task/[\w/-]+")
 
 # The health check first runs after 5 s; the rest is room for a busy machine with two cores.
@@ -85,6 +88,7 @@ class Demo:
         self.screen = screen
         self.docker = Docker()
         self.arns = set()
+        self.families = set()
         self.children = contextlib.ExitStack()
         self.data = os.path.join(directory, "data")
         self.tasks = os.path.join(directory, "tasks")
@@ -132,6 +136,12 @@ class Demo:
                 if shown:
                     found[shown["Config"]["Labels"][NAME_LABEL]] = shown
         return found
+
+    def learn(self, family):
+        """Containers of a family that belongs to this run alone; their tasks count as ours from now on."""
+        listed = self.docker.containers(f"{FAMILY_LABEL}={family}")
+        self.arns.update(one["Labels"][ARN_LABEL] for one in listed)
+        return listed
 
     def leftovers(self):
         """Names of containers and volumes that belong to tasks of this run."""
@@ -190,6 +200,8 @@ class Demo:
         """Ends what still runs and removes what is still there; the last resort after a failure."""
         self.children.close()
         with contextlib.suppress(DockerError):
+            for family in self.families:
+                self.learn(family)
             for shown in self.containers().values():
                 self.docker.remove_container(shown["Id"])
             for left in self.leftovers():
@@ -278,20 +290,32 @@ def put_file(demo, screen):
     return found[0]
 
 
+def own_family(directory):
+    """A copy of the example under a family of its own, and that family.
+
+    `berth run` names no task to ask for, so its containers are found by family; nobody else's must match.
+    """
+    with open(os.path.join(ROOT, EXAMPLE), encoding="utf-8") as file:
+        definition = json.load(file)
+    definition["family"] = f"web-{secrets.token_hex(4)}"
+    path = os.path.join(directory, "run.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(definition, file)
+    return path, definition["family"]
+
+
 def run_in_foreground(demo, screen):
-    """Step 8: the same file without an agent, ended by Ctrl-C."""
-    screen.step("The same file in the foreground, without an agent; Ctrl-C ends it")
-    before = {one["Id"] for one in demo.docker.containers(ARN_LABEL)}
+    """Step 8: the same definition without an agent, ended by Ctrl-C."""
+    screen.step("The same definition in the foreground, without an agent; Ctrl-C ends it")
     data = os.path.join(demo.directory, "run")
-    child = demo.spawn(data, ["run", EXAMPLE, "--data-dir", data], None)
+    path, family = own_family(demo.directory)
+    demo.families.add(family)
+    child = demo.spawn(data, ["run", path, "--data-dir", data], None)
 
     def sidecar_runs():
-        for one in demo.docker.containers(ARN_LABEL):
-            labels = one["Labels"]
-            if one["Id"] not in before and labels.get("com.amazonaws.ecs.task-definition-family") == "web":
-                demo.arns.add(labels[ARN_LABEL])
-                if labels[NAME_LABEL] == "sidecar" and one["State"] == "running":
-                    return True
+        for one in demo.learn(family):
+            if one["Labels"][NAME_LABEL] == "sidecar" and one["State"] == "running":
+                return True
         return child.poll() is not None
 
     if not wait_for(sidecar_runs, UP_LIMIT_SECS):
