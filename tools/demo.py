@@ -10,6 +10,7 @@ the page is fetched over HTTP, and at the end Docker is asked whether anything o
 
 import argparse
 import contextlib
+import glob
 import json
 import os
 import re
@@ -34,6 +35,8 @@ WEB_PORT = "8080/tcp"
 ARN_LABEL = "com.amazonaws.ecs.task-arn"
 NAME_LABEL = "com.amazonaws.ecs.container-name"
 FAMILY_LABEL = "com.amazonaws.ecs.task-definition-family"
+# Where a task's cgroup may be: cgroup v1, and v2 with either driver of Docker.
+CGROUPS = ["/sys/fs/cgroup/*/ecs/{task}", "/sys/fs/cgroup/ecs/{task}", "/sys/fs/cgroup/ecstasks-{task}.slice"]
 ARN = re.compile(r"arn:aws[\w-]*:ecs:[\w-]*:\d*:task/[\w/-]+")
 
 # The health check first runs after 5 s; the rest is room for a busy machine with two cores.
@@ -89,6 +92,7 @@ class Demo:
         self.docker = Docker()
         self.arns = set()
         self.families = set()
+        self.volumes = set()
         self.children = contextlib.ExitStack()
         self.data = os.path.join(directory, "data")
         self.tasks = os.path.join(directory, "tasks")
@@ -134,6 +138,8 @@ class Demo:
             for listed in self.docker.containers(f"{ARN_LABEL}={task}"):
                 shown = self.docker.inspect(listed["Id"])
                 if shown:
+                    mounts = (mount for mount in shown["Mounts"] if mount["Type"] == "volume")
+                    self.volumes.update(mount["Name"] for mount in mounts)
                     found[shown["Config"]["Labels"][NAME_LABEL]] = shown
         return found
 
@@ -144,13 +150,11 @@ class Demo:
         return listed
 
     def leftovers(self):
-        """Names of containers and volumes that belong to tasks of this run."""
+        """Containers, volumes and cgroups of tasks of this run that are still there."""
         left = [f"container {shown['Name'].lstrip('/')}" for shown in self.containers().values()]
-        ids = {arn.rsplit("/", 1)[1] for arn in self.arns}
-        for volume in self.docker.volumes():
-            labels = (volume.get("Labels") or {}).values()
-            if any(task in volume["Name"] for task in ids) or self.arns.intersection(labels):
-                left.append(f"volume {volume['Name']}")
+        left += [f"volume {volume['Name']}" for volume in self.docker.volumes() if volume["Name"] in self.volumes]
+        for task in map(short, self.arns):
+            left += [f"cgroup {path}" for pattern in CGROUPS for path in glob.glob(pattern.format(task=task))]
         return left
 
     def watch(self, arn, alive):
@@ -265,7 +269,7 @@ def served_by_agent(demo, screen):
         if not wait_for(lambda: not demo.leftovers(), DOWN_LIMIT_SECS):
             raise StepFailed(f"still there after the removal: {', '.join(demo.leftovers())}")
         end_child(agent, signal.SIGTERM, "the agent")
-        screen.good("no container and no volume of the task is left")
+        screen.good("no container, volume or cgroup of the task is left")
     except StepFailed:
         show_tail(log_path, screen)
         raise
@@ -322,6 +326,7 @@ def run_in_foreground(demo, screen):
         raise StepFailed(f"berth run had no running sidecar within {UP_LIMIT_SECS} s")
     if child.poll() is not None:
         raise StepFailed(f"berth run ended with code {child.returncode} before it was asked to")
+    demo.containers()
     time.sleep(WATCH_SECS)
     screen.command(["Ctrl-C"])
     end_child(child, signal.SIGINT, "berth run")
@@ -371,7 +376,7 @@ def play(binary, directory, screen):
         served_by_agent(demo, screen)
         run_in_foreground(demo, screen)
         screen.step("Nothing is left behind")
-        screen.good("no container, no volume, no process")
+        screen.good("no container, no volume, no cgroup, no process")
         return True
     except (StepFailed, DockerError, OSError) as error:
         screen.bad(f"\nstep {screen.number} failed: {error}")
