@@ -16,6 +16,24 @@ pub(super) fn of_the_program(sources: &[Source], roots: &[&str]) -> BTreeSet<Str
     reached(sources, roots, false)
 }
 
+/// Whether the name is that of a module beside or below this source, rather than of a foreign crate.
+pub(super) fn is_near(source: &Source, name: &str, sources: &[Source]) -> bool {
+    let folder = source
+        .path
+        .rsplit_once('/')
+        .map_or("", |(folder, _)| folder);
+    let below = source.path.trim_end_matches(".rs");
+    [folder, below].iter().any(|place| {
+        let (file, module) = (
+            format!("{place}/{name}.rs"),
+            format!("{place}/{name}/mod.rs"),
+        );
+        sources
+            .iter()
+            .any(|other| other.path == file || other.path == module)
+    })
+}
+
 fn reached(sources: &[Source], roots: &[&str], with_tests: bool) -> BTreeSet<String> {
     let mut open: Vec<String> = roots.iter().map(|&root| root.to_owned()).collect();
     let mut reached = BTreeSet::new();
