@@ -101,8 +101,9 @@ const HOMES: &[(&[&str], &[&str])] = &[
     (&["anyhow"], &["cli", "main"]),
 ];
 
-/// Foreign crates that the domain may use; it is values and rules.
-const DOMAIN_CRATES: &[&str] = &["thiserror"];
+/// Foreign crates that the domain may use; it is values and rules. `regex_lite` matches patterns of placement
+/// constraints: a pure function of text.
+const DOMAIN_CRATES: &[&str] = &["regex_lite", "thiserror"];
 
 /// Rooms whose code decides and does nothing else (style A1).
 const PURE: &[&str] = &["domain", "reconcile/plan", "images/plan"];
