@@ -1,0 +1,7 @@
+//! Tests of the adapter that need no Docker.
+
+mod error;
+
+mod daemon;
+
+mod calls;
