@@ -9,3 +9,5 @@ pub mod images;
 pub mod memory_store;
 
 pub mod sim;
+
+pub mod contract;
