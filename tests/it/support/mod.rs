@@ -1,0 +1,5 @@
+//! What several integration tests need.
+
+pub(crate) mod docker;
+
+pub(crate) mod images;
