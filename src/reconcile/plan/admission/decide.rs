@@ -1,0 +1,209 @@
+//! Shares the host out among waiting tasks, in the order of their arrival.
+
+use std::collections::BTreeMap;
+
+use crate::domain::host::{HostFacts, ResourceDemand};
+use crate::domain::ids::TaskArn;
+use crate::domain::port_mapping::Protocol;
+use crate::domain::task::Task;
+
+/// What becomes of a waiting task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It has what it needs.
+    Admitted,
+    /// It waits until others leave.
+    Waiting {
+        /// What it is short of, in words.
+        for_what: String,
+        /// The first host port that it is short of, and the task that has it or came earlier for it.
+        port: Option<(u16, Protocol, TaskArn)>,
+    },
+    /// The host never has what it needs: why, in words.
+    Impossible(String),
+}
+
+/// What the task needs of the host: its definition's demand, and host ports reserved for its ranges.
+pub fn demand(task: &Task) -> ResourceDemand {
+    let desired = &task.desired;
+    let mut demand = ResourceDemand::of(&desired.definition, &desired.options);
+    let reservations = task
+        .known
+        .containers
+        .values()
+        .flat_map(|container| &container.reservations);
+    for reservation in reservations {
+        let ports = (reservation.first_host_port..=u16::MAX).take(usize::from(reservation.count));
+        demand
+            .ports
+            .extend(ports.map(|port| (port, reservation.protocol)));
+    }
+    demand
+}
+
+/// Judges each waiting task, in the order given, beside the tasks that hold resources already. An admitted one counts
+/// as a holder for those after it.
+pub fn decide(
+    host: &HostFacts,
+    holders: &[(TaskArn, ResourceDemand)],
+    waiting: &[(TaskArn, ResourceDemand)],
+) -> BTreeMap<TaskArn, Verdict> {
+    let mut ledger = Ledger::new(host);
+    for (arn, demand) in holders {
+        ledger.cpu.take(demand.cpu_units);
+        ledger.memory.take(demand.memory_mib);
+        ledger.claim_ports(arn, demand, Claim::Held);
+    }
+    waiting
+        .iter()
+        .map(|(arn, demand)| {
+            let verdict = match impossible(host, demand) {
+                Some(why) => Verdict::Impossible(why),
+                None => ledger.judge(arn, demand),
+            };
+            (arn.clone(), verdict)
+        })
+        .collect()
+}
+
+fn impossible(host: &HostFacts, demand: &ResourceDemand) -> Option<String> {
+    let mut reasons = Vec::new();
+    if demand.cpu_units > host.cpu_units {
+        reasons.push(format!(
+            "wants {} CPU units, the host has {}",
+            demand.cpu_units, host.cpu_units
+        ));
+    }
+    if demand.memory_mib > host.memory_mib {
+        reasons.push(format!(
+            "wants {} MiB of memory, the host has {} MiB for tasks",
+            demand.memory_mib, host.memory_mib
+        ));
+    }
+    for (port, protocol) in demand.ports.intersection(&host.reserved_ports) {
+        reasons.push(format!(
+            "wants port {port}/{protocol}, which is reserved for the host itself"
+        ));
+    }
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// What is left while the waiting tasks are judged one by one.
+struct Ledger {
+    cpu: Pool,
+    memory: Pool,
+    /// Who has a port, or came first for it.
+    ports: BTreeMap<(u16, Protocol), (TaskArn, Claim)>,
+}
+
+/// How a task stands to a port.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// The port is the task's.
+    Held,
+    /// The task waits for something else and came first for the port.
+    SetAside,
+}
+
+/// A resource that is shared out in units.
+struct Pool {
+    name: &'static str,
+    free: u32,
+    /// The first task that is short of it. Nobody later gets any before that task does.
+    first_in_line: Option<TaskArn>,
+}
+
+impl Pool {
+    fn take(&mut self, units: u32) {
+        self.free = self.free.saturating_sub(units);
+    }
+
+    /// Why `units` cannot be had now; a task that needs none is never short.
+    fn shortage(&self, units: u32) -> Option<String> {
+        let name = self.name;
+        if units == 0 {
+            return None;
+        }
+        if let Some(earlier) = &self.first_in_line {
+            return Some(format!("{name}, for which task {earlier} came earlier"));
+        }
+        (units > self.free).then(|| format!("{units} {name} ({} free)", self.free))
+    }
+}
+
+impl Ledger {
+    fn new(host: &HostFacts) -> Self {
+        let pool = |name, free| Pool {
+            name,
+            free,
+            first_in_line: None,
+        };
+        Self {
+            cpu: pool("CPU units", host.cpu_units),
+            memory: pool("MiB of memory", host.memory_mib),
+            ports: BTreeMap::new(),
+        }
+    }
+
+    fn judge(&mut self, arn: &TaskArn, demand: &ResourceDemand) -> Verdict {
+        let cpu = self.cpu.shortage(demand.cpu_units);
+        let memory = self.memory.shortage(demand.memory_mib);
+        let port = self.taken_port(arn, demand);
+        let waits_for_units = cpu.is_some() || memory.is_some();
+        for (pool, units, short) in [
+            (&mut self.cpu, demand.cpu_units, cpu.is_some()),
+            (&mut self.memory, demand.memory_mib, memory.is_some()),
+        ] {
+            if short {
+                pool.first_in_line.get_or_insert_with(|| arn.clone());
+            } else if waits_for_units || port.is_none() {
+                // Granted, or set aside. A task that waits for a port alone sets nothing aside: the port may be
+                // held for good, and then the rest of the host would stand idle behind it.
+                pool.take(units);
+            }
+        }
+        let mut short_of: Vec<String> = cpu.into_iter().chain(memory).collect();
+        short_of.extend(port.map(|(port, protocol)| self.describe(port, protocol)));
+        if short_of.is_empty() {
+            self.claim_ports(arn, demand, Claim::Held);
+            return Verdict::Admitted;
+        }
+        let port = port.and_then(|key| {
+            let (owner, _) = self.ports.get(&key)?;
+            Some((key.0, key.1, owner.clone()))
+        });
+        self.claim_ports(arn, demand, Claim::SetAside);
+        Verdict::Waiting {
+            for_what: short_of.join("; "),
+            port,
+        }
+    }
+
+    /// The first port of the demand that another task has or came first for.
+    fn taken_port(&self, arn: &TaskArn, demand: &ResourceDemand) -> Option<(u16, Protocol)> {
+        demand
+            .ports
+            .iter()
+            .copied()
+            .find(|port| self.ports.get(port).is_some_and(|(owner, _)| owner != arn))
+    }
+
+    fn describe(&self, port: u16, protocol: Protocol) -> String {
+        match self.ports.get(&(port, protocol)) {
+            Some((owner, Claim::Held)) => format!("port {port}/{protocol}, held by task {owner}"),
+            Some((owner, Claim::SetAside)) => {
+                format!("port {port}/{protocol}, for which task {owner} came earlier")
+            }
+            None => format!("port {port}/{protocol}"),
+        }
+    }
+
+    /// Ports that nobody has are the task's from now on, also while it waits for something else.
+    fn claim_ports(&mut self, arn: &TaskArn, demand: &ResourceDemand, claim: Claim) {
+        for port in &demand.ports {
+            self.ports
+                .entry(*port)
+                .or_insert_with(|| (arn.clone(), claim));
+        }
+    }
+}
