@@ -37,30 +37,29 @@ impl Reconciler {
                     continue;
                 }
             };
-            match label.and_then(|text| self.deps.codec.decode(&stray.task, &text)) {
-                Some(mut desired) => {
-                    warn!(task.arn = %stray.task, "rebuilt a task from its containers");
-                    desired.origin = match desired.origin {
-                        Origin::File(name) => Origin::File(name),
-                        Origin::Api | Origin::Run | Origin::Adopted => Origin::Adopted,
-                    };
-                    desired.generation = desired.generation.max(Generation(1));
-                    let known = KnownTask {
-                        admitted_at: Some(self.deps.clock.now()),
-                        ..KnownTask::default()
-                    };
-                    self.adopted.push(desired.clone());
-                    self.insert(Task { desired, known });
-                }
-                None => {
-                    self.adoptions.insert(stray.id.to_string());
-                    let message = format!(
-                        "container {} carries our labels but no readable definition; it is left alone",
-                        stray.docker_name
-                    );
-                    warn!("{message}");
-                    self.view.damage.push(message);
-                }
+            if let Some(mut desired) =
+                label.and_then(|text| self.deps.codec.decode(&stray.task, &text))
+            {
+                warn!(task.arn = %stray.task, "rebuilt a task from its containers");
+                desired.origin = match desired.origin {
+                    Origin::File(name) => Origin::File(name),
+                    Origin::Api | Origin::Run | Origin::Adopted => Origin::Adopted,
+                };
+                desired.generation = desired.generation.max(Generation(1));
+                let known = KnownTask {
+                    admitted_at: Some(self.deps.clock.now()),
+                    ..KnownTask::default()
+                };
+                self.adopted.push(desired.clone());
+                self.insert(Task { desired, known });
+            } else {
+                self.adoptions.insert(stray.id.to_string());
+                let message = format!(
+                    "container {} carries our labels but no readable definition; it is left alone",
+                    stray.docker_name
+                );
+                warn!("{message}");
+                self.view.damage.push(message);
             }
         }
     }

@@ -7,7 +7,6 @@ use tokio::sync::oneshot;
 use crate::boundary::DesiredCodec;
 use crate::boundary::store::Change;
 use crate::domain::ids::{Generation, TaskArn};
-use crate::domain::reason::Reason;
 use crate::domain::task::{DesiredTask, Task, TaskEvent};
 
 use super::desired;
@@ -102,35 +101,49 @@ impl Reconciler {
                 }
             }
             Command::Stop(arn, reason, reply) => {
-                self.stage_change(&arn, reason, reply, staged, desired::stop)
+                let changed = self.change(&arn, |present| desired::stop(present, reason));
+                self.stage_change(&arn, changed, reply, staged);
             }
+
             Command::Remove(arn, reason, reply) => {
-                self.stage_change(&arn, reason, reply, staged, desired::remove)
+                let changed = self.change(&arn, |present| desired::remove(present, reason));
+                self.stage_change(&arn, changed, reply, staged);
             }
         }
+    }
+
+    /// What a change makes of the task's desired state: `None` = no such task, else the present generation and the
+    /// new state, if there is one.
+    fn change(
+        &self,
+        arn: &TaskArn,
+        change: impl FnOnce(&DesiredTask) -> Option<DesiredTask>,
+    ) -> Option<(Generation, Option<DesiredTask>)> {
+        let present = &self.entries.get(arn)?.task.desired;
+        Some((present.generation, change(present)))
     }
 
     fn stage_change(
         &mut self,
         arn: &TaskArn,
-        reason: Reason,
+        change: Option<(Generation, Option<DesiredTask>)>,
         reply: oneshot::Sender<Result<Generation, HandleError>>,
         staged: &mut Staged,
-        change: fn(&DesiredTask, Reason) -> Option<DesiredTask>,
     ) {
-        let Some(entry) = self.entries.get(arn) else {
+        let Some((present, changed)) = change else {
             drop(reply.send(Err(HandleError::NotFound(arn.clone()))));
             return;
         };
-        let present = &entry.task.desired;
-        let generation = match change(present, reason.clone()) {
-            None => present.generation,
-            Some(changed) => {
-                let generation = changed.generation;
-                self.set(changed, "StopWanted", reason.to_string(), staged);
-                generation
-            }
-        };
+        let mut generation = present;
+        if let Some(changed) = changed {
+            generation = changed.generation;
+            let why = changed
+                .stop_reason
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            self.set(changed, "StopWanted", why, staged);
+        }
         staged.answers.push(Answer::Generation(reply, generation));
     }
 

@@ -11,6 +11,7 @@ use crate::domain::task::{
 };
 
 use super::backoff::Backoff;
+use super::observe::Hints;
 
 /// The known state to be and what led to it.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Draft<'a> {
     pub desired: &'a DesiredTask,
     /// What will be known.
     pub known: KnownTask,
+    /// What was seen and is not a fact.
+    pub hints: Hints,
     /// What will be in the timeline.
     pub events: Vec<TaskEvent>,
     /// The instant of the decision.
@@ -27,10 +30,11 @@ pub struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     /// A draft that starts from what is known.
-    pub fn new(desired: &'a DesiredTask, known: KnownTask, now: UnixMillis) -> Self {
+    pub fn new(desired: &'a DesiredTask, known: KnownTask, hints: Hints, now: UnixMillis) -> Self {
         Self {
             desired,
             known,
+            hints,
             events: Vec::new(),
             now,
         }

@@ -51,7 +51,6 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) struct Pass {
     pub(super) plan: Plan,
-    pub(super) hints: Hints,
     pub(super) inputs_taken: usize,
 }
 
@@ -112,47 +111,42 @@ impl Entry {
         }
     }
 
+    fn draft(&self, now: UnixMillis) -> Draft<'_> {
+        Draft::new(
+            &self.task.desired,
+            self.task.known.clone(),
+            self.hints.clone(),
+            now,
+        )
+    }
+
     /// Whether an entry of a full list says anything that is not known already: most say nothing.
     pub(super) fn is_news(&self, name: &ContainerName, seen: &Observation) -> bool {
-        let mut draft = Draft::new(&self.task.desired, self.task.known.clone(), UnixMillis(0));
-        let mut hints = self.hints.clone();
-        observe(
-            &mut draft,
-            &mut hints,
-            name,
-            &self.docker_name(name),
-            seen.clone(),
-        );
-        hints != self.hints || draft.known != self.task.known
+        let mut draft = self.draft(UnixMillis(0));
+        observe(&mut draft, name, &self.docker_name(name), seen.clone());
+        draft.hints != self.hints || draft.known != self.task.known
     }
 
     /// Observes, applies and plans: pure but for reading `self`.
     pub(super) fn think(&self, input: &PlanInput<'_>) -> Pass {
-        let mut draft = Draft::new(&self.task.desired, self.task.known.clone(), input.now);
-        let mut hints = self.hints.clone();
+        let mut draft = self.draft(input.now);
         for item in &self.inputs {
             match item {
                 Input::Seen(name, seen) => {
                     let expected = expected_name(&draft, name);
-                    observe(&mut draft, &mut hints, name, &expected, seen.clone());
+                    observe(&mut draft, name, &expected, seen.clone());
                 }
                 Input::Done(action, outcome) => {
                     let expected = match &action.subject {
                         Subject::Container(name) => expected_name(&draft, name),
                         Subject::Resource(_) => String::new(),
                     };
-                    apply(&mut draft, &mut hints, action, outcome.clone(), &expected);
+                    apply(&mut draft, action, outcome.clone(), &expected);
                 }
             }
         }
-        let input = PlanInput {
-            hints: &hints,
-            ..*input
-        };
-        let plan = plan(&input, draft);
         Pass {
-            plan,
-            hints,
+            plan: plan(input, draft),
             inputs_taken: self.inputs.len(),
         }
     }
@@ -180,7 +174,7 @@ impl Entry {
     /// The pass is durable.
     pub(super) fn install(&mut self, pass: &Pass) {
         self.task.known = pass.plan.known.clone();
-        self.hints = pass.hints.clone();
+        self.hints = pass.plan.hints.clone();
         self.inputs
             .drain(..pass.inputs_taken.min(self.inputs.len()));
         self.planned = pass.plan.actions.iter().map(ToString::to_string).collect();

@@ -66,41 +66,39 @@ pub enum Observation {
 /// Takes one observation in. `expected_name` is the Docker name of the present attempt.
 pub fn observe(
     draft: &mut Draft<'_>,
-    hints: &mut Hints,
     name: &ContainerName,
     expected_name: &str,
     seen: Observation,
 ) {
     match seen {
-        Observation::Listed(listed) => take_listed(draft, hints, name, expected_name, &listed),
+        Observation::Listed(listed) => take_listed(draft, name, expected_name, &listed),
         Observation::Unlisted => {
             let container = draft.container(name);
             if container.docker_id.is_some() && !container.removed {
-                hints.look.insert(name.clone());
+                draft.hints.look.insert(name.clone());
             }
         }
-        Observation::Inspected(None) => take_absent(draft, hints, name),
+        Observation::Inspected(None) => take_absent(draft, name),
         Observation::Inspected(Some(observed)) => {
             if observed.docker_name == expected_name {
-                take_inspected(draft, hints, name, &observed);
+                take_inspected(draft, name, &observed);
             }
         }
-        Observation::Died { id, code, at } => take_died(draft, hints, name, &id, code, at),
+        Observation::Died { id, code, at } => take_died(draft, name, &id, code, at),
         Observation::Signalled => {
             if draft.container(name).stop_requested_at.is_none() {
-                hints.signalled_at.insert(name.clone(), draft.now);
+                draft.hints.signalled_at.insert(name.clone(), draft.now);
             }
         }
         Observation::Probed(health) => take_health(draft, name, health),
         Observation::Changed => {
-            hints.look.insert(name.clone());
+            draft.hints.look.insert(name.clone());
         }
     }
 }
 
 fn take_listed(
     draft: &mut Draft<'_>,
-    hints: &mut Hints,
     name: &ContainerName,
     expected_name: &str,
     listed: &ListedContainer,
@@ -108,10 +106,10 @@ fn take_listed(
     if listed.docker_name != expected_name {
         return;
     }
-    hints.states.insert(name.clone(), listed.state);
+    draft.hints.states.insert(name.clone(), listed.state);
     let container = draft.container(name);
     if container.docker_id.as_ref() != Some(&listed.id) || contradicts(container, listed.state) {
-        hints.look.insert(name.clone());
+        draft.hints.look.insert(name.clone());
         return;
     }
     if listed.state == RunState::Running && container.status == ContainerStatus::Running {
@@ -145,14 +143,9 @@ fn contradicts(container: &KnownContainer, state: RunState) -> bool {
     }
 }
 
-fn take_inspected(
-    draft: &mut Draft<'_>,
-    hints: &mut Hints,
-    name: &ContainerName,
-    observed: &ObservedContainer,
-) {
-    hints.look.remove(name);
-    hints.states.insert(name.clone(), observed.state);
+fn take_inspected(draft: &mut Draft<'_>, name: &ContainerName, observed: &ObservedContainer) {
+    draft.hints.look.remove(name);
+    draft.hints.states.insert(name.clone(), observed.state);
     let now = draft.now;
     let container = draft.container(name);
     let adopted = container.docker_id.is_none() && container.status < ContainerStatus::Created;
@@ -181,7 +174,7 @@ fn take_inspected(
                 at: now,
                 oom_killed: false,
             });
-            take_exit(draft, hints, name, exit, observed);
+            take_exit(draft, name, exit, observed);
         }
         RunState::Created | RunState::Removing => {}
     }
@@ -243,7 +236,6 @@ fn started_words(observed: &ObservedContainer) -> String {
 
 fn take_exit(
     draft: &mut Draft<'_>,
-    hints: &Hints,
     name: &ContainerName,
     exit: Exit,
     observed: &ObservedContainer,
@@ -267,7 +259,7 @@ fn take_exit(
     if seen_before && container.settles_at.is_none() {
         return;
     }
-    ended(draft, hints, name, exit, reason);
+    ended(draft, name, exit, reason);
 }
 
 /// A final exit may learn what it lacked: its code, or that memory was the cause.
@@ -289,7 +281,6 @@ fn complete_exit(container: &mut KnownContainer, exit: Exit, reason: Option<Reas
 
 fn take_died(
     draft: &mut Draft<'_>,
-    hints: &mut Hints,
     name: &ContainerName,
     id: &DockerId,
     code: Option<i64>,
@@ -302,10 +293,9 @@ fn take_died(
         && container.running_since.is_some_and(|since| since <= at);
     match code {
         Some(code) if this_run && code != KILLED_EXIT_CODE => {
-            hints.states.insert(name.clone(), RunState::Exited);
+            draft.hints.states.insert(name.clone(), RunState::Exited);
             ended(
                 draft,
-                hints,
                 name,
                 Exit {
                     code: Some(code),
@@ -316,21 +306,16 @@ fn take_died(
             );
         }
         _ => {
-            hints.look.insert(name.clone());
+            draft.hints.look.insert(name.clone());
         }
     }
 }
 
 /// A run of the container has ended: for good, to be restarted by policy, or perhaps to be restarted by hand.
-fn ended(
-    draft: &mut Draft<'_>,
-    hints: &Hints,
-    name: &ContainerName,
-    exit: Exit,
-    reason: Option<Reason>,
-) {
+fn ended(draft: &mut Draft<'_>, name: &ContainerName, exit: Exit, reason: Option<Reason>) {
     let now = draft.now;
-    let outside = hints
+    let outside = draft
+        .hints
         .signalled_at
         .get(name)
         .is_some_and(|&at| now.since(at) <= OUTSIDE_SIGNAL_WINDOW);
@@ -378,9 +363,9 @@ pub fn settle(draft: &mut Draft<'_>, name: &ContainerName) {
     }
 }
 
-fn take_absent(draft: &mut Draft<'_>, hints: &mut Hints, name: &ContainerName) {
-    hints.look.remove(name);
-    hints.states.remove(name);
+fn take_absent(draft: &mut Draft<'_>, name: &ContainerName) {
+    draft.hints.look.remove(name);
+    draft.hints.states.remove(name);
     let now = draft.now;
     let container = draft.container(name);
     let had_id = container.docker_id.take().is_some();

@@ -14,7 +14,7 @@ use crate::domain::task::{KnownResource, ResourceKey, ResourceStatus, Retry, Ste
 use super::action::{Action, Failure, Outcome, Subject, Verb};
 use super::backoff;
 use super::draft::{Draft, next_retry};
-use super::observe::{Hints, Observation, observe};
+use super::observe::{Observation, observe};
 
 /// Failures in a row of a pull after which the container fails: about two and a half minutes of waiting.
 const MAX_PULL_FAILURES: u32 = 9;
@@ -26,24 +26,15 @@ const MAX_RESOURCE_FAILURES: u32 = 5;
 const MAX_ATTEMPTS: u32 = 8;
 
 /// Takes one outcome in. `expected_name` is the Docker name of the present attempt.
-pub fn apply(
-    draft: &mut Draft<'_>,
-    hints: &mut Hints,
-    action: &Action,
-    outcome: Outcome,
-    expected_name: &str,
-) {
+pub fn apply(draft: &mut Draft<'_>, action: &Action, outcome: Outcome, expected_name: &str) {
     match &action.subject {
-        Subject::Container(name) => {
-            apply_to_container(draft, hints, name, action, outcome, expected_name)
-        }
+        Subject::Container(name) => apply_to_container(draft, name, action, outcome, expected_name),
         Subject::Resource(key) => apply_to_resource(draft, key, &action.verb, outcome),
     }
 }
 
 fn apply_to_container(
     draft: &mut Draft<'_>,
-    hints: &mut Hints,
     name: &ContainerName,
     action: &Action,
     outcome: Outcome,
@@ -63,13 +54,7 @@ fn apply_to_container(
         }
         Outcome::Seen(observed) => {
             seen_after(draft, name, action, observed.as_deref());
-            observe(
-                draft,
-                hints,
-                name,
-                expected_name,
-                Observation::Inspected(observed),
-            );
+            observe(draft, name, expected_name, Observation::Inspected(observed));
         }
         Outcome::Gone => {
             let container = draft.container(name);
@@ -78,7 +63,7 @@ fn apply_to_container(
             container.retry = None;
         }
         Outcome::Ready => {}
-        Outcome::Failed(failure) => fail_container(draft, hints, name, &action.verb, &failure),
+        Outcome::Failed(failure) => fail_container(draft, name, &action.verb, &failure),
     }
 }
 
@@ -141,30 +126,35 @@ fn seen_after(
             );
             draft.retry(name, Step::Stop, backoff::CALLS, reason);
         }
-        _ => container.retry = None,
+        Verb::Pull { .. }
+        | Verb::Create { .. }
+        | Verb::Start { .. }
+        | Verb::Stop { .. }
+        | Verb::Kill { .. }
+        | Verb::Inspect { .. }
+        | Verb::Remove { .. }
+        | Verb::CreateCgroup { .. }
+        | Verb::RemoveCgroup
+        | Verb::CreateVolume { .. }
+        | Verb::ExpectVolume { .. }
+        | Verb::RemoveVolume { .. } => container.retry = None,
     }
 }
 
-fn fail_container(
-    draft: &mut Draft<'_>,
-    hints: &mut Hints,
-    name: &ContainerName,
-    verb: &Verb,
-    failure: &Failure,
-) {
+fn fail_container(draft: &mut Draft<'_>, name: &ContainerName, verb: &Verb, failure: &Failure) {
     if matches!(failure.kind, ErrorKind::Unavailable | ErrorKind::Cancelled) {
         if !matches!(verb, Verb::Pull { .. } | Verb::Remove { .. }) {
             // A step and the look after it are two calls: the first may have been done.
-            hints.look.insert(name.clone());
+            draft.hints.look.insert(name.clone());
         }
         return;
     }
     match verb {
         Verb::Pull { .. } => fail_pull(draft, name, failure),
-        Verb::Create { .. } => fail_create(draft, hints, name, failure),
-        Verb::Start { .. } => fail_start(draft, hints, name, failure),
+        Verb::Create { .. } => fail_create(draft, name, failure),
+        Verb::Start { .. } => fail_start(draft, name, failure),
         Verb::Stop { .. } | Verb::Kill { .. } => {
-            hints.look.insert(name.clone());
+            draft.hints.look.insert(name.clone());
             again(
                 draft,
                 name,
@@ -206,7 +196,7 @@ fn fail_pull(draft: &mut Draft<'_>, name: &ContainerName, failure: &Failure) {
     }
 }
 
-fn fail_create(draft: &mut Draft<'_>, hints: &mut Hints, name: &ContainerName, failure: &Failure) {
+fn fail_create(draft: &mut Draft<'_>, name: &ContainerName, failure: &Failure) {
     let failures = count(draft, name, Step::Create);
     let reason = reason_of(ReasonName::CannotCreateContainerError, failure);
     if failure.kind == ErrorKind::NotFound && failures < MAX_START_FAILURES {
@@ -216,7 +206,7 @@ fn fail_create(draft: &mut Draft<'_>, hints: &mut Hints, name: &ContainerName, f
     } else if failure.kind.may_pass() && failures < MAX_START_FAILURES {
         draft.retry(name, Step::Create, backoff::CALLS, reason);
     } else if failure.kind.may_pass() {
-        give_up(draft, hints, name, reason);
+        give_up(draft, name, reason);
     } else {
         draft.stop_container(name, None, Some(reason));
     }
@@ -224,9 +214,9 @@ fn fail_create(draft: &mut Draft<'_>, hints: &mut Hints, name: &ContainerName, f
 
 /// The container is not tried any more. Whether the last step took effect is unknown, so it is looked at, and stopped
 /// if it runs, before it is called stopped.
-fn give_up(draft: &mut Draft<'_>, hints: &mut Hints, name: &ContainerName, reason: Reason) {
+fn give_up(draft: &mut Draft<'_>, name: &ContainerName, reason: Reason) {
     let now = draft.now;
-    hints.look.insert(name.clone());
+    draft.hints.look.insert(name.clone());
     draft.tell_of(name, "GivenUp", reason.to_string());
     let container = draft.container(name);
     container.reason = Some(reason.clone());
@@ -239,7 +229,7 @@ fn give_up(draft: &mut Draft<'_>, hints: &mut Hints, name: &ContainerName, reaso
     });
 }
 
-fn fail_start(draft: &mut Draft<'_>, hints: &mut Hints, name: &ContainerName, failure: &Failure) {
+fn fail_start(draft: &mut Draft<'_>, name: &ContainerName, failure: &Failure) {
     let mut reason = reason_of(ReasonName::CannotStartContainerError, failure);
     if let Some((port, holder)) = &failure.port_holder {
         reason.message = format!(
@@ -250,25 +240,19 @@ fn fail_start(draft: &mut Draft<'_>, hints: &mut Hints, name: &ContainerName, fa
     let failures = count(draft, name, Step::Start);
     let container = draft.container(name);
     let another_try = container.attempt < MAX_ATTEMPTS && container.started_at.is_none();
-    match failure.kind {
-        ErrorKind::PortTaken if another_try && !container.reservations.is_empty() => {
-            remake(draft, name, "another host port range", &reason);
-        }
-        ErrorKind::LogDriver if another_try && !container.degraded_log => {
-            container.degraded_log = true;
-            remake(draft, name, "the json-file log driver", &reason);
-        }
-        ErrorKind::DeadlineExceeded if failures < MAX_START_FAILURES => {
-            hints.look.insert(name.clone());
-            draft.retry(name, Step::Start, backoff::CALLS, reason);
-        }
-        ErrorKind::Transient | ErrorKind::Throttled | ErrorKind::NoSpace
-            if failures < MAX_START_FAILURES =>
-        {
-            draft.retry(name, Step::Start, backoff::CALLS, reason);
-        }
-        kind if kind.may_pass() => give_up(draft, hints, name, reason),
-        _ => draft.stop_container(name, None, Some(reason)),
+    let tries_left = failures < MAX_START_FAILURES;
+    if failure.kind == ErrorKind::PortTaken && another_try && !container.reservations.is_empty() {
+        remake(draft, name, "another host port range", &reason);
+    } else if failure.kind == ErrorKind::LogDriver && another_try && !container.degraded_log {
+        container.degraded_log = true;
+        remake(draft, name, "the json-file log driver", &reason);
+    } else if failure.kind.may_pass() && tries_left {
+        draft.hints.look.insert(name.clone());
+        draft.retry(name, Step::Start, backoff::CALLS, reason);
+    } else if failure.kind.may_pass() {
+        give_up(draft, name, reason);
+    } else {
+        draft.stop_container(name, None, Some(reason));
     }
 }
 

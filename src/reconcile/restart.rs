@@ -81,7 +81,7 @@ mod tests {
     fn policy() -> RestartPolicy {
         RestartPolicy {
             ignored_exit_codes: vec![0, 3],
-            restart_attempt_period: Duration::from_secs(60),
+            restart_attempt_period: Duration::from_mins(1),
         }
     }
 

@@ -37,7 +37,6 @@ impl Reconciler {
             let input = PlanInput {
                 task: &entry.task,
                 layout: &entry.layout,
-                hints: &entry.hints,
                 in_flight: &flights,
                 host: self.host.as_deref(),
                 runtime_up: self.runtime_up,
@@ -54,7 +53,7 @@ impl Reconciler {
                 self.quarantine(&arn, now);
                 continue;
             };
-            for (_, known) in &pass.plan.known.containers {
+            for known in pass.plan.known.containers.values() {
                 for reservation in &known.reservations {
                     let last = reservation
                         .first_host_port

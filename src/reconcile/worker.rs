@@ -182,10 +182,11 @@ impl Reconciler {
         let mut watching = JoinSet::new();
         watching.spawn(watcher.run(shutdown.child_token()));
         loop {
-            match self.turn(&mut news, &shutdown).await {
-                Turn::Shutdown => break,
-                turn => self.take_turn(turn, &mut news).await,
+            let turn = self.turn(&mut news, &shutdown).await;
+            if matches!(turn, Turn::Shutdown) {
+                break;
             }
+            self.take_turn(turn, &mut news).await;
         }
         drop(news);
         self.drain().await;
@@ -340,7 +341,7 @@ impl Reconciler {
     }
 
     /// Thinks about every key that is due, commits, acts.
-    async fn decide(&mut self, mut staged: Staged) {
+    async fn decide(&mut self, staged: Staged) {
         let now = self.deps.clock.now();
         let mut keys: BTreeSet<TaskArn> = staged.keys();
         if self.listed_once {
@@ -387,9 +388,12 @@ impl Reconciler {
         self.view.store_error = None;
         let told: Vec<_> = changes
             .iter()
-            .filter_map(|change| match change {
-                Change::Event(event) => Some(event.clone()),
-                _ => None,
+            .filter_map(|change| {
+                if let Change::Event(event) = change {
+                    Some(event.clone())
+                } else {
+                    None
+                }
             })
             .collect();
         let first = last
@@ -462,12 +466,14 @@ impl Reconciler {
         );
         let (executor, key, step) = (self.executor.clone(), arn.clone(), action.clone());
         let handle = self.flights.spawn(async move {
-            let outcome = match &step.verb {
-                Verb::Pull { .. } => cancel
-                    .run_until_cancelled(executor.execute(key.task_id(), &step))
+            let work = executor.execute(key.task_id(), &step);
+            let outcome = if matches!(step.verb, Verb::Pull { .. }) {
+                cancel
+                    .run_until_cancelled(work)
                     .await
-                    .unwrap_or_else(cancelled),
-                _ => executor.execute(key.task_id(), &step).await,
+                    .unwrap_or_else(cancelled)
+            } else {
+                work.await
             };
             (key, step, outcome)
         });

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
-use crate::boundary::store::*;
-use crate::boundary::*;
+use crate::boundary::store::{Change, ImageRecord, Loaded, StoredEvent, TaskStore};
+use crate::boundary::{BoundaryError, ContainerRuntime, ErrorKind};
 use crate::domain::ids::TaskArn;
 use crate::domain::task::{KnownTask, Task};
 

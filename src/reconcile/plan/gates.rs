@@ -8,7 +8,7 @@ use crate::domain::task::KnownContainer;
 
 /// What a dependency says to the container that waits for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Gate {
+pub(super) enum Gate {
     /// Go on.
     Open,
     /// Wait; past the instant, if there is one, it has timed out.
@@ -23,17 +23,17 @@ pub enum Gate {
 }
 
 /// The dependency as it stands.
-pub struct Dependee<'a> {
+pub(super) struct Dependee<'a> {
     /// What is known of it.
-    pub known: &'a KnownContainer,
+    pub(super) known: &'a KnownContainer,
     /// Its `startTimeout`.
-    pub start_timeout: Option<std::time::Duration>,
+    pub(super) start_timeout: Option<std::time::Duration>,
     /// Whether the task is being stopped, so that it will not be started any more.
-    pub stopping: bool,
+    pub(super) stopping: bool,
 }
 
 /// Evaluates one edge of `target`.
-pub fn evaluate(
+pub(super) fn evaluate(
     target: &ContainerName,
     edge: &Dependency,
     dependee: &Dependee<'_>,

@@ -61,8 +61,6 @@ pub struct PlanInput<'a> {
     pub task: &'a Task,
     /// Which containers and resources the task really has.
     pub layout: &'a Layout,
-    /// What was seen and is not a fact.
-    pub hints: &'a Hints,
     /// Steps under way.
     pub in_flight: &'a BTreeMap<Subject, Flight>,
     /// What the host can do; `None` = Docker has not answered yet.
@@ -90,6 +88,8 @@ pub struct PlanInput<'a> {
 pub struct Plan {
     /// What will be known, once committed.
     pub known: KnownTask,
+    /// What was seen and is not a fact.
+    pub hints: Hints,
     /// What will be in the timeline.
     pub events: Vec<TaskEvent>,
     /// What to do now, after the commit.
@@ -285,6 +285,7 @@ impl Planner<'_, '_> {
         self.draft.known.conditions = conditions;
         Plan {
             known: self.draft.known,
+            hints: self.draft.hints,
             events: self.draft.events,
             actions: self.actions,
             cancel: self.cancel,

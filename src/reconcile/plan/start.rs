@@ -8,7 +8,7 @@ use crate::domain::port_mapping::Protocol;
 use crate::domain::reason::{Reason, ReasonName};
 use crate::domain::runtime::RunState;
 use crate::domain::status::{ContainerStatus, DesiredStatus, Health};
-use crate::domain::task::{Cause, Exit, KnownContainer, Step, Task};
+use crate::domain::task::{Cause, Exit, KnownContainer, Task};
 use crate::reconcile::action::{Action, Subject, Verb};
 
 use super::admission::Verdict;
@@ -207,7 +207,6 @@ impl Planner<'_, '_> {
             desired: self.draft.desired.clone(),
             known: self.draft.known.clone(),
         };
-        let label = self.input.label;
         let inputs = SpecInputs {
             task: &task,
             layout: self.input.layout,
@@ -259,7 +258,7 @@ impl Planner<'_, '_> {
                         .to_owned(),
                 then: "take the end as final".to_owned(),
             });
-        } else if self.input.hints.states.get(name) == Some(&RunState::Paused) {
+        } else if self.draft.hints.states.get(name) == Some(&RunState::Paused) {
             self.waits.add(Wait {
                 container: Some(name),
                 cause: Cause::Paused,

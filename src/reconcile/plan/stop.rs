@@ -51,7 +51,7 @@ impl Planner<'_, '_> {
                 self.draft.stop_container(name, None, None);
             }
             ContainerStatus::Running | ContainerStatus::Stopped => {
-                self.end_running(container, &known)
+                self.end_running(container, &known);
             }
         }
     }
@@ -60,7 +60,7 @@ impl Planner<'_, '_> {
     fn end_unstarted(&mut self, name: &ContainerName, known: &KnownContainer) {
         let failed = known.retry.as_ref().map(|retry| retry.step);
         let doubtful = matches!(failed, Some(Step::Create | Step::Start | Step::Inspect));
-        if doubtful || self.input.hints.look.contains(name) {
+        if doubtful || self.draft.hints.look.contains(name) {
             if failed != Some(Step::Inspect) || !self.wait_for_retry(name) {
                 self.look(name);
             }
@@ -133,12 +133,11 @@ impl Planner<'_, '_> {
 
     pub(super) fn look(&mut self, name: &ContainerName) {
         let known = self.draft.container(name);
-        let id_or_name = match &known.docker_id {
-            Some(id) => id.to_string(),
-            None => {
-                let attempt = known.attempt;
-                self.draft.desired.docker_name(name, attempt)
-            }
+        let id_or_name = if let Some(id) = &known.docker_id {
+            id.to_string()
+        } else {
+            let attempt = known.attempt;
+            self.draft.desired.docker_name(name, attempt)
         };
         self.act(name, Verb::Inspect { id_or_name });
     }
@@ -154,7 +153,7 @@ impl Planner<'_, '_> {
             {
                 continue;
             }
-            if self.input.hints.look.contains(name) {
+            if self.draft.hints.look.contains(name) {
                 if !self.wait_for_retry(name) {
                     self.look(name);
                 }
@@ -162,7 +161,7 @@ impl Planner<'_, '_> {
             }
             let known = self.draft.known.containers.get(name);
             let runs = self
-                .input
+                .draft
                 .hints
                 .states
                 .get(name)

@@ -8,7 +8,7 @@ use crate::domain::task::{Cause, Retry, Step, TaskCondition};
 
 /// Conditions in the order of their weight (the first is what blocks) and the earliest deadline.
 #[derive(Debug)]
-pub struct Waits {
+pub(super) struct Waits {
     now: UnixMillis,
     conditions: Vec<TaskCondition>,
     next: Option<UnixMillis>,
@@ -16,20 +16,20 @@ pub struct Waits {
 
 /// One wait in words.
 #[derive(Debug)]
-pub struct Wait<'a> {
+pub(super) struct Wait<'a> {
     /// Container; `None` = the task.
-    pub container: Option<&'a ContainerName>,
+    pub(super) container: Option<&'a ContainerName>,
     /// Cause.
-    pub cause: Cause,
+    pub(super) cause: Cause,
     /// In words.
-    pub message: String,
+    pub(super) message: String,
     /// What happens next.
-    pub then: String,
+    pub(super) then: String,
 }
 
 impl Waits {
     /// Nothing is waited for.
-    pub fn new(now: UnixMillis) -> Self {
+    pub(super) fn new(now: UnixMillis) -> Self {
         Self {
             now,
             conditions: Vec::new(),
@@ -38,31 +38,36 @@ impl Waits {
     }
 
     /// The task is to be looked at again at that instant, if there is one.
-    pub fn look_at(&mut self, at: Option<UnixMillis>) {
+    pub(super) fn look_at(&mut self, at: Option<UnixMillis>) {
         if let Some(at) = at {
             self.next = Some(self.next.map_or(at, |next| next.min(at)));
         }
     }
 
     /// A wait that ends when something changes.
-    pub fn add(&mut self, wait: Wait<'_>) {
+    pub(super) fn add(&mut self, wait: Wait<'_>) {
         self.push(wait, None, None);
     }
 
     /// A wait that ends at an instant.
-    pub fn until(&mut self, wait: Wait<'_>, at: UnixMillis) {
+    pub(super) fn until(&mut self, wait: Wait<'_>, at: UnixMillis) {
         self.look_at(Some(at));
         self.push(wait, None, Some(at));
     }
 
     /// A wait that is given up at an instant.
-    pub fn with_deadline(&mut self, wait: Wait<'_>, deadline: UnixMillis) {
+    pub(super) fn with_deadline(&mut self, wait: Wait<'_>, deadline: UnixMillis) {
         self.look_at(Some(deadline));
         self.push(wait, Some(deadline), Some(deadline));
     }
 
     /// A wait that is given up at an instant by somebody else: the task need not be looked at for it.
-    pub fn with_outer_deadline(&mut self, wait: Wait<'_>, since: UnixMillis, limit: Duration) {
+    pub(super) fn with_outer_deadline(
+        &mut self,
+        wait: Wait<'_>,
+        since: UnixMillis,
+        limit: Duration,
+    ) {
         let deadline = since.plus(limit);
         self.push(wait, Some(deadline), None);
         if let Some(last) = self.conditions.last_mut() {
@@ -83,12 +88,12 @@ impl Waits {
     }
 
     /// The earliest instant at which something is due.
-    pub fn next(&self) -> Option<UnixMillis> {
+    pub(super) fn next(&self) -> Option<UnixMillis> {
         self.next
     }
 
     /// The conditions; one that was there before keeps its age.
-    pub fn conditions(&mut self, before: &[TaskCondition]) -> Vec<TaskCondition> {
+    pub(super) fn conditions(&mut self, before: &[TaskCondition]) -> Vec<TaskCondition> {
         let mut conditions = std::mem::take(&mut self.conditions);
         for condition in &mut conditions {
             let old = before
@@ -104,7 +109,12 @@ impl Waits {
 
 impl Waits {
     /// A step under way.
-    pub fn for_flight(&mut self, container: Option<&ContainerName>, step: Step, since: UnixMillis) {
+    pub(super) fn for_flight(
+        &mut self,
+        container: Option<&ContainerName>,
+        step: Step,
+        since: UnixMillis,
+    ) {
         let cause = match step {
             Step::Pull => Cause::Pulling,
             Step::Stop => Cause::Stopping,
@@ -121,7 +131,7 @@ impl Waits {
     }
 
     /// A failed step that backs off.
-    pub fn for_retry(&mut self, container: Option<&ContainerName>, retry: &Retry) {
+    pub(super) fn for_retry(&mut self, container: Option<&ContainerName>, retry: &Retry) {
         let hangs = retry.reason.name == ReasonName::DockerTimeoutError && retry.failures > 1;
         let wait = Wait {
             container,

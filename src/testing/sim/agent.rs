@@ -83,7 +83,7 @@ impl Simulation {
     /// A host without an agent.
     pub fn new() -> Self {
         let clock = Arc::new(TokioClock::new());
-        let world = World::new(Arc::clone(&clock) as Arc<dyn Clock>);
+        let world = World::new(clock.clone());
         Self {
             world,
             store: MemoryStore::default(),
@@ -106,7 +106,7 @@ impl Simulation {
         reason = "the simulation owns the agent and aborts it: that is its crash"
     )]
     pub fn start(&mut self) {
-        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let clock: Arc<dyn Clock> = self.clock.clone();
         let images = WorldImages::new(self.world.clone(), Arc::clone(&clock), self.missing.clone());
         let (engine, handle) = Reconciler::new(Dependencies {
             runtime: Arc::new(self.world.clone()),

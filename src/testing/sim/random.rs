@@ -258,7 +258,7 @@ impl Runner {
             if self.rng.random_bool(0.3) {
                 container.restart_policy = Some(RestartPolicy {
                     ignored_exit_codes: vec![0],
-                    restart_attempt_period: Duration::from_secs(60),
+                    restart_attempt_period: Duration::from_mins(1),
                 });
             }
             if index > 0 && self.rng.random_bool(0.5) {

@@ -192,7 +192,7 @@ impl World {
         let now = self.clock.now();
         self.finish(
             id.as_str(),
-            Exit {
+            &Exit {
                 code: Some(code),
                 at: now,
                 oom_killed,
@@ -247,7 +247,7 @@ impl World {
                     Some((at, code)) if at <= now => due.push((id.clone(), at, code)),
                     _ => {}
                 }
-                let probes = container.spec.definition.health_check.is_some()
+                let checked = container.spec.definition.health_check.is_some()
                     && container.state == RunState::Running;
                 let passed = container
                     .started_at
@@ -257,7 +257,7 @@ impl World {
                 } else {
                     Health::Healthy
                 };
-                if probes && passed && container.health != health {
+                if checked && passed && container.health != health {
                     container.health = health;
                     probed.push((container.clone(), health));
                 }
@@ -266,7 +266,7 @@ impl World {
         for (id, at, code) in due {
             self.finish(
                 &id,
-                Exit {
+                &Exit {
                     code: Some(code),
                     at,
                     oom_killed: false,
@@ -345,7 +345,7 @@ impl World {
         self.tick();
     }
 
-    pub(super) fn finish(&self, id: &str, exit: Exit) {
+    pub(super) fn finish(&self, id: &str, exit: &Exit) {
         let mut inner = self.lock();
         let Some(container) = inner.containers.get_mut(id) else {
             return;

@@ -8,7 +8,7 @@ use futures_util::stream::{self, BoxStream};
 use tokio::sync::broadcast;
 
 use crate::boundary::runtime::EventStream;
-use crate::boundary::{BoundaryError, Clock, ContainerRuntime, ErrorKind, VolumeRuntime};
+use crate::boundary::{BoundaryError, ContainerRuntime, ErrorKind, VolumeRuntime};
 use crate::domain::ids::DockerId;
 use crate::domain::port_mapping::PortBinding;
 use crate::domain::runtime::{
@@ -176,7 +176,7 @@ impl World {
                 at: self.clock.now(),
                 oom_killed: false,
             };
-            self.finish(container.id.as_str(), exit);
+            self.finish(container.id.as_str(), &exit);
         }
     }
 
