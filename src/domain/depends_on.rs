@@ -1,6 +1,8 @@
 //! Container dependency conditions and the order they imply.
 
-use super::definition::TaskDefinition;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::definition::{ContainerDefinition, TaskDefinition};
 use super::ids::ContainerName;
 
 /// `dependsOn[]`, or an edge implied by `links`, `volumesFrom` or an internal container.
@@ -79,6 +81,11 @@ pub fn dependencies_of(definition: &TaskDefinition, container: &ContainerName) -
         return Vec::new();
     };
     let mut edges = found.depends_on.clone();
+    let mut named: BTreeSet<&ContainerName> = found
+        .depends_on
+        .iter()
+        .map(|edge| &edge.container)
+        .collect();
     let implied = found
         .volumes_from
         .iter()
@@ -90,7 +97,7 @@ pub fn dependencies_of(definition: &TaskDefinition, container: &ContainerName) -
                 .map(|link| (&link.container, Condition::Start)),
         );
     for (other, condition) in implied {
-        if !edges.iter().any(|edge| &edge.container == other) {
+        if named.insert(other) {
             edges.push(Dependency {
                 container: other.clone(),
                 condition,
@@ -100,15 +107,24 @@ pub fn dependencies_of(definition: &TaskDefinition, container: &ContainerName) -
     edges
 }
 
-/// Every reason why the task's order cannot be satisfied; empty if it can.
+/// Every reason why the task's order cannot be satisfied; empty if it can. Linear in the number of edges, so that a
+/// hostile definition costs no more than its size.
 pub fn check_order(definition: &TaskDefinition) -> Vec<OrderError> {
+    let by_name: BTreeMap<&ContainerName, &ContainerDefinition> = definition
+        .containers
+        .iter()
+        .rev()
+        .map(|container| (&container.name, container))
+        .collect();
     let mut errors = Vec::new();
+    let mut waits = BTreeMap::new();
     for container in &definition.containers {
-        for edge in dependencies_of(definition, &container.name) {
-            match definition.container(&edge.container) {
+        let edges = dependencies_of(definition, &container.name);
+        for edge in &edges {
+            match by_name.get(&edge.container) {
                 None => errors.push(OrderError::Missing {
                     container: container.name.clone(),
-                    missing: edge.container,
+                    missing: edge.container.clone(),
                 }),
                 Some(dependency)
                     if edge.condition == Condition::Healthy
@@ -116,59 +132,65 @@ pub fn check_order(definition: &TaskDefinition) -> Vec<OrderError> {
                 {
                     errors.push(OrderError::NoHealthCheck {
                         container: container.name.clone(),
-                        dependency: edge.container,
+                        dependency: edge.container.clone(),
                     });
                 }
                 Some(_) => {}
             }
         }
+        let others: Vec<&ContainerName> = edges
+            .iter()
+            .filter_map(|edge| by_name.get_key_value(&edge.container))
+            .map(|(&name, _)| name)
+            .collect();
+        waits.insert(&container.name, others);
     }
-    if let Some(cycle) = find_cycle(definition) {
+    if let Some(cycle) = find_cycle(&waits) {
         errors.push(OrderError::Cycle(cycle));
     }
     errors
 }
 
 /// Repeatedly takes away containers that wait for nobody left; what remains holds a cycle, which is then walked.
-fn find_cycle(definition: &TaskDefinition) -> Option<Vec<ContainerName>> {
-    let mut left: Vec<(ContainerName, Vec<ContainerName>)> = definition
-        .containers
+fn find_cycle(waits: &BTreeMap<&ContainerName, Vec<&ContainerName>>) -> Option<Vec<ContainerName>> {
+    let mut waiters: BTreeMap<&ContainerName, Vec<&ContainerName>> = BTreeMap::new();
+    let mut open: BTreeMap<&ContainerName, usize> = BTreeMap::new();
+    for (&name, others) in waits {
+        open.insert(name, others.len());
+        for &other in others {
+            waiters.entry(other).or_default().push(name);
+        }
+    }
+    let mut free: Vec<&ContainerName> = open
         .iter()
-        .map(|c| {
-            let waits = dependencies_of(definition, &c.name)
-                .into_iter()
-                .map(|edge| edge.container)
-                .filter(|other| definition.container(other).is_some())
-                .collect();
-            (c.name.clone(), waits)
-        })
+        .filter(|(_, count)| **count == 0)
+        .map(|(&name, _)| name)
         .collect();
-    loop {
-        let names: Vec<ContainerName> = left.iter().map(|(name, _)| name.clone()).collect();
-        let before = left.len();
-        left.retain(|(_, waits)| waits.iter().any(|other| names.contains(other)));
-        if left.len() == before {
-            break;
+    while let Some(name) = free.pop() {
+        open.remove(name);
+        for &waiter in waiters.get(name).into_iter().flatten() {
+            if let Some(count) = open.get_mut(waiter) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    free.push(waiter);
+                }
+            }
         }
     }
-    let names: Vec<ContainerName> = left.iter().map(|(name, _)| name.clone()).collect();
-    let mut path = vec![names.first()?.clone()];
-    loop {
-        let last = path.last()?.clone();
-        let next = left
+    let mut path = Vec::new();
+    let mut place: BTreeMap<&ContainerName, usize> = BTreeMap::new();
+    let mut name = *open.keys().next()?;
+    while !place.contains_key(name) {
+        place.insert(name, path.len());
+        path.push(name);
+        name = waits
+            .get(name)?
             .iter()
-            .find(|(name, _)| *name == last)?
-            .1
-            .iter()
-            .find(|other| names.contains(other))?
-            .clone();
-        if let Some(start) = path.iter().position(|seen| *seen == next) {
-            let mut cycle: Vec<ContainerName> = path.split_off(start);
-            cycle.push(next);
-            return Some(cycle);
-        }
-        path.push(next);
+            .find(|other| open.contains_key(*other))?;
     }
+    let start = *place.get(name)?;
+    let cycle = path.iter().skip(start).copied().chain([name]);
+    Some(cycle.cloned().collect())
 }
 
 #[cfg(test)]
@@ -214,6 +236,27 @@ mod tests {
             errors[0].to_string(),
             "containers wait for each other: a -> b -> c -> a"
         );
+    }
+
+    #[test]
+    fn a_dense_order_of_many_containers_is_checked_quickly() {
+        let mut t = task(&[]);
+        for index in 0..500 {
+            let name = ContainerName::parse(&format!("c{index}")).unwrap();
+            let mut c = ContainerDefinition::new(name, ImageRef::parse("i").unwrap());
+            c.depends_on = t
+                .containers
+                .iter()
+                .map(|earlier| Dependency {
+                    container: earlier.name.clone(),
+                    condition: Condition::Start,
+                })
+                .collect();
+            t.containers.push(c);
+        }
+        assert_eq!(check_order(&t), []);
+        t.containers[0].depends_on = t.containers[499].depends_on[498..].to_vec();
+        assert_eq!(check_order(&t).len(), 1);
     }
 
     #[test]
