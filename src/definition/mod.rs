@@ -51,9 +51,12 @@ mod validate;
 
 mod canonical;
 
+mod overrides;
+
 #[cfg(test)]
 mod tests;
 
 pub use canonical::canonical;
 pub use finding::{Finding, Rejected, Severity};
+pub use overrides::{ContainerOverride, Overrides, apply_overrides};
 pub use parse::{MAX_CONTAINERS, MAX_FILE_BYTES, ParseOptions, Parsed, from_canonical, parse};
