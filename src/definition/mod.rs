@@ -56,6 +56,9 @@ mod overrides;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+mod properties;
+
 pub use canonical::canonical;
 pub use finding::{Finding, Rejected, Severity};
 pub use overrides::{ContainerOverride, Overrides, apply_overrides};

@@ -11,3 +11,5 @@ pub mod memory_store;
 pub mod sim;
 
 pub mod contract;
+
+pub mod fuzz;
