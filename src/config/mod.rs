@@ -1,1 +1,23 @@
-//! Raw settings to validated values.
+//! Settings: raw text from flags, environment and a file becomes one validated section a component.
+//!
+//! **Invariants.** A bad value never stops the agent: it is set aside with a [`Problem`] that names the setting, and
+//! the default counts. `std::env` is read in [`source`] only. Nothing here opens a directory or asks Docker.
+
+pub mod source;
+
+mod file;
+
+mod syntax;
+
+pub mod ecs_env;
+
+mod reader;
+
+pub mod sections;
+
+pub use reader::{Effective, Problem};
+pub use sections::Config;
+pub use source::{Origin, Strings};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,305 @@
+//! The table of settings: names, syntaxes, defaults and bounds, as the reference agent has them where it has them.
+//!
+//! **Invariants.** Every setting berth reads is in [`ALL`]; every default reads under its own syntax. Names of the
+//! reference agent that have no effect here are in [`WITHOUT_EFFECT`], so that they are told apart from misspelt ones.
+//! What a value does is written where its section is used.
+
+use std::time::Duration;
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// Name in the environment and in `KEY=value` files.
+    pub name: &'static str,
+    /// Key in the JSON settings file of ECS agents, where it has one.
+    pub json_key: Option<&'static str>,
+    /// How its text is read.
+    pub kind: Kind,
+    /// Text that counts when nobody gives one; empty = none.
+    pub default: &'static str,
+    /// What it governs, for people.
+    pub about: &'static str,
+}
+
+/// Syntax and bounds of a setting.
+#[derive(Debug)]
+pub enum Kind {
+    /// Any text, blanks at both ends cut.
+    Text,
+    /// A text that is never shown.
+    Secret,
+    /// A path of the host.
+    Path,
+    /// A truth value.
+    Truth,
+    /// A duration within bounds.
+    Duration(Bounds<Duration>),
+    /// A whole number within bounds.
+    Number(Bounds<u64>),
+    /// A JSON list of ports; an empty one counts as not given.
+    Ports,
+    /// `low-high`.
+    PortRange,
+    /// A JSON object of texts.
+    Attributes,
+    /// Texts separated by commas.
+    List,
+    /// One of these words, in any case.
+    Word(&'static [&'static str]),
+}
+
+/// Smallest and largest value, both allowed, and what happens outside.
+#[derive(Debug)]
+pub struct Bounds<T> {
+    /// Smallest.
+    pub min: T,
+    /// Largest.
+    pub max: T,
+    /// Outside.
+    pub outside: Outside,
+}
+
+/// What a value outside the bounds becomes. A zero always becomes the default without a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outside {
+    /// The nearest bound.
+    Clamp,
+    /// The default.
+    Default,
+}
+
+const FOREVER: Duration = Duration::MAX;
+
+const fn at_least(min: Duration, outside: Outside) -> Kind {
+    Kind::Duration(Bounds {
+        min,
+        max: FOREVER,
+        outside,
+    })
+}
+
+const fn between(min: u64, max: u64) -> Kind {
+    Kind::Number(Bounds {
+        min,
+        max,
+        outside: Outside::Default,
+    })
+}
+
+macro_rules! settings {
+    ($($constant:ident $name:literal $json:expr, $kind:expr, $default:literal, $about:literal;)+) => {
+        $(
+            #[doc = $about]
+            pub const $constant: Setting = Setting {
+                name: $name,
+                json_key: $json,
+                kind: $kind,
+                default: $default,
+                about: $about,
+            };
+        )+
+
+        /// Every setting, in the order of `berth check-config`.
+        pub const ALL: &[&Setting] = &[$(&$constant),+];
+    };
+}
+
+settings! {
+    DATA_DIR "ECS_DATADIR" Some("DataDir"), Kind::Path, "",
+        "Directory of the state database; none given: the system's place for it.";
+    CLUSTER "ECS_CLUSTER" Some("Cluster"), Kind::Text, "default",
+        "Cluster name in task ARNs and container labels.";
+    ADMIN_SOCKET "BERTH_ADMIN_SOCKET" None, Kind::Path, "",
+        "Socket of the admin API; none given: `berth.sock` in the data directory.";
+    TASKS_DIR "BERTH_TASKS_DIR" None, Kind::Path, "",
+        "Directory of task definition files to run.";
+    REPLACE_STOPPED "BERTH_REPLACE_STOPPED" None, Kind::Word(&["always", "on-failure", "never"]), "on-failure",
+        "When a task of a file that has ended by itself is started anew.";
+    LOG_LEVEL "ECS_LOGLEVEL" None, Kind::Word(&["debug", "info", "warn", "error", "crit", "none"]), "info",
+        "Least level of log lines.";
+    LOG_FORMAT "ECS_LOG_OUTPUT_FORMAT" None, Kind::Word(&["auto", "logfmt", "json"]), "auto",
+        "Form of log lines; auto: for people on a terminal, JSON elsewhere.";
+
+    DOCKER_HOST "DOCKER_HOST" Some("DockerEndpoint"), Kind::Text, "",
+        "Address of the Docker Engine; none given: the system's own.";
+    START_TIMEOUT "ECS_CONTAINER_START_TIMEOUT" Some("ContainerStartTimeout"),
+        at_least(Duration::from_secs(45), Outside::Clamp), "3m",
+        "Longest wait for Docker to start a container.";
+    CREATE_TIMEOUT "ECS_CONTAINER_CREATE_TIMEOUT" Some("ContainerCreateTimeout"),
+        at_least(Duration::from_mins(1), Outside::Clamp), "4m",
+        "Longest wait for Docker to create a container.";
+    STOP_TIMEOUT "ECS_CONTAINER_STOP_TIMEOUT" Some("DockerStopTimeout"),
+        at_least(Duration::from_secs(1), Outside::Clamp), "30s",
+        "From SIGTERM to SIGKILL where the container does not say.";
+    AUTH_TYPE "ECS_ENGINE_AUTH_TYPE" Some("EngineAuthType"), Kind::Word(&["docker", "dockercfg"]), "",
+        "Form of the registry credentials in `ECS_ENGINE_AUTH_DATA`.";
+    AUTH_DATA "ECS_ENGINE_AUTH_DATA" Some("EngineAuthData"), Kind::Secret, "",
+        "Credentials of private registries, JSON.";
+
+    CLEANUP_WAIT "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION" Some("TaskCleanupWaitDuration"),
+        at_least(Duration::from_secs(1), Outside::Default), "3h",
+        "How long a stopped task is kept.";
+    TASK_LIMITS "ECS_ENABLE_TASK_CPU_MEM_LIMIT" Some("TaskCPUMemLimit"), Kind::Truth, "true",
+        "Whether task limits become a cgroup.";
+    PROPAGATE_TASK_MEMORY "ECS_PROPAGATE_TASK_MEMORY_LIMIT_CGROUPV2" Some("PropagateTaskMemoryLimitCgroupV2"),
+        Kind::Truth, "false",
+        "On cgroup v2, containers without a memory limit get the task's.";
+    DISABLE_PRIVILEGED "ECS_DISABLE_PRIVILEGED" Some("PrivilegedDisabled"), Kind::Truth, "false",
+        "Refuse privileged containers.";
+    MATCH_SHARED_VOLUME "ECS_SHARED_VOLUME_MATCH_FULL_CONFIG" Some("SharedVolumeMatchFullConfig"),
+        Kind::Truth, "false",
+        "Compare labels and options of a shared volume that exists.";
+    LOG_FAILURE "BERTH_LOG_FAILURE" None, Kind::Word(&["degrade", "fail"]), "degrade",
+        "What happens to a container whose log backend does not answer when it starts.";
+
+    PULL_BEHAVIOR "ECS_IMAGE_PULL_BEHAVIOR" Some("ImagePullBehavior"),
+        Kind::Word(&["default", "always", "once", "prefer-cached"]), "default",
+        "When images are pulled.";
+    PULL_TIMEOUT "ECS_IMAGE_PULL_TIMEOUT" Some("ImagePullTimeout"),
+        at_least(Duration::from_secs(1), Outside::Default), "2h",
+        "Longest time of one pull.";
+    PULL_INACTIVITY "ECS_IMAGE_PULL_INACTIVITY_TIMEOUT" Some("ImagePullInactivityTimeout"),
+        at_least(Duration::from_mins(1), Outside::Clamp), "1m",
+        "Longest silence during a pull.";
+    MANIFEST_TIMEOUT "ECS_MANIFEST_PULL_TIMEOUT" Some("ManifestPullTimeout"),
+        at_least(Duration::from_secs(30), Outside::Clamp), "1m",
+        "Longest wait for a registry to say which digest a tag is.";
+    PARALLEL_PULLS "BERTH_PARALLEL_PULLS" None, between(1, 64), "3",
+        "How many images may be pulled at once.";
+    DISABLE_IMAGE_CLEANUP "ECS_DISABLE_IMAGE_CLEANUP" Some("ImageCleanupDisabled"), Kind::Truth, "false",
+        "Keep all images.";
+    IMAGE_CLEANUP_INTERVAL "ECS_IMAGE_CLEANUP_INTERVAL" Some("ImageCleanupInterval"),
+        at_least(Duration::from_mins(10), Outside::Default), "30m",
+        "From one image clean-up to the next.";
+    IMAGE_MINIMUM_AGE "ECS_IMAGE_MINIMUM_CLEANUP_AGE" Some("MinimumImageDeletionAge"),
+        at_least(Duration::from_nanos(1), Outside::Default), "1h",
+        "Youngest age since its pull at which an image may be removed.";
+    IMAGES_PER_CYCLE "ECS_NUM_IMAGES_DELETE_PER_CYCLE" Some("NumImagesToDeletePerCycle"),
+        between(1, 1000), "5",
+        "How many images one clean-up may remove.";
+    UNTRACKED_IMAGES "ECS_ENABLE_UNTRACKED_IMAGE_CLEANUP" Some("DeleteNonECSImagesEnabled"), Kind::Truth, "false",
+        "Also remove images that no task has used.";
+    UNTRACKED_MINIMUM_AGE "NON_ECS_IMAGE_MINIMUM_CLEANUP_AGE" Some("NonECSMinimumImageDeletionAge"),
+        at_least(Duration::from_nanos(1), Outside::Default), "1h",
+        "Youngest age since it was built at which such an image may be removed.";
+    EXCLUDED_IMAGES "ECS_EXCLUDE_UNTRACKED_IMAGE" Some("ImageCleanupExclusionList"), Kind::List, "",
+        "Images that are never removed.";
+
+    RESERVED_MEMORY "ECS_RESERVED_MEMORY" Some("ReservedMemory"), between(0, 65_535), "0",
+        "Memory in MiB that tasks may not have.";
+    RESERVED_PORTS "ECS_RESERVED_PORTS" Some("ReservedPorts"), Kind::Ports, "[22,2375,2376,51678,51679]",
+        "TCP ports that tasks may not have.";
+    RESERVED_PORTS_UDP "ECS_RESERVED_PORTS_UDP" Some("ReservedPortsUDP"), Kind::Ports, "[]",
+        "UDP ports that tasks may not have.";
+    DYNAMIC_PORTS "ECS_DYNAMIC_HOST_PORT_RANGE" Some("DynamicHostPortRange"), Kind::PortRange, "",
+        "Host ports for container port ranges; none given: the system's own range.";
+    ATTRIBUTES "ECS_INSTANCE_ATTRIBUTES" Some("InstanceAttributes"), Kind::Attributes, "",
+        "Attributes of this host for placement constraints.";
+}
+
+/// Settings of ECS agents that this version knows and does not act on.
+pub const WITHOUT_EFFECT: &[&str] = &[
+    "ECS_APPARMOR_CAPABLE",
+    "ECS_AUDIT_LOGFILE",
+    "ECS_AUDIT_LOGFILE_DISABLED",
+    "ECS_AVAILABLE_LOGGING_DRIVERS",
+    "ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES",
+    "ECS_AWSVPC_BLOCK_IMDS",
+    "ECS_BACKEND_HOST",
+    "ECS_CGROUP_CPU_PERIOD",
+    "ECS_CGROUP_PATH",
+    "ECS_CHECKPOINT",
+    "ECS_CNI_PLUGINS_PATH",
+    "ECS_CONTAINER_INSTANCE_PROPAGATE_TAGS_FROM",
+    "ECS_CONTAINER_INSTANCE_TAGS",
+    "ECS_DISABLE_DOCKER_HEALTH_CHECK",
+    "ECS_DISABLE_METRICS",
+    "ECS_DISABLE_TASK_METADATA_AZ",
+    "ECS_EBSTA_SUPPORTED",
+    "ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE",
+    "ECS_ENABLE_CONTAINER_METADATA",
+    "ECS_ENABLE_FIRELENS_ASYNC",
+    "ECS_ENABLE_GPU_SUPPORT",
+    "ECS_ENABLE_HIGH_DENSITY_ENI",
+    "ECS_ENABLE_INF_SUPPORT",
+    "ECS_ENABLE_PROMETHEUS_METRICS",
+    "ECS_ENABLE_RUNTIME_STATS",
+    "ECS_ENABLE_SPOT_INSTANCE_DRAINING",
+    "ECS_ENABLE_TASK_ENI",
+    "ECS_ENABLE_TASK_IAM_ROLE",
+    "ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST",
+    "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION_JITTER",
+    "ECS_EXCLUDE_IPV6_PORTBINDING",
+    "ECS_EXTERNAL",
+    "ECS_FSX_WINDOWS_FILE_SERVER_SUPPORTED",
+    "ECS_GMSA_SUPPORTED",
+    "ECS_HOST_DATA_DIR",
+    "ECS_INSTANCE_IP_COMPATIBILITY",
+    "ECS_LOGFILE",
+    "ECS_LOGLEVEL_ON_INSTANCE",
+    "ECS_LOG_DRIVER",
+    "ECS_LOG_MAX_FILE_SIZE_MB",
+    "ECS_LOG_MAX_ROLL_COUNT",
+    "ECS_LOG_ROLLOVER_TYPE",
+    "ECS_NVIDIA_RUNTIME",
+    "ECS_POLLING_METRICS_WAIT_DURATION",
+    "ECS_POLL_METRICS",
+    "ECS_PULL_DEPENDENT_CONTAINERS_UPFRONT",
+    "ECS_SELINUX_CAPABLE",
+    "ECS_TASK_METADATA_RPS_LIMIT",
+    "ECS_TASK_PIDS_LIMIT",
+    "ECS_UPDATES_ENABLED",
+    "ECS_UPDATE_DOWNLOAD_DIR",
+    "ECS_VOLUME_PLUGIN_CAPABILITIES",
+    "ECS_WARM_POOLS_CHECK",
+];
+
+/// The setting of that name.
+pub fn find(name: &str) -> Option<&'static Setting> {
+    ALL.iter().find(|setting| setting.name == name).copied()
+}
+
+/// The known name that a misspelt one most likely means: at most three edits away, or alike by 0.88 of 1.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    const MOST_EDITS: usize = 3;
+    ALL.iter()
+        .map(|setting| setting.name)
+        .chain(WITHOUT_EFFECT.iter().copied())
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .min()
+        .filter(|(edits, known)| *edits <= MOST_EDITS || strsim::jaro(name, known) >= 0.88)
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_name_is_listed_twice() {
+        let mut seen = BTreeSet::new();
+        let names = ALL.iter().map(|setting| setting.name);
+        for name in names.chain(WITHOUT_EFFECT.iter().copied()) {
+            assert!(seen.insert(name), "{name}");
+        }
+        let mut keys = BTreeSet::new();
+        for key in ALL.iter().filter_map(|setting| setting.json_key) {
+            assert!(keys.insert(key.to_lowercase()), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_name_finds_its_neighbour() {
+        for (given, meant) in [
+            ("ECS_CLUSTERS", Some("ECS_CLUSTER")),
+            ("ECS_DATA_DIR", Some("ECS_DATADIR")),
+            ("ECS_RESERVED_PROTS", Some("ECS_RESERVED_PORTS")),
+            ("ECS_IMAGE_PULL_BEHAVIOUR", Some("ECS_IMAGE_PULL_BEHAVIOR")),
+            ("ECS_XYZZY", None),
+        ] {
+            assert_eq!(nearest(given), meant, "{given}");
+        }
+    }
+}

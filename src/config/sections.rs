@@ -1,0 +1,353 @@
+//! All settings, one section a component, validated.
+//!
+//! **Invariant.** [`Config::read`] always gives a usable configuration (promise 4); what was wrong is in
+//! [`Config::problems`], to be logged once at start and printed by `berth check-config`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::ecs_env as env;
+use super::file;
+use super::reader::{Effective, Problem, Reader};
+use super::source::{Origin, Strings};
+use crate::domain::ids::ClusterName;
+use crate::reconcile::settings::{EngineSettings, LogFailurePolicy, PullBehavior};
+
+/// Everything that can be set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Directory of the state database; `None` = the system's place.
+    pub data_dir: Option<PathBuf>,
+    /// Socket of the admin API; `None` = in the data directory.
+    pub admin_socket: Option<PathBuf>,
+    /// Cluster name in ARNs.
+    pub cluster: ClusterName,
+    /// Log lines.
+    pub log: LogSection,
+    /// The container engine.
+    pub docker: DockerSection,
+    /// The engine; its `instance` is still to be filled in from the data directory.
+    pub engine: EngineSettings,
+    /// Images.
+    pub images: ImagesSection,
+    /// The host.
+    pub host: HostSection,
+    /// Task definition files.
+    pub standalone: StandaloneSection,
+    /// What was wrong, in reading order.
+    pub problems: Vec<Problem>,
+    /// Every setting as it counts, in the table's order.
+    pub effective: Vec<Effective>,
+}
+
+/// Log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSection {
+    /// Least level.
+    pub level: LogLevel,
+    /// Form.
+    pub format: LogFormat,
+}
+
+/// Least level of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Why something is done.
+    Debug,
+    /// What an operator would tell a colleague.
+    Info,
+    /// Degraded and recovered.
+    Warn,
+    /// Someone must act; `crit` reads as this.
+    Error,
+    /// Nothing.
+    None,
+}
+
+/// Form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The container engine.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DockerSection {
+    /// `unix:///…`, `tcp://…`, `npipe:////…`; `None` = the system's own.
+    pub host: Option<String>,
+    /// Deadline of a create call.
+    pub create_timeout: Duration,
+    /// Deadline of a start call.
+    pub start_timeout: Duration,
+    /// Credentials of private registries.
+    pub registry_auth: Option<RegistryAuthText>,
+}
+
+/// `ECS_ENGINE_AUTH_TYPE` and `ECS_ENGINE_AUTH_DATA` as given. Has no `Debug`, so that it cannot be logged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RegistryAuthText {
+    /// `docker` or `dockercfg`.
+    pub form: &'static str,
+    /// JSON.
+    pub data: String,
+}
+
+impl std::fmt::Debug for DockerSection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DockerSection")
+            .field("host", &self.host)
+            .field("create_timeout", &self.create_timeout)
+            .field("start_timeout", &self.start_timeout)
+            .field(
+                "registry_auth",
+                &self.registry_auth.as_ref().map(|_| "(not shown)"),
+            )
+            .finish()
+    }
+}
+
+/// Images: pulls and clean-up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImagesSection {
+    /// How many at once.
+    pub parallel_pulls: usize,
+    /// Deadline of a whole pull.
+    pub pull_timeout: Duration,
+    /// Longest silence during a pull.
+    pub pull_inactivity: Duration,
+    /// Deadline of a question to a registry.
+    pub manifest_timeout: Duration,
+    /// `None` = images are kept.
+    pub cleanup: Option<ImageCleanupSection>,
+}
+
+/// Image clean-up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageCleanupSection {
+    /// From one run to the next.
+    pub interval: Duration,
+    /// Youngest age since the pull.
+    pub minimum_age: Duration,
+    /// How many in one run.
+    pub per_cycle: usize,
+    /// Images no task has used: youngest age since they were built; `None` = they are kept.
+    pub untracked_minimum_age: Option<Duration>,
+    /// Never removed.
+    pub excluded: Vec<String>,
+}
+
+/// The host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostSection {
+    /// MiB that tasks may not have.
+    pub reserved_memory_mib: u32,
+    /// TCP ports that tasks may not have.
+    pub reserved_ports: Vec<u16>,
+    /// UDP ports that tasks may not have.
+    pub reserved_ports_udp: Vec<u16>,
+    /// Host ports for ranges; `None` = the system's own range.
+    pub dynamic_ports: Option<(u16, u16)>,
+    /// For placement constraints.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// Task definition files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandaloneSection {
+    /// Where they lie; `None` = no directory is watched.
+    pub tasks_dir: Option<PathBuf>,
+    /// When an ended task is started anew.
+    pub replace_stopped: ReplaceStopped,
+}
+
+/// `BERTH_REPLACE_STOPPED`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplaceStopped {
+    /// However it ended.
+    Always,
+    /// If it ended other than with exit code 0.
+    #[default]
+    OnFailure,
+    /// Never.
+    Never,
+}
+
+impl Config {
+    /// Reads everything from `strings`. Never fails.
+    pub fn read(strings: &Strings) -> Self {
+        let mut reader = Reader::new(strings);
+        let data_dir = reader.path(&env::DATA_DIR);
+        let cluster = cluster(&mut reader);
+        let mut config = Self {
+            data_dir,
+            admin_socket: reader.path(&env::ADMIN_SOCKET),
+            engine: engine(&mut reader, &cluster),
+            cluster,
+            log: log(&mut reader),
+            docker: docker(&mut reader),
+            images: images(&mut reader),
+            host: host(&mut reader),
+            standalone: standalone(&mut reader),
+            problems: Vec::new(),
+            effective: Vec::new(),
+        };
+        reader.report_strangers();
+        config.problems = reader.problems;
+        let place = |name: &str| env::ALL.iter().position(|setting| setting.name == name);
+        config.effective = reader.effective;
+        config
+            .effective
+            .sort_by_key(|effective| place(effective.setting));
+        config
+    }
+
+    /// Adds the content of the settings file at `path` below what `strings` has, and says what of it was refused.
+    pub fn add_file(strings: Strings, path: &Path, content: &str) -> (Strings, Vec<Problem>) {
+        let read = file::read(content);
+        let problems = read
+            .refused
+            .into_iter()
+            .map(|(part, why)| Problem {
+                setting: part,
+                origin: Origin::File,
+                message: format!("{why} (in {})", path.display()),
+            })
+            .collect();
+        (strings.below(Origin::File, read.texts), problems)
+    }
+}
+
+/// Longest settings file that is read, in bytes.
+pub const MAX_FILE_BYTES: usize = file::MAX_FILE_BYTES;
+
+fn cluster(reader: &mut Reader<'_>) -> ClusterName {
+    let text = reader.text(&env::CLUSTER).unwrap_or_default();
+    // The ARN of a cluster ends in its name.
+    let name = text.rsplit('/').next().unwrap_or_default();
+    match ClusterName::parse(name) {
+        Ok(cluster) => cluster,
+        Err(error) => {
+            reader.set_aside(&env::CLUSTER, &error.to_string());
+            fallback_cluster()
+        }
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the table's default is a cluster name; a test reads it"
+)]
+fn fallback_cluster() -> ClusterName {
+    ClusterName::parse(env::CLUSTER.default).expect("the default cluster name is one")
+}
+
+fn engine(reader: &mut Reader<'_>, cluster: &ClusterName) -> EngineSettings {
+    EngineSettings {
+        cluster: cluster.to_string(),
+        stop_timeout: reader.duration(&env::STOP_TIMEOUT),
+        cleanup_wait: reader.duration(&env::CLEANUP_WAIT),
+        pull_behavior: pull_behavior(reader.word(&env::PULL_BEHAVIOR)),
+        task_limits: reader.truth(&env::TASK_LIMITS),
+        disable_privileged: reader.truth(&env::DISABLE_PRIVILEGED),
+        log_failure: match reader.word(&env::LOG_FAILURE) {
+            "fail" => LogFailurePolicy::Fail,
+            _ => LogFailurePolicy::Degrade,
+        },
+        propagate_task_memory: reader.truth(&env::PROPAGATE_TASK_MEMORY),
+        match_shared_volume: reader.truth(&env::MATCH_SHARED_VOLUME),
+        ..EngineSettings::default()
+    }
+}
+
+/// The behaviour of that word of `ECS_IMAGE_PULL_BEHAVIOR`.
+pub fn pull_behavior(word: &str) -> PullBehavior {
+    match word {
+        "always" => PullBehavior::Always,
+        "once" => PullBehavior::Once,
+        "prefer-cached" => PullBehavior::PreferCached,
+        _ => PullBehavior::Default,
+    }
+}
+
+fn log(reader: &mut Reader<'_>) -> LogSection {
+    LogSection {
+        level: match reader.word(&env::LOG_LEVEL) {
+            "debug" => LogLevel::Debug,
+            "warn" => LogLevel::Warn,
+            "error" | "crit" => LogLevel::Error,
+            "none" => LogLevel::None,
+            _ => LogLevel::Info,
+        },
+        format: match reader.word(&env::LOG_FORMAT) {
+            "json" => LogFormat::Json,
+            "logfmt" => LogFormat::Human,
+            _ => LogFormat::Auto,
+        },
+    }
+}
+
+fn docker(reader: &mut Reader<'_>) -> DockerSection {
+    let form = reader.word(&env::AUTH_TYPE);
+    let data = reader.secret(&env::AUTH_DATA);
+    let registry_auth = match data {
+        Some(data) if !form.is_empty() => Some(RegistryAuthText { form, data }),
+        Some(_) => {
+            reader.set_aside(&env::AUTH_DATA, "needs ECS_ENGINE_AUTH_TYPE");
+            None
+        }
+        None => None,
+    };
+    DockerSection {
+        host: reader.text(&env::DOCKER_HOST),
+        create_timeout: reader.duration(&env::CREATE_TIMEOUT),
+        start_timeout: reader.duration(&env::START_TIMEOUT),
+        registry_auth,
+    }
+}
+
+fn images(reader: &mut Reader<'_>) -> ImagesSection {
+    let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let untracked = reader.truth(&env::UNTRACKED_IMAGES);
+    let untracked_age = reader.duration(&env::UNTRACKED_MINIMUM_AGE);
+    let cleanup = ImageCleanupSection {
+        interval: reader.duration(&env::IMAGE_CLEANUP_INTERVAL),
+        minimum_age: reader.duration(&env::IMAGE_MINIMUM_AGE),
+        per_cycle: count(reader.number(&env::IMAGES_PER_CYCLE)),
+        untracked_minimum_age: untracked.then_some(untracked_age),
+        excluded: reader.list(&env::EXCLUDED_IMAGES),
+    };
+    ImagesSection {
+        parallel_pulls: count(reader.number(&env::PARALLEL_PULLS)),
+        pull_timeout: reader.duration(&env::PULL_TIMEOUT),
+        pull_inactivity: reader.duration(&env::PULL_INACTIVITY),
+        manifest_timeout: reader.duration(&env::MANIFEST_TIMEOUT),
+        cleanup: (!reader.truth(&env::DISABLE_IMAGE_CLEANUP)).then_some(cleanup),
+    }
+}
+
+fn host(reader: &mut Reader<'_>) -> HostSection {
+    HostSection {
+        reserved_memory_mib: u32::try_from(reader.number(&env::RESERVED_MEMORY)).unwrap_or(0),
+        reserved_ports: reader.ports(&env::RESERVED_PORTS),
+        reserved_ports_udp: reader.ports(&env::RESERVED_PORTS_UDP),
+        dynamic_ports: reader.port_range(&env::DYNAMIC_PORTS),
+        attributes: reader.attributes(&env::ATTRIBUTES),
+    }
+}
+
+fn standalone(reader: &mut Reader<'_>) -> StandaloneSection {
+    StandaloneSection {
+        tasks_dir: reader.path(&env::TASKS_DIR),
+        replace_stopped: match reader.word(&env::REPLACE_STOPPED) {
+            "always" => ReplaceStopped::Always,
+            "never" => ReplaceStopped::Never,
+            _ => ReplaceStopped::OnFailure,
+        },
+    }
+}

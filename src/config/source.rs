@@ -1,0 +1,141 @@
+//! Where setting texts come from: flags over environment over file, by name.
+//!
+//! **Invariants.** The only place that reads the process environment, once, at start. Only names that could be ours
+//! are kept, so that no foreign secret stays in memory. An empty text counts as not given (the reference agent's merge
+//! rule).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::ecs_env;
+
+/// Names that are kept from the environment even if they are no setting, so that a misspelt one is noticed.
+const PREFIXES: [&str; 2] = ["ECS_", "BERTH_"];
+
+/// Which source a value came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// The command line.
+    Flag,
+    /// The process environment.
+    Environment,
+    /// The settings file.
+    File,
+    /// Nobody gave it, or what was given is no good.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Flag => "flag",
+            Self::Environment => "environment",
+            Self::File => "file",
+            Self::Default => "default",
+        })
+    }
+}
+
+/// Setting texts of all sources, the strongest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Strings {
+    layers: Vec<(Origin, BTreeMap<String, String>)>,
+}
+
+impl Strings {
+    /// No texts: every setting has its default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a source below those that are there. Empty texts are left out.
+    #[must_use]
+    pub fn below(
+        mut self,
+        origin: Origin,
+        texts: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let given = texts
+            .into_iter()
+            .filter(|(_, text)| !text.is_empty())
+            .collect();
+        self.layers.push((origin, given));
+        self
+    }
+
+    /// The strongest text of that name and where it came from.
+    pub fn get(&self, name: &str) -> Option<(&str, Origin)> {
+        self.layers
+            .iter()
+            .find_map(|(origin, texts)| texts.get(name).map(|text| (text.as_str(), *origin)))
+    }
+
+    /// Every name that some source gives, with its strongest source.
+    pub fn names(&self) -> BTreeMap<&str, Origin> {
+        let mut names = BTreeMap::new();
+        for (origin, texts) in &self.layers {
+            for name in texts.keys() {
+                names.entry(name.as_str()).or_insert(*origin);
+            }
+        }
+        names
+    }
+}
+
+/// The part of the process environment that may be settings. Texts that are not UTF-8 are kept lossily and will be
+/// refused by their setting's syntax.
+pub fn environment() -> BTreeMap<String, String> {
+    keep_ours(std::env::vars_os().map(|(name, text)| {
+        (
+            name.to_string_lossy().into_owned(),
+            text.to_string_lossy().into_owned(),
+        )
+    }))
+}
+
+fn keep_ours(all: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
+    all.filter(|(name, _)| {
+        ecs_env::find(name).is_some() || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn the_stronger_source_wins_and_an_empty_text_is_no_text() {
+        let strings = Strings::new()
+            .below(Origin::Flag, texts(&[("A", ""), ("B", "flag")]))
+            .below(Origin::Environment, texts(&[("A", "env"), ("B", "env")]))
+            .below(Origin::File, texts(&[("C", "file")]));
+        assert_eq!(strings.get("A"), Some(("env", Origin::Environment)));
+        assert_eq!(strings.get("B"), Some(("flag", Origin::Flag)));
+        assert_eq!(strings.get("C"), Some(("file", Origin::File)));
+        assert_eq!(strings.get("D"), None);
+        assert_eq!(strings.names().len(), 3);
+    }
+
+    #[test]
+    fn foreign_variables_are_not_kept() {
+        let all = texts(&[
+            ("ECS_CLUSTER", "a"),
+            ("BERTH_X", "b"),
+            ("DOCKER_HOST", "c"),
+            ("AWS_SECRET_ACCESS_KEY", "d"),
+        ]);
+        let kept = keep_ours(all.into_iter());
+        assert_eq!(
+            kept.into_keys().collect::<Vec<_>>(),
+            ["BERTH_X", "DOCKER_HOST", "ECS_CLUSTER"]
+        );
+    }
+}
