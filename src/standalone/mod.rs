@@ -1,1 +1,17 @@
-//! Desired state without a control plane.
+//! Desired state without a control plane: a directory of task definition files, one running task a file.
+//!
+//! ```text
+//! every second:  look (metadata, read what changed) -> plan (pure) -> write records -> stop / remove / put
+//! ```
+//!
+//! **Invariants.** A file that cannot be read, parsed or fitted to this host changes nothing: its last good version
+//! keeps running. A directory that cannot be listed is no observation at all. Two tasks of one file never live at the
+//! same time. This folder knows neither Docker nor the store; it speaks to the engine through [`desired`].
+
+pub mod outcome;
+
+pub mod file_task;
+
+pub mod plan;
+
+pub mod status;
