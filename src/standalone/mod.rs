@@ -15,3 +15,13 @@ pub mod file_task;
 pub mod plan;
 
 pub mod status;
+
+mod wire;
+
+mod records;
+
+mod scan;
+
+pub mod desired;
+
+pub mod watch;

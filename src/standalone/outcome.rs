@@ -68,3 +68,96 @@ pub fn ended_at(task: &Task) -> Option<UnixMillis> {
             .max()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::definition::{ContainerDefinition, TaskDefinition};
+    use crate::domain::ids::{ClusterName, Family, Generation, TaskArn, TaskId};
+    use crate::domain::image::ImageRef;
+    use crate::domain::reason::Reason;
+    use crate::domain::task::{DesiredTask, KnownContainer, Origin, StopCause, TaskOptions};
+
+    /// Containers as name, essential, exit code and end in ms; no code = it never ran.
+    fn task(containers: &[(&str, bool, Option<i64>, i64)]) -> Task {
+        let definitions = containers
+            .iter()
+            .map(|(name, essential, ..)| ContainerDefinition {
+                essential: *essential,
+                ..ContainerDefinition::new(
+                    ContainerName::parse(name).expect("a name"),
+                    ImageRef::parse("busybox").expect("an image"),
+                )
+            });
+        let definition =
+            TaskDefinition::new(Family::parse("f").expect("a family"), definitions.collect());
+        let id = TaskId::parse("t").expect("an id");
+        let cluster = ClusterName::parse("default").expect("a cluster");
+        let mut task = Task::new(DesiredTask {
+            arn: TaskArn::standalone(&cluster, &id),
+            generation: Generation(1),
+            definition: Arc::new(definition),
+            options: TaskOptions::default(),
+            origin: Origin::Run,
+            status: DesiredStatus::Running,
+            stop_reason: None,
+            remove: false,
+            arrived_at: UnixMillis(0),
+        });
+        task.known.status = TaskStatus::Stopped;
+        for (name, _, code, at) in containers {
+            let known = KnownContainer {
+                started_at: code.map(|_| UnixMillis(1)),
+                exit: code.map(|code| Exit {
+                    code: Some(code),
+                    at: UnixMillis(*at),
+                    oom_killed: false,
+                }),
+                ..KnownContainer::default()
+            };
+            let name = ContainerName::parse(name).expect("a name");
+            task.known.containers.insert(name, known);
+        }
+        task
+    }
+
+    #[test]
+    fn the_first_essential_exit_decides() {
+        for (containers, expected) in [
+            (
+                &[("a", true, Some(0), 5), ("b", true, Some(137), 9)][..],
+                Outcome::Completed,
+            ),
+            (
+                &[("a", true, Some(0), 9), ("b", true, Some(3), 5)],
+                Outcome::Failed,
+            ),
+            (
+                &[("a", true, Some(0), 9), ("init", false, Some(3), 5)],
+                Outcome::Completed,
+            ),
+            (&[("a", true, None, 0)], Outcome::Failed),
+        ] {
+            assert_eq!(outcome(&task(containers)), Some(expected), "{containers:?}");
+        }
+    }
+
+    #[test]
+    fn an_end_that_was_asked_for_is_told_apart_from_one_that_came_first() {
+        let mut asked = task(&[("a", true, Some(143), 5)]);
+        asked.desired.status = DesiredStatus::Stopped;
+        asked.desired.stop_reason = Some(Reason::new(ReasonName::UserInitiated, "stop"));
+        assert_eq!(outcome(&asked), Some(Outcome::Asked));
+        asked.desired.stop_reason = Some(Reason::new(ReasonName::Replaced, "newer"));
+        assert_eq!(outcome(&asked), Some(Outcome::Replaced));
+        asked.known.stop = Some(StopCause {
+            reason: Reason::new(ReasonName::EssentialContainerExited, "a"),
+            at: UnixMillis(5),
+        });
+        assert_eq!(outcome(&asked), Some(Outcome::Failed));
+        asked.known.status = TaskStatus::Running;
+        assert_eq!(outcome(&asked), None);
+    }
+}

@@ -141,23 +141,27 @@ fn check(case: Case, actions: &[&str], state: Option<&str>) {
     assert_eq!(shown, state);
 }
 
-fn good(n: u64) -> Option<File> {
-    Some(File::Good(version(n)))
+fn good(n: u64) -> File {
+    File::Good(version(n))
 }
 
-fn bad() -> Option<File> {
-    Some(File::Bad(vec!["no".to_owned()]))
+fn bad() -> File {
+    File::Bad(vec!["no".to_owned()])
 }
 
 #[test]
 fn a_new_file_is_put_and_then_left_alone() {
     check(
-        Case::new(good(1), vec![], None),
+        Case::new(Some(good(1)), vec![], None),
         &["put 1.0"],
         Some("STARTING"),
     );
     check(
-        Case::new(good(1), vec![task(1, 0, LIVE)], Some(record(1, 0, 0, None))),
+        Case::new(
+            Some(good(1)),
+            vec![task(1, 0, LIVE)],
+            Some(record(1, 0, 0, None)),
+        ),
         &[],
         Some("LIVE"),
     );
@@ -166,7 +170,7 @@ fn a_new_file_is_put_and_then_left_alone() {
 #[test]
 fn a_decision_that_was_recorded_and_not_carried_out_is_the_same_again() {
     check(
-        Case::new(good(1), vec![], Some(record(1, 3, 2, None))),
+        Case::new(Some(good(1)), vec![], Some(record(1, 3, 2, None))),
         &["put 1.3"],
         Some("STARTING"),
     );
@@ -176,18 +180,18 @@ fn a_decision_that_was_recorded_and_not_carried_out_is_the_same_again() {
 fn a_newer_version_stops_the_old_task_first_and_starts_when_it_has_ended() {
     let old = record(1, 0, 0, None);
     check(
-        Case::new(good(2), vec![task(1, 0, LIVE)], Some(old.clone())),
+        Case::new(Some(good(2)), vec![task(1, 0, LIVE)], Some(old.clone())),
         &["stop 1.0"],
         Some("REPLACING"),
     );
     check(
-        Case::new(good(2), vec![task(1, 0, STOPPING)], Some(old.clone())),
+        Case::new(Some(good(2)), vec![task(1, 0, STOPPING)], Some(old.clone())),
         &[],
         Some("STOPPING"),
     );
     check(
         Case::new(
-            good(2),
+            Some(good(2)),
             vec![task(1, 0, ended(Outcome::Replaced, 0))],
             Some(old),
         ),
@@ -200,7 +204,7 @@ fn a_newer_version_stops_the_old_task_first_and_starts_when_it_has_ended() {
 fn a_file_that_returns_to_its_old_content_while_that_stops_is_run_anew() {
     check(
         Case::new(
-            good(1),
+            Some(good(1)),
             vec![task(1, 0, ended(Outcome::Replaced, 0))],
             Some(record(1, 0, 0, None)),
         ),
@@ -227,19 +231,24 @@ fn an_edit_that_changes_nothing_for_the_task_leaves_it_running() {
 
 #[test]
 fn a_bad_file_leaves_the_running_task_and_names_its_reasons() {
-    let plan = Case::new(bad(), vec![task(1, 0, LIVE)], Some(record(1, 0, 0, None))).plan();
+    let plan = Case::new(
+        Some(bad()),
+        vec![task(1, 0, LIVE)],
+        Some(record(1, 0, 0, None)),
+    )
+    .plan();
     assert_eq!(plan.actions, []);
     let status = plan.files.get(FILE).expect("shown");
     assert_eq!(status.problems, ["no"]);
     assert_eq!(status.state, FileState::Live);
-    check(Case::new(bad(), vec![], None), &[], Some("REJECTED"));
+    check(Case::new(Some(bad()), vec![], None), &[], Some("REJECTED"));
 }
 
 #[test]
 fn the_last_good_version_of_a_bad_file_is_still_replaced_when_it_fails() {
     check(
         Case::new(
-            bad(),
+            Some(bad()),
             vec![task(1, 0, ended(Outcome::Failed, 60))],
             Some(record(1, 0, 0, None)),
         ),
@@ -279,7 +288,7 @@ fn the_policy_decides_about_tasks_that_ended_by_themselves() {
         let case = Case {
             policy,
             ..Case::new(
-                good(1),
+                Some(good(1)),
                 vec![task(1, 0, ended(outcome, 3600))],
                 Some(record(1, 0, 0, None)),
             )
@@ -296,12 +305,12 @@ fn an_end_is_remembered_after_the_engine_forgot_the_task() {
     ] {
         let known = record(1, 0, 1, Some((before(90_000), outcome)));
         check(
-            Case::new(good(1), vec![], Some(known.clone())),
+            Case::new(Some(good(1)), vec![], Some(known.clone())),
             &[],
             Some(state),
         );
         check(
-            Case::new(good(2), vec![], Some(known)),
+            Case::new(Some(good(2)), vec![], Some(known)),
             &["put 2.1"],
             Some("STARTING"),
         );
@@ -319,7 +328,7 @@ fn replacements_wait_longer_each_time_and_start_over_after_a_quiet_run() {
             ran: Duration::from_secs(ran_secs),
         };
         let plan = Case::new(
-            good(1),
+            Some(good(1)),
             vec![task(1, 4, phase)],
             Some(record(1, 4, 4, None)),
         )
@@ -339,7 +348,7 @@ fn replacements_wait_longer_each_time_and_start_over_after_a_quiet_run() {
 fn only_the_last_ended_task_is_kept() {
     check(
         Case::new(
-            good(1),
+            Some(good(1)),
             vec![
                 task(1, 0, ended(Outcome::Failed, 90)),
                 task(1, 1, ended(Outcome::Failed, 60)),
@@ -355,7 +364,7 @@ fn only_the_last_ended_task_is_kept() {
 #[test]
 fn an_adopted_task_is_not_doubled_when_the_record_is_lost() {
     check(
-        Case::new(good(1), vec![task(1, 4, LIVE)], None),
+        Case::new(Some(good(1)), vec![task(1, 4, LIVE)], None),
         &[],
         Some("LIVE"),
     );
@@ -365,7 +374,7 @@ fn an_adopted_task_is_not_doubled_when_the_record_is_lost() {
 fn a_clock_that_was_set_back_does_not_stop_replacing() {
     let future = Some((UnixMillis(NOW.0 + 1_000_000_000), Outcome::Failed));
     check(
-        Case::new(good(1), vec![], Some(record(1, 0, 1, future))),
+        Case::new(Some(good(1)), vec![], Some(record(1, 0, 1, future))),
         &["put 1.1"],
         Some("STARTING"),
     );
@@ -419,7 +428,7 @@ impl Model {
             let outcome = match task.phase {
                 // Stops under way end as what they were asked for.
                 Phase::Live { stopping: true } => Outcome::Replaced,
-                _ => outcome.clone(),
+                Phase::Live { .. } | Phase::Ended { .. } => outcome.clone(),
             };
             task.phase = Phase::Ended {
                 outcome,

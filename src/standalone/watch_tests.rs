@@ -1,0 +1,306 @@
+//! The watch against a model of the engine and real files in a temporary directory.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::super::desired::Verdict;
+use super::super::status::FileState;
+use super::*;
+use crate::domain::definition::{ContainerDefinition, TaskDefinition};
+use crate::domain::host::{CgroupSupport, OsType};
+use crate::domain::ids::{ContainerName, Family, Generation, UnixMillis};
+use crate::domain::image::ImageRef;
+use crate::domain::status::{DesiredStatus, TaskStatus};
+use crate::domain::task::{DesiredTask, Task};
+use crate::reconcile::handle::PutOutcome;
+use crate::reconcile::snapshot::{EngineView, TaskView};
+
+/// Takes every task as running and every stop as done at once.
+#[derive(Default)]
+struct FakeEngine {
+    tasks: Mutex<BTreeMap<TaskArn, Task>>,
+    refuse: Mutex<bool>,
+    silent: Mutex<bool>,
+}
+
+impl FakeEngine {
+    fn live(&self) -> Vec<String> {
+        let tasks = self.tasks.lock().expect("unpoisoned");
+        let live = tasks
+            .values()
+            .filter(|task| task.known.status != TaskStatus::Stopped);
+        live.map(|task| task.desired.definition.family.to_string())
+            .collect()
+    }
+
+    fn end(&self, arn: &TaskArn, reason: Reason, remove: bool) -> Result<Generation, HandleError> {
+        let mut tasks = self.tasks.lock().expect("unpoisoned");
+        let task = tasks
+            .get_mut(arn)
+            .ok_or_else(|| HandleError::NotFound(arn.clone()))?;
+        task.desired.status = DesiredStatus::Stopped;
+        task.desired.stop_reason = Some(reason);
+        task.known.status = TaskStatus::Stopped;
+        if remove {
+            tasks.remove(arn);
+        }
+        Ok(Generation(2))
+    }
+}
+
+#[async_trait]
+impl Engine for FakeEngine {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        let silent = *self.silent.lock().expect("unpoisoned");
+        let tasks = self.tasks.lock().expect("unpoisoned");
+        let view = |task: &Task| {
+            Arc::new(TaskView {
+                task: task.clone(),
+                in_flight: Vec::new(),
+                planned: Vec::new(),
+            })
+        };
+        Arc::new(Snapshot {
+            tasks: tasks
+                .iter()
+                .map(|(arn, task)| (arn.clone(), view(task)))
+                .collect(),
+            engine: Arc::new(EngineView {
+                host: (!silent).then(|| Arc::new(host())),
+                relisted_at: (!silent).then_some(UnixMillis(1)),
+                ..EngineView::default()
+            }),
+        })
+    }
+
+    async fn put(&self, put: PutTask) -> Result<PutOutcome, HandleError> {
+        if *self.refuse.lock().expect("unpoisoned") {
+            return Err(HandleError::Busy);
+        }
+        let mut tasks = self.tasks.lock().expect("unpoisoned");
+        let mut task = Task::new(DesiredTask {
+            arn: put.arn.clone(),
+            generation: Generation(1),
+            definition: put.definition,
+            options: put.options,
+            origin: put.origin,
+            status: DesiredStatus::Running,
+            stop_reason: None,
+            remove: false,
+            arrived_at: UnixMillis(i64::try_from(tasks.len()).expect("few")),
+        });
+        task.known.status = TaskStatus::Running;
+        tasks.insert(put.arn, task);
+        Ok(PutOutcome::Created(Generation(1)))
+    }
+
+    async fn stop(&self, arn: &TaskArn, reason: Reason) -> Result<Generation, HandleError> {
+        self.end(arn, reason, false)
+    }
+
+    async fn remove(&self, arn: &TaskArn, reason: Reason) -> Result<Generation, HandleError> {
+        self.end(arn, reason, true)
+    }
+}
+
+fn host() -> HostFacts {
+    HostFacts {
+        os_type: OsType::Linux,
+        cpu_architecture: "X86_64".to_owned(),
+        cpu_units: 1024,
+        memory_mib: 1024,
+        reserved_ports: BTreeSet::new(),
+        dynamic_ports: (49153, 65535),
+        cgroups: CgroupSupport::None,
+        log_drivers: BTreeSet::new(),
+        volume_drivers: BTreeSet::new(),
+        swap_limit: false,
+        selinux: false,
+        apparmor: false,
+        runtime_version: String::new(),
+        attributes: BTreeMap::new(),
+    }
+}
+
+/// The text of a file is its family; `bad …` cannot be read, `big…` does not fit.
+struct FakeJudge;
+
+impl Judge for FakeJudge {
+    fn read(&self, _: &str, bytes: &[u8]) -> Result<Draft, Vec<String>> {
+        let text = String::from_utf8_lossy(bytes);
+        let family = Family::parse(&text).map_err(|error| vec![format!("family {error}")])?;
+        let container = ContainerDefinition::new(
+            ContainerName::parse("app").expect("a name"),
+            ImageRef::parse("busybox").expect("an image"),
+        );
+        Ok(Draft {
+            definition: Arc::new(TaskDefinition::new(family, vec![container])),
+            warnings: Vec::new(),
+        })
+    }
+
+    fn fit(&self, definition: &TaskDefinition, _: &TaskOptions, _: &HostFacts) -> Verdict {
+        let big = definition.family.as_str().starts_with("big");
+        Verdict {
+            refused: big.then(|| "too big".to_owned()).into_iter().collect(),
+            warnings: vec!["logs go elsewhere".to_owned()],
+        }
+    }
+}
+
+struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now(&self) -> UnixMillis {
+        UnixMillis(1_000_000)
+    }
+}
+
+struct Rig {
+    dir: tempfile::TempDir,
+    engine: Arc<FakeEngine>,
+    watch: Watch,
+    shown: watch::Receiver<Arc<DirectoryStatus>>,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::create_dir(dir.path().join("tasks")).expect("a directory");
+        let engine = Arc::new(FakeEngine::default());
+        let config = WatchConfig {
+            dir: dir.path().join("tasks"),
+            records: dir.path().join("records.json"),
+            fresh: false,
+            policy: Policy::OnFailure,
+            cluster: ClusterName::parse("default").expect("a name"),
+            options: TaskOptions::default(),
+        };
+        let deps = WatchDeps {
+            engine: Arc::<FakeEngine>::clone(&engine),
+            judge: Arc::new(FakeJudge),
+            clock: Arc::new(FixedClock),
+        };
+        let (watch, shown) = Watch::new(config, deps);
+        Self {
+            dir,
+            engine,
+            watch,
+            shown,
+        }
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.dir.path().join("tasks").join(format!("{name}.json"));
+        fs::write(path, text).expect("written");
+    }
+
+    fn delete(&self, name: &str) {
+        let path = self.dir.path().join("tasks").join(format!("{name}.json"));
+        fs::remove_file(path).expect("deleted");
+    }
+
+    /// Looks often enough for everything to settle.
+    async fn settle(&mut self) -> Arc<DirectoryStatus> {
+        for _ in 0..4 {
+            self.watch.look().await;
+        }
+        self.shown.borrow().clone()
+    }
+}
+
+#[tokio::test]
+async fn files_come_change_and_go_and_their_tasks_with_them() {
+    let mut rig = Rig::new();
+    rig.write("a", "one");
+    rig.write("b", "two");
+    rig.settle().await;
+    assert_eq!(sorted(rig.engine.live()), ["one", "two"]);
+    rig.write("a", "three");
+    rig.settle().await;
+    assert_eq!(sorted(rig.engine.live()), ["three", "two"]);
+    rig.delete("b");
+    let status = rig.settle().await;
+    assert_eq!(rig.engine.live(), ["three"]);
+    assert_eq!(status.files.len(), 1);
+    assert_eq!(status.files["a"].state, FileState::Live);
+    assert_eq!(status.files["a"].warnings, ["logs go elsewhere"]);
+}
+
+#[tokio::test]
+async fn a_file_gone_bad_keeps_its_task_and_says_why() {
+    let mut rig = Rig::new();
+    rig.write("a", "one");
+    rig.settle().await;
+    for (text, why) in [("bad!", "family has the character"), ("big-one", "too big")] {
+        rig.write("a", text);
+        let status = rig.settle().await;
+        assert_eq!(rig.engine.live(), ["one"]);
+        assert!(status.files["a"].problems[0].starts_with(why), "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_listed_stops_nothing() {
+    let mut rig = Rig::new();
+    rig.write("a", "one");
+    rig.settle().await;
+    fs::rename(rig.dir.path().join("tasks"), rig.dir.path().join("away")).expect("renamed");
+    let status = rig.settle().await;
+    assert_eq!(rig.engine.live(), ["one"]);
+    assert!(
+        status
+            .problem
+            .as_ref()
+            .is_some_and(|why| why.starts_with("list ")),
+        "{status:?}"
+    );
+    assert_eq!(status.files["a"].state, FileState::Live);
+}
+
+#[tokio::test]
+async fn nothing_is_planned_before_the_engine_has_seen_every_container() {
+    let mut rig = Rig::new();
+    *rig.engine.silent.lock().expect("unpoisoned") = true;
+    rig.write("a", "one");
+    let status = rig.settle().await;
+    assert_eq!(rig.engine.live(), [""; 0]);
+    assert_eq!(
+        status.problem.as_deref(),
+        Some("Docker has not answered yet")
+    );
+}
+
+#[tokio::test]
+async fn a_refused_put_is_shown_and_tried_again() {
+    let mut rig = Rig::new();
+    *rig.engine.refuse.lock().expect("unpoisoned") = true;
+    rig.write("a", "one");
+    let status = rig.settle().await;
+    assert_eq!(
+        status.files["a"].problems,
+        ["the engine has too many calls waiting"]
+    );
+    *rig.engine.refuse.lock().expect("unpoisoned") = false;
+    let status = rig.settle().await;
+    assert_eq!(rig.engine.live(), ["one"]);
+    assert_eq!(status.files["a"].problems, [""; 0]);
+}
+
+#[tokio::test]
+async fn nothing_is_put_while_records_cannot_be_written() {
+    let mut rig = Rig::new();
+    fs::create_dir(rig.dir.path().join("records.json")).expect("a directory in the way");
+    rig.write("a", "one");
+    let status = rig.settle().await;
+    assert_eq!(rig.engine.live(), [""; 0]);
+    assert_eq!(status.files["a"].problems.len(), 1);
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort();
+    names
+}
