@@ -26,6 +26,8 @@ pub mod platform;
 
 pub mod config;
 
+pub mod telemetry;
+
 pub mod error;
 
 pub mod app;

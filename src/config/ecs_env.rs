@@ -164,7 +164,7 @@ settings! {
     MANIFEST_TIMEOUT "ECS_MANIFEST_PULL_TIMEOUT" Some("ManifestPullTimeout"),
         at_least(Duration::from_secs(30), Outside::Clamp), "1m",
         "Longest wait for a registry to say which digest a tag is.";
-    PARALLEL_PULLS "BERTH_PARALLEL_PULLS" None, between(1, 64), "3",
+    PARALLEL_PULLS "BERTH_PARALLEL_PULLS" None, between(1, 64), "8",
         "How many images may be pulled at once.";
     DISABLE_IMAGE_CLEANUP "ECS_DISABLE_IMAGE_CLEANUP" Some("ImageCleanupDisabled"), Kind::Truth, "false",
         "Keep all images.";

@@ -1,0 +1,144 @@
+//! Log lines: for people on a terminal, one JSON object a line elsewhere.
+//!
+//! **Invariants.** Lines go to standard error, so that standard output stays with what was asked for. The level of the
+//! settings is ours; other crates speak from `warn` on, since their detail repeats ours. Errors are logged once, as the
+//! field `error`, printed with their causes through [`crate::error::ErrorChain`].
+
+use std::io::{self, IsTerminal};
+
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::{SetGlobalDefaultError, set_global_default};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::Registry;
+
+use crate::config::sections::{LogFormat, LogLevel, LogSection};
+
+/// Log lines could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("install the log subscriber")]
+pub struct TelemetryError(#[from] SetGlobalDefaultError);
+
+/// Sends log lines of the whole process to standard error from now on.
+///
+/// # Errors
+/// If that was done before.
+pub fn install(section: LogSection) -> Result<(), TelemetryError> {
+    let terminal = io::stderr().is_terminal();
+    let json = is_json(section.format, terminal);
+    set_global_default(subscriber(section.level, json, terminal, io::stderr))?;
+    Ok(())
+}
+
+fn is_json(format: LogFormat, terminal: bool) -> bool {
+    match format {
+        LogFormat::Auto => !terminal,
+        LogFormat::Human => false,
+        LogFormat::Json => true,
+    }
+}
+
+fn subscriber<W>(
+    level: LogLevel,
+    json: bool,
+    ansi: bool,
+    writer: W,
+) -> impl tracing::Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(ansi);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = if json {
+        Box::new(lines.json().flatten_event(true).with_span_list(false))
+    } else {
+        Box::new(lines.with_target(false))
+    };
+    Registry::default().with(lines.with_filter(targets(level)))
+}
+
+fn targets(level: LogLevel) -> Targets {
+    let ours = match level {
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::None => LevelFilter::OFF,
+    };
+    Targets::new()
+        .with_default(ours.min(LevelFilter::WARN))
+        .with_target(env!("CARGO_CRATE_NAME"), ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("unpoisoned").extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(level: LogLevel, json: bool) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = subscriber(level, json, false, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(task.arn = "t1", "started t1");
+            tracing::debug!("why");
+            tracing::info!(target: "sqlx", "chatter");
+            tracing::warn!(target: "sqlx", "slow");
+        });
+        let bytes = lines.0.lock().expect("unpoisoned").clone();
+        String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    #[test]
+    fn each_json_line_is_an_object_with_its_fields() {
+        let text = logged(LogLevel::Info, true);
+        let first = text.lines().next().expect("a line");
+        let line: serde_json::Value = serde_json::from_str(first).expect("JSON");
+        assert_eq!(line["message"], "started t1");
+        assert_eq!(line["task.arn"], "t1");
+        assert_eq!(line["level"], "INFO");
+    }
+
+    #[test]
+    fn the_level_is_ours_and_others_speak_from_warn_on() {
+        for (level, lines) in [
+            (LogLevel::Debug, 3),
+            (LogLevel::Info, 2),
+            (LogLevel::Warn, 1),
+            (LogLevel::Error, 0),
+            (LogLevel::None, 0),
+        ] {
+            assert_eq!(logged(level, false).lines().count(), lines, "{level:?}");
+        }
+    }
+
+    #[test]
+    fn people_on_a_terminal_do_not_get_json() {
+        for (format, terminal, json) in [
+            (LogFormat::Auto, true, false),
+            (LogFormat::Auto, false, true),
+            (LogFormat::Human, false, false),
+            (LogFormat::Json, true, true),
+        ] {
+            assert_eq!(is_json(format, terminal), json);
+        }
+    }
+}
