@@ -1,1 +1,7 @@
-//! The composition root: names everything, and nothing names it.
+//! The composition root: builds every component from the settings, owns them while they run, ends them in order.
+
+pub mod instance;
+
+pub mod readiness;
+
+pub mod lifecycle;
