@@ -1,3 +1,13 @@
 //! The command line: one file a subcommand.
 
+pub mod root;
+
+mod settings;
+
+pub mod entry;
+
 pub mod run;
+
+pub mod check_config;
+
+pub mod completions;

@@ -1,0 +1,87 @@
+//! The root of the command line: global flags and the list of commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, ColorChoice, Parser, Subcommand};
+
+use super::completions::Shell;
+
+/// `berth`.
+#[derive(Debug, Parser)]
+#[command(name = "berth", version, about, long_about = LONG_ABOUT, max_term_width = 100)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const LONG_ABOUT: &str = "Runs Amazon ECS task definitions on Docker.\n\n\
+    Settings come from flags, then the environment (the ECS_* names of ECS agents), then a settings file, \
+    then defaults: `berth check-config` shows them all.";
+
+/// Flags of every command.
+#[expect(clippy::doc_markdown, reason = "these comments are printed as help")]
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Directory of the agent's state [setting ECS_DATADIR; default: the system's place for it]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Settings file: JSON as ECS agents read it, or KEY=value lines [setting ECS_AGENT_CONFIG_FILE_PATH]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print JSON, for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Least level of log lines: debug, info, warn, error or none [setting ECS_LOGLEVEL]
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show every setting, its value, where it came from, and what is wrong
+    CheckConfig,
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_may_follow_the_command() {
+        let args = [
+            "berth",
+            "check-config",
+            "--json",
+            "--data-dir",
+            "/x",
+            "--color",
+            "never",
+        ];
+        let cli = Cli::try_parse_from(args).expect("parsed");
+        assert!(cli.global.json);
+        assert_eq!(cli.global.data_dir, Some(PathBuf::from("/x")));
+        assert_eq!(cli.global.color, ColorChoice::Never);
+    }
+}
