@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use crate::domain::definition::TaskDefinition;
 use crate::domain::host::HostFacts;
@@ -20,6 +21,9 @@ pub trait Engine: Send + Sync {
     /// The state after the last commit.
     fn snapshot(&self) -> Arc<Snapshot>;
 
+    /// Changes with each new snapshot.
+    fn changes(&self) -> watch::Receiver<u64>;
+
     /// The task is durable and will be run.
     async fn put(&self, task: PutTask) -> Result<PutOutcome, HandleError>;
 
@@ -34,6 +38,10 @@ pub trait Engine: Send + Sync {
 impl Engine for ReconcilerHandle {
     fn snapshot(&self) -> Arc<Snapshot> {
         Self::snapshot(self)
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        Self::changes(self)
     }
 
     async fn put(&self, task: PutTask) -> Result<PutOutcome, HandleError> {

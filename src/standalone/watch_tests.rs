@@ -76,6 +76,10 @@ impl Engine for FakeEngine {
         })
     }
 
+    fn changes(&self) -> watch::Receiver<u64> {
+        watch::channel(0).1
+    }
+
     async fn put(&self, put: PutTask) -> Result<PutOutcome, HandleError> {
         if *self.refuse.lock().expect("unpoisoned") {
             return Err(HandleError::Busy);

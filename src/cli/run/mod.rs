@@ -6,5 +6,14 @@ pub mod view;
 
 pub mod exit;
 
+pub mod screen;
+
+pub mod follow;
+
+pub mod session;
+
 #[cfg(test)]
 mod sample;
+
+#[cfg(test)]
+mod sink;
