@@ -5,11 +5,9 @@ use std::process::ExitCode;
 
 use berth::cli::entry;
 use berth::cli::root::Cli;
-use clap::Parser;
 
 fn main() -> ExitCode {
-    // Wrong arguments, --help and --version print and exit by themselves.
-    let cli = Cli::parse();
+    let cli = Cli::of_process();
     match entry::run(&cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {

@@ -5,3 +5,5 @@ pub mod instance;
 pub mod readiness;
 
 pub mod lifecycle;
+
+pub mod containers;

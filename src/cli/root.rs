@@ -18,6 +18,13 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// The command line of this process. Wrong arguments, `--help` and `--version` print and end the process.
+    pub fn of_process() -> Self {
+        Self::parse()
+    }
+}
+
 const LONG_ABOUT: &str = "Runs Amazon ECS task definitions on Docker.\n\n\
     Settings come from flags, then the environment (the ECS_* names of ECS agents), then a settings file, \
     then defaults: `berth check-config` shows them all.";

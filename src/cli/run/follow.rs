@@ -5,7 +5,6 @@
 //! down, never memory ([`CHUNK_CAPACITY`]).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
@@ -13,10 +12,9 @@ use tokio::task::JoinSet;
 
 use super::prefix::LineSplitter;
 use super::view::Run;
-use crate::boundary::ContainerRuntime;
+use crate::app::containers::Containers;
 use crate::domain::ids::{ContainerName, DockerId};
 use crate::domain::runtime::OutputStream;
-use crate::error::ErrorChain;
 
 /// Pieces of output that wait to be printed: Docker sends at most 32 KiB each, so 2 MiB.
 const CHUNK_CAPACITY: usize = 64;
@@ -52,7 +50,7 @@ struct Seen {
 
 /// All followers.
 pub struct Followers {
-    runtime: Arc<dyn ContainerRuntime>,
+    containers: Containers,
     sender: mpsc::Sender<Piece>,
     pieces: mpsc::Receiver<Piece>,
     tasks: JoinSet<()>,
@@ -61,10 +59,10 @@ pub struct Followers {
 
 impl Followers {
     /// Nobody is followed yet.
-    pub fn new(runtime: Arc<dyn ContainerRuntime>) -> Self {
+    pub fn new(containers: Containers) -> Self {
         let (sender, pieces) = mpsc::channel(CHUNK_CAPACITY);
         Self {
-            runtime,
+            containers,
             sender,
             pieces,
             tasks: JoinSet::new(),
@@ -84,9 +82,9 @@ impl Followers {
             seen.id = Some(run.id.clone());
         }
         seen.following = true;
-        let (runtime, sender) = (Arc::clone(&self.runtime), self.sender.clone());
+        let (containers, sender) = (self.containers.clone(), self.sender.clone());
         let skip = seen.bytes;
-        self.tasks.spawn(follow(runtime, run, skip, sender));
+        self.tasks.spawn(follow(containers, run, skip, sender));
     }
 
     /// Whether some output has not ended.
@@ -148,20 +146,15 @@ fn named(
         .collect()
 }
 
-async fn follow(
-    runtime: Arc<dyn ContainerRuntime>,
-    run: Run,
-    mut skip: [u64; 2],
-    sender: mpsc::Sender<Piece>,
-) {
+async fn follow(containers: Containers, run: Run, mut skip: [u64; 2], sender: mpsc::Sender<Piece>) {
     let mut why = None;
-    match runtime.logs(&run.id, true, None).await {
+    match containers.output(&run.id).await {
         Ok(mut chunks) => {
             while let Some(chunk) = chunks.next().await {
                 let chunk = match chunk {
                     Ok(chunk) => chunk,
                     Err(error) => {
-                        why = Some(ErrorChain(&error).to_string());
+                        why = Some(error.to_string());
                         break;
                     }
                 };
@@ -177,7 +170,7 @@ async fn follow(
                 }
             }
         }
-        Err(error) => why = Some(ErrorChain(&error).to_string()),
+        Err(error) => why = Some(error.to_string()),
     }
     // If nobody reads any more, nobody needs the end.
     drop(sender.send(Piece::End(run.container, why)).await);

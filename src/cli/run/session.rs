@@ -18,7 +18,7 @@ use super::exit::{NEVER_STARTED, exit_code};
 use super::follow::{Followers, Line, Piece};
 use super::screen::Screen;
 use super::view::{StateLine, View};
-use crate::boundary::ContainerRuntime;
+use crate::app::containers::Containers;
 use crate::domain::ids::TaskArn;
 use crate::domain::reason::{Reason, ReasonName};
 use crate::domain::status::{ContainerStatus, TaskStatus};
@@ -54,7 +54,7 @@ pub struct SessionDeps {
     /// The engine that has the task.
     pub engine: Arc<dyn Engine>,
     /// For output, and to kill.
-    pub runtime: Arc<dyn ContainerRuntime>,
+    pub containers: Containers,
     /// One message for each Ctrl-C or request to end.
     pub interrupts: mpsc::Receiver<()>,
 }
@@ -98,7 +98,7 @@ enum Turn {
 impl Session {
     /// A session of a task that was put to the engine.
     pub fn new(deps: SessionDeps, arn: TaskArn, afterwards: Afterwards, screen: Screen) -> Self {
-        let followers = Followers::new(Arc::clone(&deps.runtime));
+        let followers = Followers::new(deps.containers.clone());
         Self {
             deps,
             arn,
@@ -235,6 +235,7 @@ impl Session {
             }
             2 => {
                 self.screen.note("killing")?;
+                self.look()?;
                 self.kill();
             }
             _ => return Err(SessionError::Abandoned),
@@ -252,9 +253,9 @@ impl Session {
             if known.status == ContainerStatus::Stopped {
                 continue;
             }
-            let (runtime, name) = (Arc::clone(&self.deps.runtime), name.clone());
+            let (containers, name) = (self.deps.containers.clone(), name.clone());
             self.kills.spawn(async move {
-                if let Err(error) = runtime.kill(&id).await {
+                if let Err(error) = containers.kill(&id).await {
                     tracing::warn!(container.name = %name, %error, "{name} was not killed: {error}");
                 }
             });

@@ -12,7 +12,7 @@ use super::super::sample::{ended, name, task};
 use super::super::screen::Style;
 use super::super::sink::Sink;
 use super::*;
-use crate::boundary::{BoundaryError, ErrorKind, EventStream};
+use crate::boundary::{BoundaryError, ContainerRuntime, ErrorKind, EventStream};
 use crate::domain::ids::{DockerId, Generation, UnixMillis};
 use crate::domain::runtime::{
     ListedContainer, ObservedContainer, OutputChunk, OutputStream, RuntimeInfo,
@@ -193,7 +193,7 @@ fn rig(task: Task, deaf: bool, afterwards: Afterwards, output: &[&str]) -> Rig {
     let (interrupt, interrupts) = mpsc::channel(4);
     let deps = SessionDeps {
         engine: Arc::<FakeEngine>::clone(&engine),
-        runtime: Arc::new(runtime),
+        containers: Containers::new(Arc::new(runtime)),
         interrupts,
     };
     let (out, err) = (Sink::default(), Sink::default());
@@ -254,8 +254,6 @@ async fn a_second_interrupt_kills() {
     for _ in 0..2 {
         rig.interrupt.send(()).await.expect("sent");
     }
-    // The state is looked at before the second interrupt, as it is when a person presses keys.
-    rig.engine.show(Some(running()));
     let session = tokio::time::timeout(Duration::from_mins(1), rig.session.run()).await;
     let code = session.expect("in time").expect("ended");
     assert_eq!(code, 137);
