@@ -7,3 +7,7 @@ pub mod readiness;
 pub mod lifecycle;
 
 pub mod containers;
+
+pub mod plan_report;
+
+pub mod plan_print;
