@@ -1,9 +1,13 @@
 //! Images, on the host and in registries.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
 use super::error::{BoundaryError, ErrorKind};
+use super::store::ImageRecord;
 use crate::domain::ids::UnixMillis;
 use crate::domain::image::ImageRef;
 use crate::domain::reason::Reason;
@@ -37,39 +41,85 @@ pub trait ImageRuntime: Send + Sync {
     async fn load_image(&self, archive: Vec<u8>) -> Result<(), BoundaryError>;
 }
 
-/// An image that is ready to be used.
+/// An image that is on the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadyImage {
-    /// What to remember of it.
-    pub record: super::store::ImageRecord,
-    /// Repository digest, `sha256:…`, if it is known.
+    /// `sha256:…` of the image's configuration, as containers are created from.
+    pub image_id: String,
+    /// `sha256:…` of the manifest or index in the registry, where one is known.
     pub digest: Option<String>,
-    /// When the pull began and ended, if there was one.
-    pub pulled: Option<(UnixMillis, UnixMillis)>,
-    /// Something the operator should know: the pull failed and the image on the host is used.
+    /// Whether a pull succeeded now.
+    pub pulled: bool,
+    /// Bytes on disk, shared layers included.
+    pub size_bytes: u64,
+    /// When a pull began; `None` if none was tried.
+    pub started_at: Option<UnixMillis>,
+    /// When it ended, well or not.
+    pub stopped_at: Option<UnixMillis>,
+    /// Why the image on the host is used although a pull was asked for.
     pub warning: Option<String>,
+    /// To be remembered. A durable store must have it before the image is cleaned up or pulled `once`.
+    pub record: ImageRecord,
+    /// To be remembered too: the image that this name meant before, kept under its id so that it is cleaned up.
+    pub superseded: Option<ImageRecord>,
 }
 
-/// Why an image cannot be made ready.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why an image cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
 pub struct ImageError {
-    /// Kind.
-    pub kind: ErrorKind,
-    /// Will fail again until somebody changes something.
+    /// The same request can never succeed: the registry or the image says so.
     pub permanent: bool,
-    /// In the reference agent's words (`engine.md` 3.5).
+    /// Kind of failure.
+    pub kind: ErrorKind,
+    /// What users and ECS see.
     pub reason: Reason,
+}
+
+/// One image that is being made ready.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PullView {
+    /// What it does now.
+    pub state: PullState,
+    /// Whether an essential container waits for it.
+    pub essential: bool,
+    /// In this state since.
+    pub since: UnixMillis,
+}
+
+/// What is being done for an image.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PullState {
+    /// The image on the host is looked at, or made.
+    Checking,
+    /// The registry is asked about it.
+    Resolving,
+    /// Too many pulls run.
+    Waiting {
+        /// Place in the queue; 1 is next.
+        position: usize,
+    },
+    /// Being pulled.
+    Pulling {
+        /// How far.
+        progress: PullProgress,
+        /// Bytes received and unpacked in a second, since the pull began.
+        bytes_per_sec: u64,
+        /// Last time that `progress` changed.
+        changed_at: UnixMillis,
+    },
 }
 
 /// Makes images ready: pull policy, single flight and limits are behind it.
 #[async_trait]
 pub trait ImageSource: Send + Sync {
-    /// The image is on the host, by the pull policy in force. Dropping the call gives up this caller's interest.
-    async fn ensure(&self, image: &ImageRef) -> Result<ReadyImage, ImageError>;
+    /// The image is on the host and fit to run, by the pull policy in force. All calls for one reference share one
+    /// pull; it is cancelled when the last of them is dropped. `essential` images are pulled before others.
+    async fn ensure(&self, image: &ImageRef, essential: bool) -> Result<ReadyImage, ImageError>;
 
-    /// From now on, images that these references name are never cleaned up.
-    fn set_needed(&self, references: std::collections::BTreeSet<String>);
+    /// References that desired tasks need: never cleaned up. Replaces the former set.
+    fn set_needed(&self, references: BTreeSet<String>);
 
-    /// How far the pulls are, by reference.
-    fn progress(&self) -> std::collections::BTreeMap<String, PullProgress>;
+    /// What is being made ready, by reference with explicit tag.
+    fn progress(&self) -> Arc<BTreeMap<String, PullView>>;
 }

@@ -5,7 +5,7 @@ use super::pause;
 use super::plan::pull::{self as plan, Approach, Presence};
 use super::plan::{name, reason};
 use super::pull::{Attempt, pull};
-use super::ready::{ImageError, ReadyImage};
+use crate::boundary::images::{ImageError, ReadyImage};
 use crate::boundary::store::ImageRecord;
 use crate::boundary::{BoundaryError, ErrorKind};
 use crate::domain::ids::UnixMillis;

@@ -14,9 +14,7 @@ pub mod config;
 
 pub mod plan;
 
-pub mod ready;
-
-mod slots;
+pub mod slots;
 
 mod context;
 
@@ -30,9 +28,9 @@ pub mod sweep;
 
 pub mod pause;
 
+pub use crate::boundary::images::{ImageError, PullState, PullView, ReadyImage};
 pub use config::{CleanupConfig, ImagesConfig};
 pub use plan::HostPlatform;
-pub use ready::{ImageError, PullState, PullView, ReadyImage};
 pub use service::{ImagesHandle, ImagesService, Outside, service};
 pub use sweep::SweepReport;
 

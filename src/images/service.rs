@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Interval, MissedTickBehavior};
@@ -21,11 +22,11 @@ use super::ensure::ensure;
 use super::plan::HostPlatform;
 use super::plan::governor::{Governor, SAMPLE, Sample};
 use super::plan::reason;
-use super::ready::{ImageError, PullState, PullView, ReadyImage};
 use super::slots::Slots;
 use super::sweep::{self, SweepReport};
+use crate::boundary::images::{ImageError, PullState, PullView, ReadyImage};
 use crate::boundary::store::ImageRecord;
-use crate::boundary::{Clock, ErrorKind, Host, ImageRuntime};
+use crate::boundary::{Clock, ErrorKind, Host, ImageRuntime, ImageSource};
 use crate::domain::image::ImageRef;
 
 /// Requests that may wait for the service, which only passes them on: a burst of one payload's containers.
@@ -87,17 +88,9 @@ struct Request {
     reply: oneshot::Sender<watch::Receiver<Outcome>>,
 }
 
-impl ImagesHandle {
-    /// The image is on the host and fit to run. All calls for one reference share one pull; it is cancelled when
-    /// the last of them is dropped. `essential` images are pulled before others.
-    ///
-    /// # Errors
-    /// [`ImageError`]; `Cancelled` when the service ends, `Throttled` when far too many images are asked for.
-    pub async fn ensure(
-        &self,
-        image: &ImageRef,
-        essential: bool,
-    ) -> Result<ReadyImage, ImageError> {
+#[async_trait]
+impl ImageSource for ImagesHandle {
+    async fn ensure(&self, image: &ImageRef, essential: bool) -> Result<ReadyImage, ImageError> {
         let (reply, answer) = oneshot::channel();
         let request = Request {
             image: image.clone(),
@@ -112,8 +105,7 @@ impl ImagesHandle {
         seen.clone().unwrap_or_else(|| Err(stopped()))
     }
 
-    /// What is being made ready, by reference with explicit tag.
-    pub fn progress(&self) -> Arc<BTreeMap<String, PullView>> {
+    fn progress(&self) -> Arc<BTreeMap<String, PullView>> {
         let mut board = self.context.state().board.clone();
         for (index, key) in self.context.slots.order().iter().enumerate() {
             if let Some(view) = board.get_mut(key) {
@@ -124,11 +116,12 @@ impl ImagesHandle {
         Arc::new(board)
     }
 
-    /// References that desired tasks need: never cleaned up. Replaces the former set.
-    pub fn set_needed(&self, references: BTreeSet<String>) {
+    fn set_needed(&self, references: BTreeSet<String>) {
         self.context.state().needed = references;
     }
+}
 
+impl ImagesHandle {
     /// What Docker says of itself: what it runs and where it keeps images. Until then no image is refused for its
     /// platform, and the disk is not looked at.
     pub fn set_host(&self, platform: HostPlatform, storage_path: impl Into<String>) {

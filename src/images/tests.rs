@@ -12,6 +12,7 @@ use super::fake::{Fake, Script};
 use super::plan::cleanup::{KeepReason, Mode};
 use super::*;
 use crate::boundary::ErrorKind;
+use crate::boundary::ImageSource as _;
 use crate::boundary::host::DiskSpace;
 use crate::boundary::store::ImageRecord;
 use crate::domain::ids::UnixMillis;

@@ -50,6 +50,8 @@ pub enum Verb {
     Pull {
         /// Which.
         image: ImageRef,
+        /// Whether the task stops without it.
+        essential: bool,
     },
     /// Create the container.
     Create {
@@ -132,7 +134,7 @@ impl Verb {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.verb {
-            Verb::Pull { image } => write!(f, "pull {image} for {}", self.subject),
+            Verb::Pull { image, .. } => write!(f, "pull {image} for {}", self.subject),
             Verb::Create { spec, .. } => {
                 write!(f, "create {} as {}", self.subject, spec.docker_name)
             }

@@ -26,6 +26,7 @@ pub(super) struct Staged {
     /// What was there before, for each key that a command changed.
     before: BTreeMap<TaskArn, Option<DesiredTask>>,
     events: Vec<TaskEvent>,
+    forgotten_images: Vec<String>,
     answers: Vec<Answer>,
 }
 
@@ -39,6 +40,12 @@ impl Staged {
         desired
             .map(|entry| Change::Desired(entry.task.desired.clone()))
             .chain(self.events.iter().cloned().map(Change::Event))
+            .chain(
+                self.forgotten_images
+                    .iter()
+                    .cloned()
+                    .map(Change::ForgetImage),
+            )
             .collect()
     }
 
@@ -100,6 +107,7 @@ impl Reconciler {
                     }
                 }
             }
+            Command::ForgetImages(references) => staged.forgotten_images.extend(references),
             Command::Stop(arn, reason, reply) => {
                 let changed = self.change(&arn, |present| desired::stop(present, reason));
                 self.stage_change(&arn, changed, reply, staged);

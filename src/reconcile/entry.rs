@@ -10,7 +10,7 @@ use crate::boundary::store::Change;
 use crate::domain::ids::{ContainerName, Generation, UnixMillis};
 use crate::domain::layout::{Layout, layout};
 use crate::domain::status::{DesiredStatus, TaskStatus};
-use crate::domain::task::{DesiredTask, Task};
+use crate::domain::task::{DesiredTask, Step, Task};
 
 use super::action::{Action, Outcome, Subject};
 use super::draft::Draft;
@@ -101,6 +101,13 @@ impl Entry {
             .collect()
     }
 
+    /// Whether an image is being pulled for the task.
+    pub(super) fn is_pulling(&self) -> bool {
+        self.flights
+            .values()
+            .any(|handle| handle.flight.step == Step::Pull)
+    }
+
     /// Whether the task is on its way somewhere, so that the full list should look often.
     pub(super) fn is_unsettled(&self) -> bool {
         let known = &self.task.known;
@@ -160,6 +167,12 @@ impl Entry {
             .cloned()
             .map(Change::Event)
             .collect();
+        for input in self.inputs.iter().take(pass.inputs_taken) {
+            if let Input::Done(_, Outcome::ImageReady(ready)) = input {
+                changes.push(Change::Image(ready.record.clone()));
+                changes.extend(ready.superseded.clone().map(Change::Image));
+            }
+        }
         if pass.plan.forget {
             changes.push(Change::Forget(self.task.arn().clone()));
         } else if pass.plan.known != self.task.known {

@@ -79,7 +79,7 @@ impl Executor {
             None => None,
         };
         match &action.verb {
-            Verb::Pull { image } => self.pull(image).await,
+            Verb::Pull { image, essential } => self.pull(image, *essential).await,
             Verb::Create { spec, replaces } => {
                 if let Some(earlier) = replaces
                     && let Err(error) = self.runtime.remove(earlier).await
@@ -114,8 +114,8 @@ impl Executor {
         }
     }
 
-    async fn pull(&self, image: &ImageRef) -> Outcome {
-        match self.images.ensure(image).await {
+    async fn pull(&self, image: &ImageRef, essential: bool) -> Outcome {
+        match self.images.ensure(image, essential).await {
             Ok(ready) => Outcome::ImageReady(Box::new(ready)),
             Err(error) => Outcome::Failed(Failure {
                 kind: error.kind,

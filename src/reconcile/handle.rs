@@ -90,6 +90,7 @@ pub(super) enum Command {
         Reason,
         oneshot::Sender<Result<Generation, HandleError>>,
     ),
+    ForgetImages(Vec<String>),
 }
 
 /// Cheap to clone; hides the channels.
@@ -126,6 +127,12 @@ impl ReconcilerHandle {
     pub async fn remove(&self, arn: &TaskArn, reason: Reason) -> Result<Generation, HandleError> {
         self.ask(|reply| Command::Remove(arn.clone(), reason, reply))
             .await
+    }
+
+    /// These images are gone from the host: their records go with the next commit. What is refused now is told
+    /// again by the next clean-up.
+    pub fn forget_images(&self, references: Vec<String>) {
+        let _refused = self.commands.try_send(Command::ForgetImages(references));
     }
 
     /// The state after the last commit.

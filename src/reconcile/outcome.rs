@@ -69,25 +69,20 @@ fn apply_to_container(
 
 fn take_image(draft: &mut Draft<'_>, name: &ContainerName, ready: ReadyImage) {
     let container = draft.container(name);
-    container.image_id = Some(ready.record.image_id);
+    container.image_id = Some(ready.image_id);
     container.image_digest = ready.digest;
     container.retry = None;
     if container.status == ContainerStatus::None {
         container.status = ContainerStatus::Pulled;
     }
-    if let Some((began, ended)) = ready.pulled {
-        draft.known.pull_started_at = Some(
-            draft
-                .known
-                .pull_started_at
-                .map_or(began, |at| at.min(began)),
-        );
+    if let (Some(began), Some(ended)) = (ready.started_at, ready.stopped_at) {
+        let first = draft.known.pull_started_at;
+        draft.known.pull_started_at = Some(first.map_or(began, |at| at.min(began)));
         draft.known.pull_stopped_at = draft.known.pull_stopped_at.max(Some(ended));
-        draft.tell_of(
-            name,
-            "Pulled",
-            format!("pulled in {} ms", ended.since(began).as_millis()),
-        );
+        if ready.pulled {
+            let took = ended.since(began).as_millis();
+            draft.tell_of(name, "Pulled", format!("pulled in {took} ms"));
+        }
     }
     if let Some(warning) = ready.warning {
         draft.tell_of(name, "PullFailed", warning);

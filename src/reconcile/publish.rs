@@ -1,8 +1,11 @@
 //! The snapshot that everybody else reads.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::boundary::images::{PullState, PullView};
 use crate::domain::ids::ContainerName;
+use crate::domain::runtime::PullProgress;
 use crate::domain::task::{ResourceKey, Step};
 
 use super::action::Subject;
@@ -13,10 +16,11 @@ use super::worker::Reconciler;
 impl Reconciler {
     /// Publishes the state after a commit, and sets the pace of the full list.
     pub(super) fn publish(&mut self) {
+        let pulls = self.deps.images.progress();
         let tasks = self
             .entries
             .iter()
-            .map(|(arn, entry)| (arn.clone(), Arc::new(view(entry))))
+            .map(|(arn, entry)| (arn.clone(), Arc::new(view(entry, &pulls))))
             .collect();
         let engine = Arc::new(self.view.clone());
         self.snapshot.store(Arc::new(Snapshot { tasks, engine }));
@@ -36,11 +40,24 @@ impl Reconciler {
     }
 }
 
-fn view(entry: &Entry) -> TaskView {
-    let in_flight = entry
-        .flights
-        .iter()
-        .map(|(subject, handle)| in_flight(subject, handle.flight.step, handle.flight.since));
+fn view(entry: &Entry, pulls: &BTreeMap<String, PullView>) -> TaskView {
+    let in_flight = entry.flights.iter().map(|(subject, handle)| {
+        let container: Option<ContainerName> = match subject {
+            Subject::Container(name) => Some(name.clone()),
+            Subject::Resource(ResourceKey::Cgroup | ResourceKey::Volume(_)) => None,
+        };
+        let pulling = container
+            .as_ref()
+            .filter(|_| handle.flight.step == Step::Pull);
+        let progress = pulling.and_then(|name| progress_of(entry, name, pulls));
+        InFlight {
+            container,
+            step: handle.flight.step,
+            since: handle.flight.since,
+            deadline: None,
+            progress,
+        }
+    });
     TaskView {
         task: entry.task.clone(),
         in_flight: in_flight.collect(),
@@ -48,16 +65,14 @@ fn view(entry: &Entry) -> TaskView {
     }
 }
 
-fn in_flight(subject: &Subject, step: Step, since: crate::domain::ids::UnixMillis) -> InFlight {
-    let container: Option<ContainerName> = match subject {
-        Subject::Container(name) => Some(name.clone()),
-        Subject::Resource(ResourceKey::Cgroup | ResourceKey::Volume(_)) => None,
-    };
-    InFlight {
-        container,
-        step,
-        since,
-        deadline: None,
-        progress: None,
+fn progress_of(
+    entry: &Entry,
+    name: &ContainerName,
+    pulls: &BTreeMap<String, PullView>,
+) -> Option<PullProgress> {
+    let image = &entry.task.desired.definition.container(name)?.image;
+    match pulls.get(&image.normalized())?.state {
+        PullState::Pulling { progress, .. } => Some(progress),
+        PullState::Checking | PullState::Resolving | PullState::Waiting { .. } => None,
     }
 }

@@ -52,6 +52,9 @@ const STORE_RETRY: Duration = Duration::from_secs(1);
 /// Wait after a decision that panicked: the task is looked at again, not the agent restarted.
 const PANIC_RETRY: Duration = Duration::from_mins(1);
 
+/// How often the progress of pulls is shown.
+const PROGRESS_PACE: Duration = Duration::from_millis(250);
+
 /// How long actions under way may take to report at shutdown; what does not is found again by looking.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 
@@ -114,6 +117,7 @@ enum Turn {
     News(Option<News>),
     Finished(Option<Result<(tokio::task::Id, Finished), JoinError>>),
     Due,
+    Progress,
     Shutdown,
 }
 
@@ -183,6 +187,10 @@ impl Reconciler {
         watching.spawn(watcher.run(shutdown.child_token()));
         loop {
             let turn = self.turn(&mut news, &shutdown).await;
+            if matches!(turn, Turn::Progress) {
+                self.publish();
+                continue;
+            }
             if matches!(turn, Turn::Shutdown) {
                 break;
             }
@@ -232,6 +240,7 @@ impl Reconciler {
             self.insert(task);
         }
         info!(tasks = self.entries.len(), "state loaded");
+        self.tell_needed_images();
         self.publish();
     }
 
@@ -254,6 +263,7 @@ impl Reconciler {
             .filter(|_| self.listed_once)
             .map(|at| at.since(now));
         let sleep = tokio::time::sleep(due.unwrap_or(Duration::from_hours(1)));
+        let pulling = self.entries.values().any(Entry::is_pulling);
         // Each arm is cancel-safe: channels and the join set give whole items, the sleep holds no state.
         tokio::select! {
             () = shutdown.cancelled() => Turn::Shutdown,
@@ -261,6 +271,7 @@ impl Reconciler {
             item = news.recv() => Turn::News(item),
             finished = self.flights.join_next_with_id(), if !self.flights.is_empty() => Turn::Finished(finished),
             () = sleep, if due.is_some() => Turn::Due,
+            () = tokio::time::sleep(PROGRESS_PACE), if pulling => Turn::Progress,
         }
     }
 
@@ -275,6 +286,7 @@ impl Reconciler {
             | Turn::News(None)
             | Turn::Finished(None)
             | Turn::Due
+            | Turn::Progress
             | Turn::Shutdown => {}
         }
         for _ in 0..MAX_BATCH {
@@ -371,10 +383,14 @@ impl Reconciler {
             return;
         }
         self.adopted.clear();
+        let tasks_changed = !staged.keys().is_empty();
         staged.answer();
         let freed = self.install(passes, now);
         if freed {
             self.wake_waiting(now);
+        }
+        if freed || tasks_changed {
+            self.tell_needed_images();
         }
         self.publish();
     }
@@ -478,6 +494,20 @@ impl Reconciler {
             (key, step, outcome)
         });
         self.flight_keys.insert(handle.id(), (arn.clone(), action));
+    }
+
+    /// Images of tasks that have not stopped are never cleaned up.
+    fn tell_needed_images(&self) {
+        let live = self
+            .entries
+            .values()
+            .filter(|entry| entry.task.known.status != TaskStatus::Stopped);
+        let images = live.flat_map(|entry| &entry.task.desired.definition.containers);
+        self.deps.images.set_needed(
+            images
+                .map(|container| container.image.normalized())
+                .collect(),
+        );
     }
 
     /// Tasks that wait for host resources are looked at again.

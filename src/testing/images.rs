@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use crate::boundary::host::{CgroupLimits, DiskSpace, PortHolder};
-use crate::boundary::images::{ImageError, ReadyImage};
+use crate::boundary::images::{ImageError, PullView, ReadyImage};
 use crate::boundary::store::ImageRecord;
 use crate::boundary::{BoundaryError, Clock, ErrorKind, Host, ImageSource};
 use crate::domain::ids::TaskId;
 use crate::domain::image::ImageRef;
 use crate::domain::port_mapping::Protocol;
 use crate::domain::reason::{Reason, ReasonName};
-use crate::domain::runtime::PullProgress;
 
 /// Images of a registry that always answers, except for those that it does not have.
 pub struct WorldImages {
@@ -39,7 +38,7 @@ impl WorldImages {
 
 #[async_trait]
 impl ImageSource for WorldImages {
-    async fn ensure(&self, image: &ImageRef) -> Result<ReadyImage, ImageError> {
+    async fn ensure(&self, image: &ImageRef, _essential: bool) -> Result<ReadyImage, ImageError> {
         if self.missing.contains(image.as_str()) {
             let reason = Reason::new(ReasonName::CannotPullContainerError, "manifest unknown");
             return Err(ImageError {
@@ -65,17 +64,22 @@ impl ImageSource for WorldImages {
             size_bytes: 1,
         };
         Ok(ReadyImage {
-            record,
+            image_id: record.image_id.clone(),
             digest: None,
-            pulled: Some((now, now)),
+            pulled: true,
+            size_bytes: 1,
+            started_at: Some(now),
+            stopped_at: Some(now),
             warning: None,
+            record,
+            superseded: None,
         })
     }
 
     fn set_needed(&self, _references: BTreeSet<String>) {}
 
-    fn progress(&self) -> BTreeMap<String, PullProgress> {
-        BTreeMap::new()
+    fn progress(&self) -> Arc<BTreeMap<String, PullView>> {
+        Arc::default()
     }
 }
 

@@ -127,7 +127,8 @@ impl Planner<'_, '_> {
         let Some(image) = self.image(container) else {
             return;
         };
-        self.act(&container.name, Verb::Pull { image });
+        let essential = container.essential;
+        self.act(&container.name, Verb::Pull { image, essential });
     }
 
     fn image(&self, container: &LayoutContainer) -> Option<ImageRef> {
