@@ -3,8 +3,10 @@
 use async_trait::async_trait;
 
 use super::error::BoundaryError;
+use crate::domain::host::HostFacts;
 use crate::domain::ids::TaskId;
 use crate::domain::port_mapping::Protocol;
+use crate::domain::runtime::RuntimeInfo;
 
 /// Limits of a task's cgroup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,4 +55,11 @@ pub trait Host: Send + Sync {
 
     /// Space of the file system that holds `path`.
     async fn disk_space(&self, path: &str) -> Result<DiskSpace, BoundaryError>;
+}
+
+/// Finds out what the host can do. Asked whenever Docker begins to answer.
+#[async_trait]
+pub trait HostProbe: Send + Sync {
+    /// The host as data, given what Docker says of itself.
+    async fn probe(&self, info: &RuntimeInfo) -> HostFacts;
 }

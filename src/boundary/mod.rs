@@ -21,7 +21,7 @@ pub mod codec;
 pub use clock::{Clock, Ids};
 pub use codec::DesiredCodec;
 pub use error::{BoundaryError, ErrorKind};
-pub use host::Host;
+pub use host::{Host, HostProbe};
 pub use images::{ImageRuntime, ImageSource};
 pub use runtime::{ContainerRuntime, EventStream, VolumeRuntime};
 pub use store::TaskStore;

@@ -53,4 +53,4 @@ pub mod relist;
 pub mod backoff;
 
 pub use handle::ReconcilerHandle;
-pub use worker::{Dependencies, HostProbe, Reconciler};
+pub use worker::{Dependencies, Reconciler};

@@ -24,7 +24,7 @@ impl Reconciler {
                     api = info.api_version,
                     "Docker answers"
                 );
-                let facts = Arc::new((self.deps.probe)(&info));
+                let facts = Arc::new(self.deps.probe.probe(&info).await);
                 self.view.host = Some(Arc::clone(&facts));
                 self.host = Some(facts);
                 self.mark_up(now);

@@ -22,12 +22,11 @@ use tracing::{debug, error, info, warn};
 
 use crate::boundary::store::{Change, Loaded, StoredEvent};
 use crate::boundary::{
-    BoundaryError, Clock, ContainerRuntime, DesiredCodec, Host, ImageSource, TaskStore,
+    BoundaryError, Clock, ContainerRuntime, DesiredCodec, Host, HostProbe, ImageSource, TaskStore,
     VolumeRuntime,
 };
 use crate::domain::host::HostFacts;
 use crate::domain::ids::{TaskArn, UnixMillis};
-use crate::domain::runtime::RuntimeInfo;
 use crate::domain::status::TaskStatus;
 use crate::domain::task::Task;
 use crate::error::ErrorChain;
@@ -58,9 +57,6 @@ const PROGRESS_PACE: Duration = Duration::from_millis(250);
 /// How long actions under way may take to report at shutdown; what does not is found again by looking.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 
-/// Turns what Docker says of itself into what decisions may know of the host.
-pub type HostProbe = Arc<dyn Fn(&RuntimeInfo) -> HostFacts + Send + Sync>;
-
 /// Everything the engine works with.
 pub struct Dependencies {
     /// Docker's containers.
@@ -78,7 +74,7 @@ pub struct Dependencies {
     /// Desired state on containers.
     pub codec: Arc<dyn DesiredCodec>,
     /// The host as data.
-    pub probe: HostProbe,
+    pub probe: Arc<dyn HostProbe>,
     /// Operators' settings.
     pub settings: EngineSettings,
     /// What was found damaged before the engine began, one line each.

@@ -11,4 +11,6 @@ mod sim;
 
 mod e2e_docker_contract;
 
+mod e2e_engine;
+
 mod e2e_pause_image;

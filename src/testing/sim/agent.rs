@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::boundary::{Clock, DesiredCodec};
+use crate::boundary::{Clock, DesiredCodec, HostProbe};
 use crate::domain::definition::{ContainerDefinition, TaskDefinition};
 use crate::domain::host::{CgroupSupport, HostFacts, OsType};
 use crate::domain::ids::{ContainerName, Family, Generation, TaskArn};
 use crate::domain::image::ImageRef;
 use crate::domain::reason::{Reason, ReasonName};
+use crate::domain::runtime::RuntimeInfo;
 use crate::domain::status::{DesiredStatus, TaskStatus};
 use crate::domain::task::{DesiredTask, Origin, TaskOptions};
 use crate::reconcile::handle::{HandleError, PutOutcome, PutTask};
@@ -49,6 +51,15 @@ struct Agent {
     handle: ReconcilerHandle,
     shutdown: CancellationToken,
     running: JoinHandle<()>,
+}
+
+struct FixedHost;
+
+#[async_trait]
+impl HostProbe for FixedHost {
+    async fn probe(&self, _info: &RuntimeInfo) -> HostFacts {
+        host_facts()
+    }
 }
 
 /// Keeps definitions beside the containers: the label's text is a key.
@@ -116,7 +127,7 @@ impl Simulation {
             store: Arc::new(self.store.clone()),
             clock,
             codec: Arc::new(MapCodec(Arc::clone(&self.definitions))),
-            probe: Arc::new(|_| host_facts()),
+            probe: Arc::new(FixedHost),
             settings: self.settings.clone(),
             damage: Vec::new(),
         });

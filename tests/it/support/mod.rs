@@ -3,3 +3,5 @@
 pub(crate) mod docker;
 
 pub(crate) mod images;
+
+pub(crate) mod rig;
