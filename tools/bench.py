@@ -1,0 +1,353 @@
+#!/usr/bin/env python3
+"""Measures the agent beside plain Docker calls, in turns, in one run.
+
+Absolute figures move with the machine; what counts is the ratio to the plain Docker API at its best concurrency,
+measured between the rounds of the agent. Any agent that speaks berth's admin API can be driven: `--binary PATH`.
+
+Tasks are one busybox container that ends on SIGTERM, 32 MiB, on the bridge network.
+"""
+
+import argparse
+import concurrent.futures
+import http.client
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import demo_images  # noqa: E402
+from docker_api import Docker, _UnixConnection  # noqa: E402
+
+COMMAND = ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]
+TASKS = 50
+IDLE_SECS = 30
+PLAIN_CONCURRENCY = (2, 8, 16, 50)
+WAIT_SECS = 120
+
+
+def call(socket, method, path, body=None):
+    connection = _UnixConnection(socket, 30)
+    try:
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        connection.request(method, path, body=json.dumps(body) if body is not None else None, headers=headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status >= 300:
+            raise SystemExit(f"{method} {path}: {answer.status} {text.decode(errors='replace')}")
+        return json.loads(text) if text else None
+    finally:
+        connection.close()
+
+
+class Agent:
+    """One agent process and its admin socket."""
+
+    def __init__(self, binary, directory):
+        self.binary, self.directory = binary, directory
+        self.socket = os.path.join(directory, "berth.sock")
+        self.process = None
+
+    def start(self):
+        """Starts it; gives the seconds until its admin API answered."""
+        log = open(os.path.join(self.directory, "agent.log"), "ab")
+        began = time.monotonic()
+        environment = dict(os.environ, ECS_IMAGE_PULL_BEHAVIOR="prefer-cached")
+        self.process = subprocess.Popen(
+            [self.binary, "agent", "--data-dir", self.directory], stdout=log, stderr=log, env=environment
+        )
+        while True:
+            try:
+                call(self.socket, "GET", "/v1/health")
+                return time.monotonic() - began
+            except (OSError, http.client.HTTPException, SystemExit):
+                if self.process.poll() is not None or time.monotonic() - began > WAIT_SECS:
+                    raise SystemExit(f"the agent did not start: see {self.directory}/agent.log")
+                time.sleep(0.005)
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        self.process.wait(WAIT_SECS)
+
+    def rss_mb(self):
+        with open(f"/proc/{self.process.pid}/status") as status:
+            for line in status:
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1]) / 1024
+        return 0.0
+
+    def tasks(self):
+        return call(self.socket, "GET", "/v1/tasks")["tasks"]
+
+
+def cpu_seconds(pids):
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/stat") as stat:
+                fields = stat.read().rsplit(")", 1)[1].split()
+            total += int(fields[11]) + int(fields[12])
+        except OSError:
+            pass
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def engine_pids():
+    pids = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/comm") as comm:
+                    if comm.read().strip() in ("dockerd", "containerd"):
+                        pids.append(int(entry))
+            except OSError:
+                pass
+    return pids
+
+
+def definition(image, number):
+    return {
+        "family": f"bench{number}",
+        "containerDefinitions": [{"name": "app", "image": image, "command": COMMAND, "memory": 32}],
+    }
+
+
+def plain_round(docker, image, concurrency):
+    """Seconds to create and start TASKS containers by the plain API; removes them again."""
+
+    def one(number):
+        body = {
+            "Image": image,
+            "Cmd": COMMAND,
+            "Labels": {"berth.bench": "plain"},
+            "HostConfig": {"Memory": 32 << 20, "CpuShares": 2},
+        }
+        status, text = docker.call(
+            "POST", "/containers/create", {"name": f"berth-bench-{os.getpid()}-{number}"},
+            json.dumps(body), "application/json",
+        )
+        if status != 201:
+            raise SystemExit(f"create: {status} {text}")
+        identity = json.loads(text)["Id"]
+        status, text = docker.call("POST", f"/containers/{identity}/start")
+        if status != 204:
+            raise SystemExit(f"start: {status} {text}")
+        return identity
+
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(concurrency) as pool:
+        made = list(pool.map(one, range(TASKS)))
+    took = time.monotonic() - began
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: docker.call("DELETE", f"/containers/{i}", {"force": "true"}), made))
+    return took
+
+
+class CreateWatch(threading.Thread):
+    """Notes when Docker's create events come, by container label."""
+
+    def __init__(self, docker):
+        super().__init__(daemon=True)
+        self.connection = _UnixConnection(docker.path, WAIT_SECS)
+        filters = json.dumps({"type": ["container"], "event": ["create"]})
+        self.connection.request("GET", "/events?filters=" + filters.replace('"', "%22").replace(" ", ""))
+        self.answer = self.connection.getresponse()
+        self.seen = {}
+
+    def run(self):
+        try:
+            for line in self.answer:
+                event = json.loads(line)
+                arn = event["Actor"]["Attributes"].get("com.amazonaws.ecs.task-arn", "")
+                self.seen.setdefault(arn.rsplit("/", 1)[-1], event["timeNano"] / 1e9)
+        except (OSError, ValueError, http.client.HTTPException):
+            pass
+
+
+def wait_for(condition, what):
+    deadline = time.monotonic() + WAIT_SECS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{what}: not within {WAIT_SECS} s")
+        time.sleep(0.01)
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def agent_round(agent, image, number):
+    """Seconds from the first put to all tasks running, and the tasks' ids."""
+    ids = [f"bench{number}x{index:04d}" for index in range(TASKS)]
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda i: call(agent.socket, "PUT", f"/v1/tasks/{i}", definition(image, number)), ids))
+    accepted = time.monotonic() - began
+    wait_for(
+        lambda: sum(t["knownStatus"] == "RUNNING" for t in agent.tasks() if t["id"] in ids) == TASKS,
+        "all tasks running",
+    )
+    return time.monotonic() - began, accepted, ids
+
+
+def remove(agent, ids):
+    for identity in ids:
+        call(agent.socket, "DELETE", f"/v1/tasks/{identity}")
+    wait_for(lambda: not agent.tasks(), "all tasks removed")
+
+
+def overhead(agent, docker, image, count=40):
+    """Milliseconds from a put to Docker's create event, one task at a time."""
+    watch = CreateWatch(docker)
+    watch.start()
+    sent = {}
+    for index in range(count):
+        identity = f"lone{index:04d}"
+        sent[identity] = time.time()
+        call(agent.socket, "PUT", f"/v1/tasks/{identity}", definition(image, 0))
+        wait_for(
+            lambda: any(t["id"] == identity and t["knownStatus"] == "RUNNING" for t in agent.tasks()), "one task"
+        )
+    remove(agent, list(sent))
+    return [(watch.seen[i] - at) * 1000 for i, at in sent.items() if i in watch.seen]
+
+
+def plain_create_ms(docker, image, count=40):
+    """Milliseconds from a plain create call to Docker's create event."""
+    connection = _UnixConnection(docker.path, WAIT_SECS)
+    filters = json.dumps({"type": ["container"], "event": ["create"]}).replace('"', "%22").replace(" ", "")
+    connection.request("GET", "/events?filters=" + filters)
+    answer = connection.getresponse()
+    took = []
+    for number in range(count):
+        body = {"Image": image, "Cmd": COMMAND, "HostConfig": {"Memory": 32 << 20, "CpuShares": 2}}
+        sent = time.time()
+        _, text = docker.call(
+            "POST", "/containers/create", {"name": f"berth-bench-{os.getpid()}-c{number}"}, json.dumps(body),
+            "application/json",
+        )
+        took.append((json.loads(answer.readline())["timeNano"] / 1e9 - sent) * 1000)
+        docker.call("DELETE", f"/containers/{json.loads(text)['Id']}", {"force": "true"})
+    connection.close()
+    return took
+
+
+def idle(agent, seconds):
+    """CPU of the agent and of the engine, as a share of one core."""
+    engine = engine_pids()
+    before = cpu_seconds([agent.process.pid]), cpu_seconds(engine)
+    time.sleep(seconds)
+    after = cpu_seconds([agent.process.pid]), cpu_seconds(engine)
+    return [100 * (b - a) / seconds for a, b in zip(before, after)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--binary", default="target/release/berth")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", help="also write the figures to this file")
+    arguments = parser.parse_args()
+    docker = Docker()
+    image = demo_images.IMAGE
+    demo_images.load(docker)
+    directory = tempfile.mkdtemp(prefix="berth-bench-")
+    figures = {}
+
+    def note(name, value, unit, aim=""):
+        figures[name] = round(value, 3)
+        print(f"{name:58} {value:10.2f} {unit:4} {aim}", flush=True)
+
+    agent = Agent(arguments.binary, directory)
+    try:
+        note("binary", os.path.getsize(arguments.binary) / 1e6, "MB")
+        note("cold start to admin API", agent.start() * 1000, "ms")
+        time.sleep(2)
+        note("RSS idle", agent.rss_mb(), "MB", "aim <= 15")
+        note("CPU idle, no task: agent", idle(agent, IDLE_SECS)[0], "%")
+
+        plain = plain_create_ms(docker, image)
+        extra = overhead(agent, docker, image)
+        note("put to Docker's create event, p50", statistics.median(extra), "ms")
+        note("put to Docker's create event, p99", percentile(extra, 0.99), "ms")
+        note("plain create call to its event, p50", statistics.median(plain), "ms")
+        note("overhead before create, p50", statistics.median(extra) - statistics.median(plain), "ms")
+        note("overhead before create, p99", percentile(extra, 0.99) - statistics.median(plain), "ms", "aim <= 10")
+
+        best_plain, best_agent, accepted = [], [], []
+        for number in range(1, arguments.rounds + 1):
+            times = {c: plain_round(docker, image, c) for c in PLAIN_CONCURRENCY}
+            print("  plain API:", ", ".join(f"{c} at once {t:.2f} s" for c, t in times.items()), flush=True)
+            best_plain.append(min(times.values()))
+            took, took_put, ids = agent_round(agent, image, number)
+            print(f"  agent: {took:.2f} s", flush=True)
+            best_agent.append(took)
+            accepted.append(took_put)
+            if number < arguments.rounds:
+                remove(agent, ids)
+        note(f"{TASKS} tasks, plain API at its best", statistics.median(best_plain), "s")
+        note(f"{TASKS} tasks, agent", statistics.median(best_agent), "s")
+        ratio = statistics.median(a / p for a, p in zip(best_agent, best_plain))
+        note("ratio to the plain API, median of rounds", ratio, "", "aim <= 1.10")
+        note(f"{TASKS} puts answered", statistics.median(accepted), "s")
+
+        time.sleep(3)
+        note(f"RSS with {TASKS} tasks", agent.rss_mb(), "MB", "aim <= 25")
+        own, engine = idle(agent, IDLE_SECS)
+        agent.stop()
+        baseline = engine_baseline(IDLE_SECS)
+        note(f"CPU idle, {TASKS} tasks: agent", own, "%")
+        note(f"CPU idle, {TASKS} tasks: engine with agent", engine, "%")
+        note(f"CPU idle, {TASKS} tasks: engine alone", baseline, "%")
+        note("CPU idle: agent and what it costs the engine", own + max(0, engine - baseline), "%", "aim <= 1")
+
+        restarts = []
+        for _ in range(3):
+            began = time.monotonic()
+            agent.start()
+            wait_for(
+                lambda: agent_converged(agent),
+                "converged after the restart",
+            )
+            restarts.append((time.monotonic() - began) * 1000)
+            agent.stop(signal.SIGKILL)
+        note(f"kill -9 and restart with {TASKS} tasks to converged, p50", statistics.median(restarts), "ms", "aim <= 300")
+        agent.start()
+        wait_for(lambda: agent_converged(agent), "converged")
+        remove(agent, [t["id"] for t in agent.tasks()])
+        agent.stop()
+    finally:
+        if agent.process and agent.process.poll() is None:
+            agent.process.kill()
+        for container in docker.containers():
+            names = container.get("Names", [])
+            if any("bench" in name for name in names):
+                docker.call("DELETE", f"/containers/{container['Id']}", {"force": "true"})
+        shutil.rmtree(directory, ignore_errors=True)
+    if arguments.json:
+        with open(arguments.json, "w") as out:
+            json.dump(figures, out, indent=2)
+            out.write("\n")
+
+
+def engine_baseline(seconds):
+    """CPU of the engine with the same containers and no agent."""
+    engine = engine_pids()
+    before = cpu_seconds(engine)
+    time.sleep(seconds)
+    return 100 * (cpu_seconds(engine) - before) / seconds
+
+
+def agent_converged(agent):
+    health = call(agent.socket, "GET", "/v1/health")
+    return bool(health.get("relistedAt")) and sum(t["knownStatus"] == "RUNNING" for t in agent.tasks()) == TASKS
+
+
+if __name__ == "__main__":
+    main()
