@@ -69,6 +69,12 @@ smoke:
 doc: ## API documentation, warnings are errors
 	RUSTDOCFLAGS="-D warnings" cargo doc $(FEATURES) --no-deps
 
+bench: ## figures: planner sweep, and the agent beside plain Docker calls
+	@python3 tools/setup.py demo
+	cargo build --release
+	cargo bench --features testing --bench sweep
+	@$(GUARD) python3 tools/bench.py
+
 deny: ## licences, sources and duplicates of dependencies, and unused ones (installs its tools)
 	cargo install --locked cargo-deny cargo-machete
 	cargo deny check bans licenses sources

@@ -256,7 +256,7 @@ def main():
     arguments = parser.parse_args()
     docker = Docker()
     image = demo_images.IMAGE
-    demo_images.load(docker)
+    demo_images.ensure(docker)
     directory = tempfile.mkdtemp(prefix="berth-bench-")
     figures = {}
 
