@@ -6,6 +6,8 @@ pub mod view;
 
 pub mod exit;
 
+pub mod overrides;
+
 pub mod screen;
 
 pub mod follow;
