@@ -11,3 +11,7 @@ pub mod containers;
 pub mod plan_report;
 
 pub mod plan_print;
+
+pub mod codec;
+
+pub mod judge;

@@ -1,0 +1,177 @@
+//! Desired state as the text of the container label `berth.definition`: compact JSON.
+//!
+//! **Invariants.** Equal desired states give equal texts. A member that is absent has its default, so that an older
+//! text reads; a text of a later version does not. What a stop asked for is not in it: a container that is found
+//! running without rows is kept running (promise 1).
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::boundary::DesiredCodec;
+use crate::definition::{canonical, from_canonical};
+use crate::domain::definition::NetworkMode;
+use crate::domain::ids::{Generation, TaskArn, UnixMillis};
+use crate::domain::status::DesiredStatus;
+use crate::domain::task::{DesiredTask, Origin, TaskOptions};
+
+/// Version of the text.
+const VERSION: u64 = 1;
+
+/// Longest text that is read, in bytes: Docker carries labels of this size, and no definition is larger.
+const MAX_TEXT_BYTES: usize = 4 * 1024 * 1024;
+
+/// The codec.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LabelCodec;
+
+impl DesiredCodec for LabelCodec {
+    fn encode(&self, desired: &DesiredTask) -> String {
+        let text = canonical(&desired.definition);
+        // Canonical text is JSON; were it not, the text itself is kept for whoever looks.
+        let definition = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        json!({
+            "v": VERSION,
+            "generation": desired.generation.0,
+            "arrivedAt": desired.arrived_at.0,
+            "origin": origin(&desired.origin),
+            "options": options(&desired.options),
+            "definition": definition,
+        })
+        .to_string()
+    }
+
+    fn decode(&self, arn: &TaskArn, text: &str) -> Option<DesiredTask> {
+        if text.len() > MAX_TEXT_BYTES {
+            return None;
+        }
+        let value: Value = serde_json::from_str(text).ok()?;
+        if value.get("v")?.as_u64()? != VERSION {
+            return None;
+        }
+        let definition = from_canonical(&value.get("definition")?.to_string()).ok()?;
+        let number = |name: &str| value.get(name).and_then(Value::as_i64);
+        Some(DesiredTask {
+            arn: arn.clone(),
+            generation: Generation(value.get("generation")?.as_u64()?),
+            definition: Arc::new(definition),
+            options: read_options(value.get("options")),
+            origin: read_origin(value.get("origin")),
+            status: DesiredStatus::Running,
+            stop_reason: None,
+            remove: false,
+            arrived_at: UnixMillis(number("arrivedAt").unwrap_or_default()),
+        })
+    }
+}
+
+fn origin(origin: &Origin) -> Value {
+    match origin {
+        Origin::Api => json!("api"),
+        Origin::Run => json!("run"),
+        Origin::File(name) => json!({ "file": name }),
+        Origin::Adopted => json!("adopted"),
+    }
+}
+
+fn read_origin(value: Option<&Value>) -> Origin {
+    let file = value.and_then(|value| value.get("file")?.as_str());
+    match (file, value.and_then(Value::as_str)) {
+        (Some(name), _) => Origin::File(name.to_owned()),
+        (None, Some("api")) => Origin::Api,
+        (None, Some("run")) => Origin::Run,
+        (None, _) => Origin::Adopted,
+    }
+}
+
+fn options(options: &TaskOptions) -> Value {
+    let mut members = Map::new();
+    if let Some(mode) = options.network_as {
+        members.insert("networkAs".to_owned(), json!(word(mode)));
+    }
+    if options.ignore_compatibilities {
+        members.insert("ignoreCompatibilities".to_owned(), json!(true));
+    }
+    Value::Object(members)
+}
+
+fn read_options(value: Option<&Value>) -> TaskOptions {
+    let member = |name: &str| value.and_then(|value| value.get(name));
+    let mode = member("networkAs").and_then(Value::as_str);
+    TaskOptions {
+        network_as: MODES.into_iter().find(|known| Some(word(*known)) == mode),
+        ignore_compatibilities: member("ignoreCompatibilities") == Some(&json!(true)),
+    }
+}
+
+const MODES: [NetworkMode; 4] = [
+    NetworkMode::Bridge,
+    NetworkMode::Host,
+    NetworkMode::None,
+    NetworkMode::Awsvpc,
+];
+
+fn word(mode: NetworkMode) -> &'static str {
+    match mode {
+        NetworkMode::Bridge => "bridge",
+        NetworkMode::Host => "host",
+        NetworkMode::None => "none",
+        NetworkMode::Awsvpc => "awsvpc",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::sample;
+
+    #[test]
+    fn desired_state_reads_back_as_written() {
+        for (origin, network_as, ignore_compatibilities) in [
+            (Origin::Api, None, false),
+            (Origin::Run, Some(NetworkMode::Bridge), true),
+            (
+                Origin::File("web site".to_owned()),
+                Some(NetworkMode::Host),
+                false,
+            ),
+            (Origin::Adopted, None, true),
+        ] {
+            let options = TaskOptions {
+                network_as,
+                ignore_compatibilities,
+            };
+            let desired = DesiredTask {
+                origin,
+                ..sample::desired(sample::definition(&["app", "db"]), options)
+            };
+            let text = LabelCodec.encode(&desired);
+            assert_eq!(LabelCodec.decode(&desired.arn, &text), Some(desired));
+        }
+    }
+
+    #[test]
+    fn the_text_is_the_same_for_the_same_state() {
+        let desired = sample::desired(sample::definition(&["app"]), TaskOptions::default());
+        assert_eq!(
+            LabelCodec.encode(&desired),
+            LabelCodec.encode(&desired.clone())
+        );
+    }
+
+    #[test]
+    fn damaged_and_later_texts_are_not_read() {
+        let desired = sample::desired(sample::definition(&["app"]), TaskOptions::default());
+        let text = LabelCodec.encode(&desired);
+        for bad in [
+            String::new(),
+            "{}".to_owned(),
+            "[1]".to_owned(),
+            text.replace("\"v\":1", "\"v\":2"),
+            text.replace("\"definition\"", "\"other\""),
+            text.get(..text.len() / 2).unwrap_or_default().to_owned(),
+        ] {
+            assert_eq!(LabelCodec.decode(&desired.arn, &bad), None, "{bad}");
+        }
+    }
+}
