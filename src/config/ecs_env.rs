@@ -193,6 +193,17 @@ settings! {
         "UDP ports that tasks may not have.";
     DYNAMIC_PORTS "ECS_DYNAMIC_HOST_PORT_RANGE" Some("DynamicHostPortRange"), Kind::PortRange, "",
         "Host ports for container port ranges; none given: the system's own range.";
+    CGROUP_PATH "ECS_CGROUP_PATH" Some("CgroupPath"), Kind::Path, "/sys/fs/cgroup",
+        "Where cgroups are mounted.";
+    CGROUP_CPU_PERIOD "ECS_CGROUP_CPU_PERIOD" Some("CgroupCPUPeriod"),
+        Kind::Duration(Bounds {
+            min: Duration::from_millis(8),
+            max: Duration::from_millis(100),
+            outside: Outside::Default,
+        }), "100ms",
+        "Period of the CPU quotas of tasks.";
+    TASK_PIDS_LIMIT "ECS_TASK_PIDS_LIMIT" Some("TaskPidsLimit"), between(0, 4_194_304), "0",
+        "Most processes of a task; 0: no limit.";
     ATTRIBUTES "ECS_INSTANCE_ATTRIBUTES" Some("InstanceAttributes"), Kind::Attributes, "",
         "Attributes of this host for placement constraints.";
 }
@@ -206,8 +217,6 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES",
     "ECS_AWSVPC_BLOCK_IMDS",
     "ECS_BACKEND_HOST",
-    "ECS_CGROUP_CPU_PERIOD",
-    "ECS_CGROUP_PATH",
     "ECS_CHECKPOINT",
     "ECS_CNI_PLUGINS_PATH",
     "ECS_CONTAINER_INSTANCE_PROPAGATE_TAGS_FROM",
@@ -247,7 +256,6 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "ECS_PULL_DEPENDENT_CONTAINERS_UPFRONT",
     "ECS_SELINUX_CAPABLE",
     "ECS_TASK_METADATA_RPS_LIMIT",
-    "ECS_TASK_PIDS_LIMIT",
     "ECS_UPDATES_ENABLED",
     "ECS_UPDATE_DOWNLOAD_DIR",
     "ECS_VOLUME_PLUGIN_CAPABILITIES",

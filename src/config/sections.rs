@@ -153,6 +153,12 @@ pub struct HostSection {
     pub reserved_ports_udp: Vec<u16>,
     /// Host ports for ranges; `None` = the system's own range.
     pub dynamic_ports: Option<(u16, u16)>,
+    /// Where cgroups are mounted; `None` = the usual place.
+    pub cgroup_path: Option<PathBuf>,
+    /// Period of CPU quotas, 8 to 100 ms.
+    pub cgroup_cpu_period: Duration,
+    /// Most processes of a task; `None` = no limit.
+    pub task_pids_limit: Option<u32>,
     /// For placement constraints.
     pub attributes: BTreeMap<String, String>,
 }
@@ -337,6 +343,11 @@ fn host(reader: &mut Reader<'_>) -> HostSection {
         reserved_ports: reader.ports(&env::RESERVED_PORTS),
         reserved_ports_udp: reader.ports(&env::RESERVED_PORTS_UDP),
         dynamic_ports: reader.port_range(&env::DYNAMIC_PORTS),
+        cgroup_path: reader.path(&env::CGROUP_PATH),
+        cgroup_cpu_period: reader.duration(&env::CGROUP_CPU_PERIOD),
+        task_pids_limit: u32::try_from(reader.number(&env::TASK_PIDS_LIMIT))
+            .ok()
+            .filter(|limit| *limit > 0),
         attributes: reader.attributes(&env::ATTRIBUTES),
     }
 }

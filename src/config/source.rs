@@ -5,7 +5,9 @@
 //! rule).
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 
 use super::ecs_env;
 
@@ -93,6 +95,23 @@ pub fn environment() -> BTreeMap<String, String> {
     }))
 }
 
+/// Where programs of this user keep their state, by the environment: for agents that do not run as root.
+pub fn user_state_dir() -> Option<PathBuf> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
+    let named = |name| std::env::var_os(name).filter(|text| !text.is_empty());
+    state_dir(named("XDG_STATE_HOME"), named("HOME"))
+}
+
+fn state_dir(state_home: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
+    let state_home = state_home
+        .map(PathBuf::from)
+        .filter(|dir| dir.is_absolute());
+    state_home.or_else(|| Some(PathBuf::from(home?).join(".local/state")))
+}
+
 fn keep_ours(all: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
     all.filter(|(name, _)| {
         ecs_env::find(name).is_some() || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
@@ -122,6 +141,19 @@ mod tests {
         assert_eq!(strings.get("C"), Some(("file", Origin::File)));
         assert_eq!(strings.get("D"), None);
         assert_eq!(strings.names().len(), 3);
+    }
+
+    #[test]
+    fn the_state_of_a_user_lies_where_other_programs_keep_theirs() {
+        let text = |text: &str| Some(OsString::from(text));
+        let dir = |text: &str| Some(PathBuf::from(text));
+        assert_eq!(state_dir(text("/s"), text("/users/a")), dir("/s"));
+        assert_eq!(
+            state_dir(text("relative"), text("/h")),
+            dir("/h/.local/state")
+        );
+        assert_eq!(state_dir(None, text("/h")), dir("/h/.local/state"));
+        assert_eq!(state_dir(None, None), None);
     }
 
     #[test]

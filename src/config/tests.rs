@@ -152,11 +152,15 @@ fn settings_reach_their_sections() {
         ("BERTH_REPLACE_STOPPED", "never"),
         ("ECS_LOGLEVEL", "CRIT"),
         ("ECS_DISABLE_PRIVILEGED", "1"),
+        ("ECS_TASK_PIDS_LIMIT", "100"),
+        ("ECS_CGROUP_CPU_PERIOD", "20ms"),
     ]);
     assert_eq!(messages(&config), [""; 0]);
     assert_eq!(config.engine.cluster, "edge");
     assert_eq!(config.engine.pull_behavior, PullBehavior::PreferCached);
     assert!(config.engine.disable_privileged);
+    assert_eq!(config.host.task_pids_limit, Some(100));
+    assert_eq!(config.host.cgroup_cpu_period, Duration::from_millis(20));
     assert_eq!(config.images.cleanup, None);
     assert_eq!(config.host.reserved_ports, [8080]);
     assert_eq!(
