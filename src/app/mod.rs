@@ -15,3 +15,7 @@ pub mod plan_print;
 pub mod codec;
 
 pub mod judge;
+
+pub mod settings;
+
+mod registry_auth;

@@ -1,0 +1,211 @@
+//! From sections of the settings to what each component takes. Pure.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::registry_auth;
+use crate::config::Config;
+use crate::config::sections::ReplaceStopped;
+use crate::docker::{Deadlines, DockerConfig};
+use crate::domain::fit::FitPolicy;
+use crate::images::config::{CleanupConfig, ImagesConfig};
+use crate::platform::{FactSettings, HostOptions};
+use crate::reconcile::settings::EngineSettings;
+use crate::standalone::plan::Policy;
+
+/// The container engine's adapter, for containers of that instance.
+pub fn docker(config: &Config, instance: &str) -> DockerConfig {
+    let logins = config.docker.registry_auth.as_ref();
+    DockerConfig {
+        endpoint: config.docker.host.clone(),
+        deadlines: Deadlines {
+            create: config.docker.create_timeout,
+            start: config.docker.start_timeout,
+            manifest: config.images.manifest_timeout,
+            pull_total: config.images.pull_timeout,
+            pull_idle: config.images.pull_inactivity,
+            ..Deadlines::default()
+        },
+        registry_auth: logins.map_or_else(BTreeMap::new, registry_auth::logins),
+        ..DockerConfig::new(instance)
+    }
+}
+
+/// The engine, for containers of that instance.
+pub fn engine(config: &Config, instance: &str) -> EngineSettings {
+    EngineSettings {
+        instance: instance.to_owned(),
+        ..config.engine.clone()
+    }
+}
+
+/// What the operator lets a task do.
+pub fn fit_policy(settings: &EngineSettings) -> FitPolicy {
+    FitPolicy {
+        disable_privileged: settings.disable_privileged,
+        task_limits: settings.task_limits,
+    }
+}
+
+/// Images.
+pub fn images(config: &Config) -> ImagesConfig {
+    let section = &config.images;
+    let cleanup = match &section.cleanup {
+        None => CleanupConfig {
+            enabled: false,
+            ..CleanupConfig::default()
+        },
+        Some(cleanup) => CleanupConfig {
+            enabled: true,
+            interval: cleanup.interval,
+            minimum_age: cleanup.minimum_age,
+            per_cycle: cleanup.per_cycle,
+            excluded: cleanup.excluded.iter().cloned().collect(),
+            untracked: cleanup.untracked_minimum_age.is_some(),
+            untracked_minimum_age: cleanup
+                .untracked_minimum_age
+                .unwrap_or(CleanupConfig::default().untracked_minimum_age),
+            ..CleanupConfig::default()
+        },
+    };
+    ImagesConfig {
+        behavior: config.engine.pull_behavior,
+        inactivity: section.pull_inactivity,
+        total: section.pull_timeout,
+        manifest: section.manifest_timeout,
+        max_parallel: section.parallel_pulls,
+        cleanup,
+    }
+}
+
+/// What the operator says of the host.
+pub fn facts(config: &Config) -> FactSettings {
+    FactSettings {
+        reserved_memory_mib: config.host.reserved_memory_mib,
+        reserved_ports: config.host.reserved_ports.iter().copied().collect(),
+        reserved_ports_udp: config.host.reserved_ports_udp.iter().copied().collect(),
+        dynamic_ports: config.host.dynamic_ports,
+        attributes: config.host.attributes.clone(),
+    }
+}
+
+/// How to handle the host.
+pub fn host(config: &Config) -> HostOptions {
+    let usual = HostOptions::default();
+    HostOptions {
+        cgroup_root: config.host.cgroup_path.clone().unwrap_or(usual.cgroup_root),
+        cpu_period: config.host.cgroup_cpu_period,
+        pids_limit: config.host.task_pids_limit,
+        systemctl: usual.systemctl,
+    }
+}
+
+/// When tasks of files are replaced.
+pub fn replacement(config: &Config) -> Policy {
+    match config.standalone.replace_stopped {
+        ReplaceStopped::Always => Policy::Always,
+        ReplaceStopped::OnFailure => Policy::OnFailure,
+        ReplaceStopped::Never => Policy::Never,
+    }
+}
+
+/// Who asks for a data directory, since only root may write in the system's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum User {
+    /// Root, or a service of the system.
+    System,
+    /// Somebody else, with the place for their programs' state if there is one.
+    Person(Option<PathBuf>),
+}
+
+/// The data directory: the setting, else the system's place, else the user's.
+pub fn data_dir(config: &Config, system: &str, user: &User) -> PathBuf {
+    match (&config.data_dir, user) {
+        (Some(dir), _) => dir.clone(),
+        (None, User::Person(Some(state))) => state.join("berth"),
+        (None, User::System | User::Person(None)) => PathBuf::from(system),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{Origin, Strings};
+
+    fn config(pairs: &[(&str, &str)]) -> Config {
+        let texts = pairs
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let config = Config::read(&Strings::new().below(Origin::Environment, texts));
+        assert_eq!(config.problems, []);
+        config
+    }
+
+    #[test]
+    fn without_settings_components_have_their_own_defaults() {
+        let config = config(&[]);
+        assert_eq!(images(&config), ImagesConfig::default());
+        assert_eq!(docker(&config, "i").deadlines, Deadlines::default());
+        assert_eq!(host(&config), HostOptions::default());
+        let expected = EngineSettings {
+            instance: "i".to_owned(),
+            ..EngineSettings::default()
+        };
+        assert_eq!(engine(&config, "i"), expected);
+    }
+
+    #[test]
+    fn settings_reach_the_components() {
+        let config = config(&[
+            ("ECS_CONTAINER_START_TIMEOUT", "1m"),
+            ("ECS_IMAGE_PULL_TIMEOUT", "9m"),
+            ("ECS_ENABLE_UNTRACKED_IMAGE_CLEANUP", "true"),
+            ("NON_ECS_IMAGE_MINIMUM_CLEANUP_AGE", "2h"),
+            ("ECS_EXCLUDE_UNTRACKED_IMAGE", "a:1,b"),
+            ("ECS_IMAGE_PULL_BEHAVIOR", "once"),
+            ("ECS_RESERVED_MEMORY", "64"),
+            ("ECS_CGROUP_PATH", "/cg"),
+            ("BERTH_REPLACE_STOPPED", "always"),
+            ("BERTH_PARALLEL_PULLS", "2"),
+            ("ECS_ENGINE_AUTH_TYPE", "docker"),
+            (
+                "ECS_ENGINE_AUTH_DATA",
+                r#"{"r.test": {"username": "u", "password": "p"}}"#,
+            ),
+        ]);
+        let docker = docker(&config, "i");
+        assert_eq!(docker.deadlines.start, Duration::from_mins(1));
+        assert_eq!(docker.deadlines.pull_total, Duration::from_mins(9));
+        assert_eq!(docker.registry_auth.len(), 1);
+        let images = images(&config);
+        assert_eq!(images.max_parallel, 2);
+        assert!(images.cleanup.untracked);
+        assert_eq!(
+            images.cleanup.untracked_minimum_age,
+            Duration::from_hours(2)
+        );
+        assert_eq!(images.cleanup.excluded.len(), 2);
+        assert_eq!(facts(&config).reserved_memory_mib, 64);
+        assert_eq!(host(&config).cgroup_root, PathBuf::from("/cg"));
+        assert_eq!(replacement(&config), Policy::Always);
+    }
+
+    #[test]
+    fn the_data_directory_is_one_that_the_user_may_write() {
+        let (unset, set) = (config(&[]), config(&[("ECS_DATADIR", "/x")]));
+        let person = User::Person(Some(PathBuf::from("/users/a/.local/state")));
+        for (config, user, expected) in [
+            (&set, &person, "/x"),
+            (&unset, &User::System, "/var/lib/berth"),
+            (&unset, &person, "/users/a/.local/state/berth"),
+            (&unset, &User::Person(None), "/var/lib/berth"),
+        ] {
+            assert_eq!(
+                data_dir(config, "/var/lib/berth", user),
+                PathBuf::from(expected)
+            );
+        }
+    }
+}
