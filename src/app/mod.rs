@@ -19,3 +19,7 @@ pub mod judge;
 pub mod settings;
 
 mod registry_auth;
+
+pub mod place;
+
+pub mod planner;

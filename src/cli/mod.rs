@@ -6,7 +6,11 @@ mod settings;
 
 pub mod entry;
 
+pub mod input;
+
 pub mod run;
+
+pub mod plan;
 
 pub mod check_config;
 

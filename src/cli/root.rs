@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use super::completions::Shell;
+use super::plan::PlanArgs;
 
 /// `berth`.
 #[derive(Debug, Parser)]
@@ -53,6 +54,9 @@ pub struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show what a task definition would do on this host: every call, and every field that is changed, ignored or
+    /// refused
+    Plan(Box<PlanArgs>),
     /// Show every setting, its value, where it came from, and what is wrong
     CheckConfig,
     /// Print a completion script for a shell

@@ -1,0 +1,54 @@
+//! Where this agent keeps its state on this system, for this user.
+
+use std::path::PathBuf;
+
+use super::settings::{User, data_dir};
+use crate::config::{Config, source};
+use crate::domain::host::OsType;
+use crate::platform::{self, paths};
+
+/// The system that the agent was built for.
+fn system() -> OsType {
+    match std::env::consts::OS {
+        "windows" => OsType::Windows,
+        _ => OsType::Linux,
+    }
+}
+
+/// The data directory of an agent with these settings. It need not exist yet.
+pub fn data_dir_of(config: &Config) -> PathBuf {
+    let usual = paths::default_data_dir(system(), None);
+    let user = if platform::is_root() || system() == OsType::Windows {
+        User::System
+    } else {
+        User::Person(source::user_state_dir())
+    };
+    data_dir(config, &usual, &user)
+}
+
+/// Address of the admin API of an agent with these settings.
+pub fn admin_address_of(config: &Config) -> PathBuf {
+    let in_data_dir = || paths::admin_address(system(), &data_dir_of(config).to_string_lossy());
+    let named = config.admin_socket.clone();
+    named.unwrap_or_else(|| PathBuf::from(in_data_dir()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Origin, Strings};
+
+    #[test]
+    fn the_socket_lies_in_the_data_directory_unless_it_is_named() {
+        let read = |pairs: &[(&str, &str)]| {
+            let texts = pairs
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+            Config::read(&Strings::new().below(Origin::Flag, texts))
+        };
+        let address = admin_address_of(&read(&[("ECS_DATADIR", "/d")]));
+        assert_eq!(address, PathBuf::from("/d/berth.sock"));
+        let address = admin_address_of(&read(&[("BERTH_ADMIN_SOCKET", "/s")]));
+        assert_eq!(address, PathBuf::from("/s"));
+    }
+}

@@ -1,0 +1,182 @@
+//! Answers what a task would do on this host without an agent: asks Docker what it is, or assumes a plain Linux host.
+//!
+//! **Invariant.** Nothing is made or changed. Cgroups are therefore not tried, only read off Docker's own words.
+
+use std::sync::Arc;
+
+use super::codec::LabelCodec;
+use super::instance::instance_of;
+use super::place::data_dir_of;
+use super::plan_report::{HostSource, Question, Report, report};
+use super::settings;
+use crate::boundary::{ContainerRuntime, DesiredCodec};
+use crate::config::Config;
+use crate::docker::Docker;
+use crate::domain::definition::TaskDefinition;
+use crate::domain::host::{CgroupSupport, HostFacts};
+use crate::domain::ids::{Generation, IdError, TaskArn, TaskId, UnixMillis};
+use crate::domain::runtime::RuntimeInfo;
+use crate::domain::status::DesiredStatus;
+use crate::domain::task::{DesiredTask, Origin, TaskOptions};
+use crate::error::ErrorChain;
+use crate::platform::{self, RawFacts, host_facts};
+use crate::reconcile::settings::EngineSettings;
+
+/// Stands for the task id in names and labels, since the real one is chosen when the task is started.
+const PLACEHOLDER_ID: &str = "00000000000000000000000000000000";
+
+/// What is known of the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownHost {
+    /// Facts.
+    pub facts: HostFacts,
+    /// Where they come from.
+    pub source: HostSource,
+}
+
+/// Asks Docker what it is. Where it does not answer, a plain Linux host stands in.
+pub async fn ask_host(config: &Config) -> KnownHost {
+    let docker = Docker::new(settings::docker(config, ""));
+    let answer = match docker {
+        Ok(docker) => docker.info().await,
+        Err(error) => Err(error),
+    };
+    let (info, source) = match answer {
+        Ok(info) => (info, HostSource::Asked),
+        Err(error) => {
+            let error = ErrorChain(&error).to_string();
+            tracing::info!(error, "Docker does not answer: {error}");
+            (plain_linux(), HostSource::Assumed)
+        }
+    };
+    let facts = host_facts(RawFacts {
+        info: &info,
+        capacity: platform::capacity(),
+        cgroups: cgroups(&info, platform::is_root()),
+        dynamic_ports: platform::dynamic_ports(),
+        settings: &settings::facts(config),
+    });
+    KnownHost { facts, source }
+}
+
+/// What a task would do on that host.
+///
+/// # Errors
+/// None in practice: the placeholder is a task id.
+pub fn answer(
+    config: &Config,
+    host: &KnownHost,
+    definition: TaskDefinition,
+    options: TaskOptions,
+    warnings: Vec<(String, String)>,
+) -> Result<Report, IdError> {
+    let desired = DesiredTask {
+        arn: TaskArn::standalone(&config.cluster, &TaskId::parse(PLACEHOLDER_ID)?),
+        generation: Generation(1),
+        definition: Arc::new(definition),
+        options,
+        origin: Origin::Run,
+        status: DesiredStatus::Running,
+        stop_reason: None,
+        remove: false,
+        arrived_at: UnixMillis(0),
+    };
+    let engine: EngineSettings = settings::engine(config, &instance_of(&data_dir_of(config)));
+    let label = LabelCodec.encode(&desired);
+    Ok(report(&Question {
+        desired,
+        warnings,
+        host: &host.facts,
+        source: host.source,
+        settings: &engine,
+        definition_label: &label,
+    }))
+}
+
+/// What cgroups there would be, by what Docker says. The agent tries them when it starts.
+fn cgroups(info: &RuntimeInfo, is_root: bool) -> CgroupSupport {
+    if !is_root || info.os_type == "windows" {
+        return CgroupSupport::None;
+    }
+    match (info.cgroup_version.as_str(), info.cgroup_driver.as_str()) {
+        ("1", _) => CgroupSupport::V1,
+        ("2", "systemd") => CgroupSupport::V2Systemd,
+        ("2", "cgroupfs") => CgroupSupport::V2Cgroupfs,
+        _ => CgroupSupport::None,
+    }
+}
+
+/// Docker as a fresh installation on Linux has it.
+fn plain_linux() -> RuntimeInfo {
+    let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
+    RuntimeInfo {
+        version: String::new(),
+        api_version: String::new(),
+        os_type: "linux".to_owned(),
+        architecture: std::env::consts::ARCH.to_owned(),
+        cpus: 0,
+        memory_bytes: 0,
+        cgroup_version: "2".to_owned(),
+        cgroup_driver: "systemd".to_owned(),
+        log_drivers: words(&[
+            "awslogs",
+            "fluentd",
+            "gelf",
+            "journald",
+            "json-file",
+            "local",
+            "splunk",
+            "syslog",
+        ]),
+        volume_drivers: words(&["local"]),
+        swap_limit: true,
+        security_options: words(&["name=seccomp,profile=default"]),
+        root_dir: "/var/lib/docker".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Origin as SettingOrigin, Strings};
+    use crate::domain::sample;
+
+    #[tokio::test]
+    async fn without_docker_a_plain_linux_host_is_assumed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let nobody = format!("unix://{}/docker.sock", dir.path().display());
+        let texts = [("DOCKER_HOST".to_owned(), nobody)];
+        let config = Config::read(&Strings::new().below(SettingOrigin::Environment, texts));
+        let host = ask_host(&config).await;
+        assert_eq!(host.source, HostSource::Assumed);
+        let definition = sample::definition(&["app"]);
+        let report = answer(
+            &config,
+            &host,
+            definition,
+            TaskOptions::default(),
+            Vec::new(),
+        );
+        let report = report.expect("an answer");
+        assert!(!report.is_refused(), "{report:?}");
+        assert_eq!(report.steps.len(), 3);
+    }
+
+    #[test]
+    fn cgroups_are_read_off_what_docker_says() {
+        for (version, driver, is_root, expected) in [
+            ("1", "cgroupfs", true, CgroupSupport::V1),
+            ("2", "systemd", true, CgroupSupport::V2Systemd),
+            ("2", "cgroupfs", true, CgroupSupport::V2Cgroupfs),
+            ("2", "none", true, CgroupSupport::None),
+            ("2", "systemd", false, CgroupSupport::None),
+        ] {
+            let info = RuntimeInfo {
+                cgroup_version: version.to_owned(),
+                cgroup_driver: driver.to_owned(),
+                ..plain_linux()
+            };
+            assert_eq!(cgroups(&info, is_root), expected, "{version} {driver}");
+        }
+    }
+}
