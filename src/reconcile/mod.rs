@@ -12,6 +12,9 @@
 
 pub mod handle;
 
+#[cfg(any(test, feature = "testing"))]
+pub mod detached;
+
 pub mod snapshot;
 
 pub mod settings;
