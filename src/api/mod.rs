@@ -1,1 +1,25 @@
-//! HTTP: one folder a listener, one file an endpoint.
+//! HTTP: one folder a listener, one file an endpoint, errors and listeners on a page each.
+
+pub mod wire;
+
+pub mod problem;
+
+mod query;
+
+pub mod listeners;
+
+#[cfg(unix)]
+mod write_deadline;
+
+#[cfg(unix)]
+pub mod unix_socket;
+
+pub mod admin;
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
+
+pub use admin::{AdminState, PlanSource, admin_router, openapi};
+#[cfg(unix)]
+pub use unix_socket::{BindError, UnixServer, serve_unix};

@@ -46,7 +46,7 @@ pub struct DetachedEngine {
 }
 
 /// What the engine shows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Publisher {
     snapshot: Arc<ArcSwap<Snapshot>>,
     counter: watch::Sender<u64>,
@@ -78,11 +78,15 @@ impl<T> Reply<T> {
 impl DetachedEngine {
     /// The next command; `None` once every handle is gone.
     pub async fn next(&mut self) -> Option<Asked> {
-        Some(match self.inbox.recv().await? {
-            Command::Put(task, reply) => Asked::Put(task, Reply(reply)),
-            Command::Stop(arn, reason, reply) => Asked::Stop(arn, reason, Reply(reply)),
-            Command::Remove(arn, reason, reply) => Asked::Remove(arn, reason, Reply(reply)),
-        })
+        loop {
+            return Some(match self.inbox.recv().await? {
+                Command::Put(task, reply) => Asked::Put(task, Reply(reply)),
+                Command::Stop(arn, reason, reply) => Asked::Stop(arn, reason, Reply(reply)),
+                Command::Remove(arn, reason, reply) => Asked::Remove(arn, reason, Reply(reply)),
+                // Nobody waits for an answer.
+                Command::ForgetImages(_) => continue,
+            });
+        }
     }
 
     /// What the engine shows.
@@ -102,6 +106,11 @@ impl Publisher {
     /// The state that readers see.
     pub fn shown(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// How many listen to events.
+    pub fn listeners(&self) -> usize {
+        self.events.receiver_count()
     }
 
     /// Tells an event to whoever listens now.

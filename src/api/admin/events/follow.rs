@@ -1,0 +1,209 @@
+//! The event stream: what the log holds after a place, then what comes.
+//!
+//! ```text
+//! CatchingUp --(log is read)--> Live        if it follows
+//!     |                          |
+//!     +--------------------------+--> Ended  complete; or with a last item that says why it is not
+//! ```
+//!
+//! **Invariants.** Events come in the order of their sequence, without gap and without repetition: the reader
+//! subscribes before it reads the log and skips what it has sent. Memory is one page and the engine's channel; who
+//! lags behind that is sent away with the place to go on from.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::Stream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio_util::sync::CancellationToken;
+
+use super::read::page;
+use super::wire::{EndReason, EventRecord, StreamEnd, StreamItem};
+use crate::boundary::TaskStore;
+use crate::boundary::store::StoredEvent;
+use crate::domain::ids::TaskArn;
+use crate::error::ErrorChain;
+
+/// Silence after which a heartbeat is sent, so that both sides notice a dead one.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// What to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Only of this task.
+    pub(super) task: Option<TaskArn>,
+    /// Where to begin.
+    pub(super) after: After,
+    /// Go on with what comes.
+    pub(super) follow: bool,
+    /// At most so many.
+    pub(super) limit: Option<u32>,
+}
+
+/// Where to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// After this place of the log.
+    Sequence(i64),
+    /// After what is there now.
+    Latest,
+}
+
+/// State of one reader.
+pub(super) struct Reader {
+    store: Arc<dyn TaskStore>,
+    live: Receiver<StoredEvent>,
+    shutdown: CancellationToken,
+    wanted: Wanted,
+    phase: Phase,
+    page: VecDeque<StoredEvent>,
+    cursor: i64,
+    sent: u32,
+    _place: OwnedSemaphorePermit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    CatchingUp,
+    Live,
+    Ended,
+}
+
+enum Heard {
+    Event(StoredEvent),
+    Missed(u64),
+    Silence,
+    Shutdown,
+}
+
+impl Reader {
+    /// A reader that holds its place until it is dropped. `live` was subscribed to before anything was read.
+    pub(super) fn new(
+        store: Arc<dyn TaskStore>,
+        live: Receiver<StoredEvent>,
+        shutdown: CancellationToken,
+        wanted: Wanted,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
+        let (phase, cursor) = match wanted.after {
+            After::Sequence(sequence) => (Phase::CatchingUp, sequence),
+            After::Latest if wanted.follow => (Phase::Live, 0),
+            After::Latest => (Phase::Ended, 0),
+        };
+        Self {
+            store,
+            live,
+            shutdown,
+            wanted,
+            phase,
+            page: VecDeque::new(),
+            cursor,
+            sent: 0,
+            _place: place,
+        }
+    }
+
+    /// The items, one at a time as they are asked for.
+    pub(super) fn into_stream(self) -> Pin<Box<dyn Stream<Item = StreamItem> + Send>> {
+        Box::pin(futures_util::stream::unfold(self, |mut reader| async {
+            let item = reader.next().await?;
+            Some((item, reader))
+        }))
+    }
+
+    async fn next(&mut self) -> Option<StreamItem> {
+        loop {
+            if self.phase != Phase::Ended && self.wanted.limit == Some(self.sent) {
+                let message = "as many as asked for; there may be more";
+                return Some(self.end(EndReason::Limit, message));
+            }
+            let item = match self.phase {
+                Phase::CatchingUp => self.next_of_log().await,
+                Phase::Live => self.next_live().await,
+                Phase::Ended => return None,
+            };
+            if item.is_some() {
+                return item;
+            }
+        }
+    }
+
+    async fn next_of_log(&mut self) -> Option<StreamItem> {
+        if let Some(event) = self.page.pop_front() {
+            return Some(self.event(&event));
+        }
+        match page(self.store.as_ref(), self.wanted.task.as_ref(), self.cursor).await {
+            Ok(events) if events.is_empty() => {
+                self.phase = if self.wanted.follow {
+                    Phase::Live
+                } else {
+                    Phase::Ended
+                };
+                None
+            }
+            Ok(events) => {
+                self.page = events.into();
+                None
+            }
+            Err(error) => {
+                tracing::error!(error = %ErrorChain(&error), "an event stream ends: the log cannot be read");
+                Some(self.end(
+                    EndReason::StoreUnavailable,
+                    "the event log cannot be read now",
+                ))
+            }
+        }
+    }
+
+    async fn next_live(&mut self) -> Option<StreamItem> {
+        match self.hear().await {
+            Heard::Event(event) => self.is_new(&event).then(|| self.event(&event)),
+            Heard::Silence => Some(StreamItem::Heartbeat),
+            Heard::Missed(count) => {
+                let message = format!("{count} events came faster than they were read");
+                Some(self.end(EndReason::TooSlow, message))
+            }
+            Heard::Shutdown => {
+                Some(self.end(EndReason::ShuttingDown, "the agent is shutting down"))
+            }
+        }
+    }
+
+    async fn hear(&mut self) -> Heard {
+        tokio::select! {
+            // A broadcast receiver loses nothing when its `recv` is dropped.
+            heard = self.live.recv() => match heard {
+                Ok(event) => Heard::Event(event),
+                Err(RecvError::Lagged(count)) => Heard::Missed(count),
+                Err(RecvError::Closed) => Heard::Shutdown,
+            },
+            // A sleep begins anew with each round: silence is counted from the last item.
+            () = tokio::time::sleep(HEARTBEAT) => Heard::Silence,
+            // Cancellation is a state, not an event.
+            () = self.shutdown.cancelled() => Heard::Shutdown,
+        }
+    }
+
+    fn is_new(&self, event: &StoredEvent) -> bool {
+        let wanted = self.wanted.task.as_ref();
+        event.sequence > self.cursor && wanted.is_none_or(|task| *task == event.event.arn)
+    }
+
+    fn event(&mut self, event: &StoredEvent) -> StreamItem {
+        self.cursor = event.sequence;
+        self.sent = self.sent.saturating_add(1);
+        StreamItem::Event(EventRecord::from(event))
+    }
+
+    fn end(&mut self, reason: EndReason, message: impl Into<String>) -> StreamItem {
+        self.phase = Phase::Ended;
+        StreamItem::End(StreamEnd {
+            reason,
+            message: message.into(),
+            resume_after: self.cursor,
+        })
+    }
+}

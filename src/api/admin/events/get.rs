@@ -1,0 +1,129 @@
+//! `GET /v1/events`: the event log and its continuation.
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use super::encode::Encoding;
+use super::follow::{After, Reader, Wanted};
+use super::read::page;
+use super::wire::StreamItem;
+use crate::api::admin::error::unreadable;
+use crate::api::admin::select::{SelectError, name, resolve};
+use crate::api::admin::state::{AdminState, ListenerShutdown, Streams};
+use crate::api::problem::Problem;
+use crate::api::query::Params;
+use crate::api::wire::ProblemDocument;
+use crate::domain::ids::TaskArn;
+
+/// Read the event log.
+///
+/// Oldest first. With `follow` the stream goes on with what comes and has a heartbeat every 15 seconds of silence.
+/// A reader that is too slow is sent away with `end` and the place to go on from. At most 32 streams are open.
+#[utoipa::path(
+    get, path = "/v1/events", operation_id = "readEvents", tag = "events",
+    params(
+        ("task" = Option<String>, Query, description = "Only of this task: id, ARN or the beginning of one id; removed ones too, by id or ARN"),
+        ("after" = Option<String>, Query, description = "Begin after this sequence, or after what is there now: `latest`; default 0"),
+        ("follow" = Option<bool>, Query, description = "Go on with what comes"),
+        ("limit" = Option<u32>, Query, description = "At most so many"),
+        ("Last-Event-ID" = Option<i64>, Header, description = "As `after`, sent by clients that reconnect; it wins over `after`"),
+        ("Accept" = Option<String>, Header, description = "`text/event-stream` for server-sent events"),
+    ),
+    responses(
+        (status = 200, description = "An object a line, or server-sent events",
+            content((StreamItem = "application/x-ndjson"), (String = "text/event-stream"))),
+        (status = 400, body = ProblemDocument, content_type = "application/problem+json", description = "Bad query or header"),
+        (status = 404, body = ProblemDocument, content_type = "application/problem+json", description = "No such task"),
+        (status = 409, body = ProblemDocument, content_type = "application/problem+json", description = "Several ids begin so; `candidates` names them"),
+        (status = "5XX", body = ProblemDocument, content_type = "application/problem+json", description = "The agent cannot do it now, or has no stream left"),
+    ),
+)]
+pub(in crate::api::admin) async fn read_events(
+    State(state): State<AdminState>,
+    State(streams): State<Streams>,
+    shutdown: Option<Extension<ListenerShutdown>>,
+    headers: HeaderMap,
+    params: Params,
+) -> Result<Response, Problem> {
+    let (task, mut wanted) = wanted(params, &headers)?;
+    let place = streams.enter()?;
+    // Before the log is read, so that nothing falls in between.
+    let live = state.engine.events();
+    if let Some(text) = task {
+        wanted.task = Some(find(&text, &state).await?);
+    }
+    let shutdown = shutdown.map_or_else(CancellationToken::new, |Extension(token)| token.0);
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let encoding = Encoding::of_accept(accept);
+    let items = Reader::new(state.store, live, shutdown, wanted, place).into_stream();
+    let body = Body::from_stream(items.map(move |item| encoding.write(&item)));
+    let headers = [
+        (CONTENT_TYPE, encoding.content_type()),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, body).into_response())
+}
+
+fn wanted(mut params: Params, headers: &HeaderMap) -> Result<(Option<String>, Wanted), Problem> {
+    let task = params.text("task");
+    let after = params.choice("after", read_after, "whole numbers from 0, and latest");
+    let wanted = Wanted {
+        task: None,
+        after: last_event_id(headers)?
+            .or(after)
+            .unwrap_or(After::Sequence(0)),
+        follow: params.flag("follow"),
+        limit: params.number("limit", 1..=u32::MAX),
+    };
+    params.finish()?;
+    Ok((task, wanted))
+}
+
+fn read_after(text: &str) -> Option<After> {
+    if text == "latest" {
+        return Some(After::Latest);
+    }
+    let sequence = text.parse().ok().filter(|sequence| *sequence >= 0);
+    sequence.map(After::Sequence)
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<Option<After>, Problem> {
+    let Some(value) = headers.get("last-event-id") else {
+        return Ok(None);
+    };
+    let sequence = value.to_str().ok().and_then(|text| text.parse().ok());
+    match sequence.filter(|sequence| *sequence >= 0) {
+        Some(sequence) => Ok(Some(After::Sequence(sequence))),
+        None => Err(Problem::field(
+            "header.Last-Event-ID",
+            "must be a whole number from 0",
+        )),
+    }
+}
+
+/// The task that `text` means, among those that are there and those that only the log remembers.
+async fn find(text: &str, state: &AdminState) -> Result<TaskArn, Problem> {
+    let snapshot = state.engine.snapshot();
+    let missing = match resolve(text, &snapshot) {
+        Ok(view) => return Ok(view.task.arn().clone()),
+        Err(missing @ SelectError::NotFound(_)) => missing,
+        Err(ambiguous @ SelectError::Ambiguous(..)) => return Err(ambiguous.into()),
+    };
+    let Ok(arn) = name(text, &state.cluster, &snapshot) else {
+        return Err(missing.into());
+    };
+    let remembered = page(state.store.as_ref(), Some(&arn), 0)
+        .await
+        .map_err(unreadable)?;
+    if remembered.is_empty() {
+        Err(missing.into())
+    } else {
+        Ok(arn)
+    }
+}

@@ -1,0 +1,20 @@
+//! `/v1/events`: the durable timeline of all tasks, read and followed.
+
+pub mod wire;
+
+mod read;
+
+mod follow;
+
+mod encode;
+
+mod get;
+
+#[cfg(test)]
+mod tests;
+
+pub use follow::HEARTBEAT;
+
+pub(super) use encode::json_line;
+pub(super) use get::{__path_read_events, read_events};
+pub(super) use read::last_events;

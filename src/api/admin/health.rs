@@ -1,0 +1,85 @@
+//! `GET /v1/health`: that the agent answers, and what around it does not.
+
+use axum::Json;
+use axum::extract::State;
+
+use super::state::AdminState;
+use super::why::engine_wire;
+use super::wire::{Health, HealthStatus};
+use crate::api::problem::Problem;
+use crate::api::query::Params;
+use crate::api::wire::ProblemDocument;
+use crate::reconcile::snapshot::EngineView;
+
+/// Show how the agent is.
+///
+/// 200 as long as the agent answers; `status` and `troubles` say whether all is well.
+#[utoipa::path(
+    get, path = "/v1/health", operation_id = "health", tag = "agent",
+    responses(
+        (status = 200, body = Health, description = "The agent answers"),
+        (status = 400, body = ProblemDocument, content_type = "application/problem+json", description = "Bad query"),
+        (status = "5XX", body = ProblemDocument, content_type = "application/problem+json", description = "The agent cannot do it now"),
+    ),
+)]
+pub(super) async fn health(
+    State(state): State<AdminState>,
+    params: Params,
+) -> Result<Json<Health>, Problem> {
+    params.finish()?;
+    let snapshot = state.engine.snapshot();
+    let troubles = troubles(&snapshot.engine);
+    let status = if troubles.is_empty() {
+        HealthStatus::Ok
+    } else {
+        HealthStatus::Degraded
+    };
+    Ok(Json(Health {
+        now: state.clock.now().into(),
+        status,
+        troubles,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        cluster: state.cluster.to_string(),
+        tasks: snapshot.tasks.len(),
+        engine: engine_wire(&snapshot.engine),
+    }))
+}
+
+fn troubles(engine: &EngineView) -> Vec<String> {
+    let mut troubles = Vec::new();
+    match &engine.runtime_error {
+        Some(error) => troubles.push(format!("Docker does not answer: {error}")),
+        None if engine.host.is_none() => troubles.push("Docker has not answered yet".to_owned()),
+        None => {}
+    }
+    if let Some(error) = &engine.store_error {
+        troubles.push(format!("the state cannot be written: {error}"));
+    }
+    troubles.extend(
+        engine
+            .damage
+            .iter()
+            .map(|line| format!("set aside at start: {line}")),
+    );
+    troubles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_wrong_is_told() {
+        let engine = EngineView {
+            store_error: Some("disk full".to_owned()),
+            damage: vec!["row 7".to_owned()],
+            ..EngineView::default()
+        };
+        let expected = [
+            "Docker has not answered yet",
+            "the state cannot be written: disk full",
+            "set aside at start: row 7",
+        ];
+        assert_eq!(troubles(&engine), expected);
+    }
+}

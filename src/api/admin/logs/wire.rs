@@ -1,0 +1,44 @@
+//! Wire types of container output.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// One line of the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum LogItem {
+    /// A line that the container wrote.
+    Line(LogLine),
+    /// Nothing was written for a while; the stream is alive.
+    Heartbeat,
+    /// The stream ends before the container's output did. Without this line a stream that ends is complete.
+    End(LogEnd),
+}
+
+/// A line that a container wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LogLine {
+    /// Where it was written.
+    pub stream: LogStream,
+    /// Without its line feed; bytes that are not UTF-8 are replaced; lines over 16 KiB come in pieces.
+    pub text: String,
+}
+
+/// Stream of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum LogStream {
+    /// Standard output, and everything of a pseudo terminal.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Why the stream ends early.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LogEnd {
+    /// In words.
+    pub message: String,
+}

@@ -1,0 +1,41 @@
+//! The admin API: desired state of tasks on this host, and everything one can ask about them.
+//!
+//! **Invariants.** A change is answered when it is durable. Reads come from memory, so they answer while Docker hangs;
+//! only events (the store) and output (Docker) are fetched, with deadlines. No answer holds an environment
+//! value, but for the plan of a definition that the caller sends itself.
+//!
+//! Not here: who may call. The socket's file mode decides that.
+
+pub mod wire;
+
+pub mod state;
+
+pub mod select;
+
+mod error;
+
+mod router;
+
+mod openapi;
+
+pub mod tasks;
+
+pub mod why;
+
+pub mod events;
+
+pub mod logs;
+
+mod plan;
+
+mod health;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+#[cfg(test)]
+mod tests;
+
+pub use openapi::{openapi, openapi_text};
+pub use router::admin_router;
+pub use state::{AdminState, MAX_STREAMS, PlanOptions, PlanReport, PlanSource, PlanStep};

@@ -1,0 +1,63 @@
+//! Explanations and the engine's surroundings as wire types.
+
+use super::explain::explain;
+use super::wire::{Engine, WhyTask};
+use crate::api::admin::tasks::{condition, containers, in_flight};
+use crate::domain::ids::UnixMillis;
+use crate::reconcile::snapshot::{EngineView, TaskView};
+
+/// One task with its explanation; `None` for a task that nobody who asks what is waiting wants to see.
+pub(super) fn waiting(view: &TaskView, engine: &EngineView, now: UnixMillis) -> Option<WhyTask> {
+    explain(view, engine, now)
+        .is_waiting()
+        .then(|| why_task(view, engine, now))
+}
+
+/// One task with its explanation.
+pub(super) fn why_task(view: &TaskView, engine: &EngineView, now: UnixMillis) -> WhyTask {
+    let explanation = explain(view, engine, now);
+    let desired = &view.task.desired;
+    let others = explanation.others.iter();
+    WhyTask {
+        task_arn: desired.arn.to_string(),
+        task_id: desired.arn.task_id().to_string(),
+        family: desired.definition.family.to_string(),
+        revision: desired.definition.revision,
+        status: view.task.known.status.to_string(),
+        desired_status: view.task.effective_desired().to_string(),
+        converged: explanation.converged,
+        headline: explanation.headline,
+        arrived_at: desired.arrived_at.into(),
+        blocking: explanation
+            .blocking
+            .as_ref()
+            .map(|each| condition(each, now)),
+        others: others.map(|each| condition(each, now)).collect(),
+        in_flight: view
+            .in_flight
+            .iter()
+            .map(|step| in_flight(step, now))
+            .collect(),
+        planned: view.planned.clone(),
+        containers: containers(&view.task),
+    }
+}
+
+/// The engine's surroundings.
+pub(in crate::api::admin) fn engine_wire(engine: &EngineView) -> Engine {
+    Engine {
+        runtime_seen: engine.host.is_some(),
+        runtime_version: engine
+            .host
+            .as_ref()
+            .map(|host| host.runtime_version.clone()),
+        runtime_answered_at: engine.runtime_answered_at.map(Into::into),
+        runtime_error: engine.runtime_error.clone(),
+        relisted_at: engine.relisted_at.map(Into::into),
+        committed_at: engine.committed_at.map(Into::into),
+        store_error: engine.store_error.clone(),
+        damage: engine.damage.clone(),
+        events_seen: engine.events_seen,
+        events_missed: engine.events_missed,
+    }
+}

@@ -1,0 +1,251 @@
+//! Serving a router on a Unix socket: the file, the connections, and the end.
+//!
+//! **Invariants.** The socket appears under its name only with its final mode. A socket that somebody answers on is
+//! never taken away. Connections are owned: when [`UnixServer::run`] returns none is left.
+//!
+//! Not here: who is allowed to connect; the file's owner, group and mode decide.
+
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::admin::state::ListenerShutdown;
+use super::write_deadline::WriteDeadline;
+
+/// Read and write for owner and group.
+pub const SOCKET_MODE: u32 = 0o660;
+
+/// Mode of a directory that has to be made: others may not even look.
+const DIRECTORY_MODE: u32 = 0o750;
+
+/// Connections open at once; further ones wait in the kernel's queue.
+pub const MAX_CONNECTIONS: usize = 256;
+
+/// From the connection, or the end of an answer, to the end of the next request's head.
+const HEAD_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long somebody who asks may take nothing of the answer.
+const WRITE_DEADLINE: Duration = Duration::from_mins(5);
+
+/// How long requests may finish after shutdown began.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Wait after an `accept` that failed, mostly for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Longest wait for an answer on a socket that is in the way.
+const PROBE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Why the socket cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another process listens on it.
+    #[error("another process answers on {}", .0.display())]
+    InUse(PathBuf),
+    /// Something else has the name.
+    #[error("{} exists and is not a socket", .0.display())]
+    NotASocket(PathBuf),
+    /// The path has no directory or no file name.
+    #[error("{} is not a path of a file", .0.display())]
+    BadPath(PathBuf),
+    /// A step failed.
+    #[error("cannot {step} {}", .path.display())]
+    Io {
+        /// What was tried.
+        step: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Binds and serves until `shutdown`; returns when every connection is done or cut off.
+///
+/// # Errors
+/// [`BindError`] if the socket cannot be had. Serving itself does not fail.
+pub async fn serve_unix(
+    path: &Path,
+    router: Router,
+    shutdown: CancellationToken,
+) -> Result<(), BindError> {
+    UnixServer::bind(path).await?.run(router, shutdown).await;
+    Ok(())
+}
+
+/// A bound socket.
+#[derive(Debug)]
+pub struct UnixServer {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl UnixServer {
+    /// The socket listens at `path` with mode 0660; its directory was made if need be, and a socket that nobody
+    /// answered on was replaced.
+    ///
+    /// # Errors
+    /// [`BindError`]; then nothing of somebody else's was touched.
+    pub async fn bind(path: &Path) -> Result<Self, BindError> {
+        let failed = |step, path: &Path| {
+            let path = path.to_owned();
+            move |source| BindError::Io { step, path, source }
+        };
+        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(BindError::BadPath(path.to_owned()));
+        };
+        make_directory(directory).map_err(failed("make the directory", directory))?;
+        make_way(path).await?;
+        // Bound under another name first: between `bind` and `chmod` the mode is whatever the umask leaves.
+        let mut unready = name.to_owned();
+        unready.push(".new");
+        let unready = path.with_file_name(unready);
+        make_way(&unready).await?;
+        let listener = UnixListener::bind(&unready).map_err(failed("bind", &unready))?;
+        std::fs::set_permissions(&unready, Permissions::from_mode(SOCKET_MODE))
+            .map_err(failed("set the mode of", &unready))?;
+        std::fs::rename(&unready, path).map_err(failed("put in place", path))?;
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Where it listens.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Serves until `shutdown`, then lets requests finish for five seconds and removes the socket.
+    pub async fn run(self, router: Router, shutdown: CancellationToken) {
+        let router = router.layer(Extension(ListenerShutdown(shutdown.clone())));
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let mut connections = JoinSet::new();
+        loop {
+            while let Some(ended) = connections.try_join_next() {
+                report(ended);
+            }
+            let accepted = tokio::select! {
+                // A permit or connection that is dropped here was not handed to anybody.
+                accepted = accept(&self.listener, &places) => Some(accepted),
+                // Cancellation is a state, not an event.
+                () = shutdown.cancelled() => None,
+            };
+            match accepted {
+                None => break,
+                Some(Ok((stream, place))) => {
+                    let serving = serve(stream, router.clone(), shutdown.clone());
+                    connections.spawn(async move {
+                        serving.await;
+                        drop(place);
+                    });
+                }
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "a connection to the admin socket could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        // Left to a successor that has taken the name meanwhile? Its bind would have found us answering.
+        drop(self.listener);
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::debug!(%error, "the admin socket was gone already");
+        }
+        while let Some(ended) = connections.join_next().await {
+            report(ended);
+        }
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a connection of the admin socket ended badly");
+    }
+}
+
+async fn accept(
+    listener: &UnixListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(UnixStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places)
+        .acquire_owned()
+        .await
+        .map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
+}
+
+/// One connection, to its end or to the end of the grace after shutdown.
+async fn serve(stream: UnixStream, router: Router, shutdown: CancellationToken) {
+    let io = TokioIo::new(WriteDeadline::new(stream, WRITE_DEADLINE));
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_DEADLINE);
+    let mut connection = pin!(builder.serve_connection(io, TowerToHyperService::new(router)));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        // Cancellation is a state, not an event.
+        () = shutdown.cancelled() => None,
+    };
+    let ended = if let Some(ended) = ended {
+        ended
+    } else {
+        connection.as_mut().graceful_shutdown();
+        let Ok(ended) = tokio::time::timeout(GRACE, connection).await else {
+            tracing::warn!("a request to the admin socket was cut off by shutdown");
+            return;
+        };
+        ended
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection of the admin socket broke");
+    }
+}
+
+fn make_directory(directory: &Path) -> io::Result<()> {
+    if directory.as_os_str().is_empty() || directory.is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(directory)?;
+    std::fs::set_permissions(directory, Permissions::from_mode(DIRECTORY_MODE))
+}
+
+/// Removes a socket that nobody answers on.
+async fn make_way(path: &Path) -> Result<(), BindError> {
+    let failed = |step| {
+        move |source| BindError::Io {
+            step,
+            path: path.to_owned(),
+            source,
+        }
+    };
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => {}
+        Ok(_) => return Err(BindError::NotASocket(path.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed("look at")(error)),
+    }
+    match tokio::time::timeout(PROBE_DEADLINE, UnixStream::connect(path)).await {
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path).map_err(failed("remove the stale socket"))
+        }
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(Err(error)) => Err(failed("ask who listens on")(error)),
+        Ok(Ok(_)) | Err(_) => Err(BindError::InUse(path.to_owned())),
+    }
+}
