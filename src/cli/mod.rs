@@ -15,3 +15,37 @@ pub mod plan;
 pub mod check_config;
 
 pub mod completions;
+
+pub mod exit;
+
+pub mod output;
+
+pub mod client;
+
+pub mod lines;
+
+pub mod select;
+
+pub mod wait;
+
+pub mod ps;
+
+pub mod why;
+
+mod why_text;
+
+pub mod events;
+
+pub mod logs;
+
+pub mod stop;
+
+pub mod rm;
+
+pub mod openapi;
+
+#[cfg(test)]
+mod testing;
+
+#[cfg(test)]
+mod tests;
