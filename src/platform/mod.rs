@@ -13,6 +13,8 @@ pub mod lock;
 
 pub mod paths;
 
+pub mod private;
+
 pub mod signals;
 
 pub mod facts;
@@ -48,4 +50,5 @@ pub use clock::{SystemClock, SystemIds};
 pub use facts::{Capacity, FactSettings, RawFacts, host_facts};
 pub use lock::{DataDirLock, LockError};
 pub use os::{HostOptions, HostOs, capacity, dynamic_ports, is_root};
+pub use private::{private_directory, private_file};
 pub use signals::{ShutdownSignals, Stage, shutdown_signals};
