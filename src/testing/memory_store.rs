@@ -1,107 +1,162 @@
-//! stub
+//! The durable store as a model in memory: it keeps every promise of the boundary but the durable one, and fails on
+//! demand, before or after having acted.
+//!
+//! **Invariant.** Passes the same contract suite as the SQLite store. A commit takes a moment of tokio's time, so that
+//! what happens while one is under way can happen in tests.
+
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::boundary::store::{Change, ImageRecord, Loaded, StoredEvent, TaskStore};
-use crate::boundary::{BoundaryError, ContainerRuntime, ErrorKind};
+use crate::boundary::store::{
+    Change, ImageRecord, Loaded, MAX_EVENTS_PER_TASK, StoredEvent, TaskStore,
+};
+use crate::boundary::{BoundaryError, ErrorKind};
 use crate::domain::ids::TaskArn;
-use crate::domain::task::{KnownTask, Task};
+use crate::domain::task::Task;
+
+/// How long a commit takes.
+const COMMIT_TIME: Duration = Duration::from_millis(1);
+
+/// A store in memory; clones share what is in it.
+#[derive(Clone, Default)]
+pub struct MemoryStore(Arc<Mutex<Rows>>);
 
 #[derive(Default)]
 struct Rows {
     tasks: BTreeMap<TaskArn, Task>,
-    events: Vec<StoredEvent>,
     images: BTreeMap<String, ImageRecord>,
-    fail: u32,
+    events: Vec<StoredEvent>,
+    failures: u32,
+    lost_answers: u32,
 }
-/// x
-#[derive(Clone, Default)]
-pub struct MemoryStore(Arc<Mutex<Rows>>);
 
 impl MemoryStore {
-    /// x
+    /// The next `n` commits fail as on a full disk and change nothing; 0 ends that.
     pub fn fail_next(&self, n: u32) {
-        self.0.lock().unwrap().fail = n;
+        self.rows().failures = n;
     }
-    /// x
+
+    /// The next `n` commits that do not fail are done, but say that no answer came within the deadline.
+    pub fn lose_next_answers(&self, n: u32) {
+        self.rows().lost_answers = n;
+    }
+
+    /// The tasks there are.
     pub fn tasks(&self) -> Vec<Task> {
-        self.0.lock().unwrap().tasks.values().cloned().collect()
+        self.rows().tasks.values().cloned().collect()
     }
-    /// x
+
+    /// Every event there ever was, also those that a timeline has no room for any more.
     pub fn all_events(&self) -> Vec<StoredEvent> {
-        self.0.lock().unwrap().events.clone()
+        self.rows().events.clone()
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
 #[async_trait]
 impl TaskStore for MemoryStore {
     async fn load(&self) -> Result<Loaded, BoundaryError> {
-        let r = self.0.lock().unwrap();
+        let rows = self.rows();
         Ok(Loaded {
-            tasks: r.tasks.values().cloned().collect(),
-            images: vec![],
-            damage: vec![],
+            tasks: rows.tasks.values().cloned().collect(),
+            images: rows.images.values().cloned().collect(),
+            damage: Vec::new(),
         })
     }
+
     async fn commit(&self, changes: &[Change]) -> Result<i64, BoundaryError> {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        let mut r = self.0.lock().unwrap();
-        if r.fail > 0 {
-            r.fail -= 1;
-            return Err(BoundaryError::new(
-                "commit",
-                ErrorKind::NoSpace,
-                "disk full",
-            ));
+        tokio::time::sleep(COMMIT_TIME).await;
+        let mut rows = self.rows();
+        if let Some(left) = rows.failures.checked_sub(1) {
+            rows.failures = left;
+            let error = BoundaryError::new("commit", ErrorKind::NoSpace, "disk full");
+            return Err(error);
         }
-        for c in changes {
-            match c {
-                Change::Desired(d) => {
-                    let t = r.tasks.entry(d.arn.clone()).or_insert_with(|| Task {
-                        desired: d.clone(),
-                        known: KnownTask::default(),
-                    });
-                    t.desired = d.clone();
-                }
-                Change::Known(a, k) => {
-                    if let Some(t) = r.tasks.get_mut(a) {
-                        t.known = k.clone();
-                    }
-                }
-                Change::Forget(a) => {
-                    r.tasks.remove(a);
-                }
-                Change::Image(i) => {
-                    r.images.insert(i.reference.clone(), i.clone());
-                }
-                Change::ForgetImage(i) => {
-                    r.images.remove(i);
-                }
-                Change::Event(e) => {
-                    let sequence = r.events.len() as i64 + 1;
-                    r.events.push(StoredEvent {
-                        sequence,
-                        event: e.clone(),
-                    });
-                }
-            }
+        let mut last = 0;
+        for change in changes {
+            last = rows.apply(change).unwrap_or(last);
         }
-        Ok(r.events.len() as i64)
+        if let Some(left) = rows.lost_answers.checked_sub(1) {
+            rows.lost_answers = left;
+            return Err(BoundaryError::deadline("commit", COMMIT_TIME));
+        }
+        Ok(last)
     }
+
     async fn events_after(
         &self,
         task: Option<&TaskArn>,
         sequence: i64,
         limit: u32,
     ) -> Result<Vec<StoredEvent>, BoundaryError> {
-        let r = self.0.lock().unwrap();
-        Ok(r.events
-            .iter()
-            .filter(|e| e.sequence > sequence && task.is_none_or(|t| *t == e.event.arn))
-            .take(limit as usize)
-            .cloned()
-            .collect())
+        let rows = self.rows();
+        let mut events = rows.kept();
+        events.retain(|stored| {
+            stored.sequence > sequence && task.is_none_or(|arn| *arn == stored.event.arn)
+        });
+        events.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(events.into_iter().cloned().collect())
     }
+
     async fn close(&self) {}
+}
+
+impl Rows {
+    /// The sequence number if the change was an event.
+    fn apply(&mut self, change: &Change) -> Option<i64> {
+        match change {
+            Change::Desired(desired) => {
+                self.tasks
+                    .entry(desired.arn.clone())
+                    .and_modify(|task| task.desired = desired.clone())
+                    .or_insert_with(|| Task::new(desired.clone()));
+            }
+            Change::Known(arn, known) => {
+                if let Some(task) = self.tasks.get_mut(arn) {
+                    task.known = known.clone();
+                }
+            }
+            Change::Forget(arn) => {
+                self.tasks.remove(arn);
+            }
+            Change::Image(image) => {
+                self.images.insert(image.reference.clone(), image.clone());
+            }
+            Change::ForgetImage(reference) => {
+                self.images.remove(reference);
+            }
+            Change::Event(event) => {
+                let sequence = self.events.last().map_or(1, |last| last.sequence + 1);
+                self.events.push(StoredEvent {
+                    sequence,
+                    event: event.clone(),
+                });
+                return Some(sequence);
+            }
+        }
+        None
+    }
+
+    /// The events that each task has room for, oldest first.
+    fn kept(&self) -> Vec<&StoredEvent> {
+        let mut held: BTreeMap<&TaskArn, u32> = BTreeMap::new();
+        let mut kept: Vec<&StoredEvent> = self
+            .events
+            .iter()
+            .rev()
+            .filter(|stored| {
+                let held = held.entry(&stored.event.arn).or_default();
+                *held += 1;
+                *held <= MAX_EVENTS_PER_TASK
+            })
+            .collect();
+        kept.reverse();
+        kept
+    }
 }

@@ -8,6 +8,8 @@ pub mod images;
 
 pub mod memory_store;
 
+pub mod store_contract;
+
 pub mod sim;
 
 pub mod contract;
