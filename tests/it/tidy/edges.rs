@@ -25,7 +25,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("api", &["boundary", "definition", "domain", "reconcile"]),
     // Adapters: never each other.
     ("docker", &["boundary", "domain"]),
-    ("store", &["boundary", "definition", "domain"]),
+    // What makes a file private differs between systems.
+    ("store", &["boundary", "definition", "domain", "platform"]),
     ("platform", &["boundary", "domain"]),
     // Settings become sections, which name values of the domain and of the engine.
     ("config", &["domain", "reconcile"]),

@@ -1,0 +1,126 @@
+//! The table `events`: the timelines.
+//!
+//! **Invariants.** A sequence number is never given twice, not even after the entries that had the highest ones are
+//! gone. No task has more than [`MAX_EVENTS_PER_TASK`] entries, all together have no more than [`MAX_EVENTS`].
+
+use sqlx::SqliteConnection;
+
+use super::rows::EventRow;
+use crate::boundary::store::{MAX_EVENTS_PER_TASK, StoredEvent};
+use crate::domain::ids::{ContainerName, TaskArn};
+use crate::domain::task::TaskEvent;
+
+/// Most entries of all tasks together, those that were forgotten included: about 10 MB. The oldest go first.
+pub(super) const MAX_EVENTS: i64 = 50_000;
+
+/// Writes an entry. Returns its sequence number.
+pub(super) async fn add(connection: &mut SqliteConnection, event: &TaskEvent) -> sqlx::Result<i64> {
+    let (arn, at) = (event.arn.as_str(), event.at.0);
+    let container = event.container.as_ref().map(ContainerName::as_str);
+    let done = sqlx::query!(
+        "INSERT INTO events (arn, at, container, kind, message) VALUES (?, ?, ?, ?, ?)",
+        arn,
+        at,
+        container,
+        event.kind,
+        event.message,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.last_insert_rowid())
+}
+
+/// Number of entries there are.
+pub(super) async fn count(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(r#"SELECT count(*) AS "count!: i64" FROM events"#)
+        .fetch_one(connection)
+        .await
+}
+
+/// Drops what a task has too many of. Returns how many those were.
+pub(super) async fn trim_task(
+    connection: &mut SqliteConnection,
+    arn: &TaskArn,
+) -> sqlx::Result<u64> {
+    let (arn, keep) = (arn.as_str(), i64::from(MAX_EVENTS_PER_TASK));
+    let done = sqlx::query!(
+        "DELETE FROM events WHERE arn = ?1 AND sequence <= (
+             SELECT sequence FROM events WHERE arn = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ?2)",
+        arn,
+        keep,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Drops so many of the oldest entries.
+pub(super) async fn drop_oldest(
+    connection: &mut SqliteConnection,
+    number: i64,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events ORDER BY sequence LIMIT ?)",
+        number
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// At most `limit` entries after `sequence`, oldest first. One whose task or container cannot be read is left out, and
+/// other text that is not UTF-8 has replacement characters: a damaged entry must not hide the rest of a timeline.
+pub(super) async fn after(
+    connection: &mut SqliteConnection,
+    task: Option<&TaskArn>,
+    sequence: i64,
+    limit: u32,
+) -> sqlx::Result<Vec<StoredEvent>> {
+    let rows = match task {
+        Some(arn) => rows_of_task(connection, arn, sequence, i64::from(limit)).await?,
+        None => rows(connection, sequence, i64::from(limit)).await?,
+    };
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| StoredEvent::try_from(row).ok())
+        .collect())
+}
+
+async fn rows_of_task(
+    connection: &mut SqliteConnection,
+    arn: &TaskArn,
+    sequence: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<EventRow>> {
+    let arn = arn.as_str();
+    sqlx::query_as!(
+        EventRow,
+        r#"SELECT sequence, CAST(arn AS BLOB) AS "arn!: Vec<u8>", at,
+               CAST(container AS BLOB) AS "container?: Vec<u8>", CAST(kind AS BLOB) AS "kind!: Vec<u8>",
+               CAST(message AS BLOB) AS "message!: Vec<u8>"
+           FROM events WHERE arn = ? AND sequence > ? ORDER BY sequence LIMIT ?"#,
+        arn,
+        sequence,
+        limit,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+async fn rows(
+    connection: &mut SqliteConnection,
+    sequence: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<EventRow>> {
+    sqlx::query_as!(
+        EventRow,
+        r#"SELECT sequence, CAST(arn AS BLOB) AS "arn!: Vec<u8>", at,
+               CAST(container AS BLOB) AS "container?: Vec<u8>", CAST(kind AS BLOB) AS "kind!: Vec<u8>",
+               CAST(message AS BLOB) AS "message!: Vec<u8>"
+           FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?"#,
+        sequence,
+        limit,
+    )
+    .fetch_all(connection)
+    .await
+}

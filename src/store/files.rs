@@ -1,0 +1,183 @@
+//! The files of the database, and what becomes of damaged ones: they are renamed, and the last few kept.
+//!
+//! **Invariant.** Nothing is deleted but damaged files beyond [`KEPT`], and files that this run has made itself.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+
+use crate::domain::ids::UnixMillis;
+use crate::platform::{private_directory, private_file};
+
+/// Name of the database in the data directory. SQLite adds `-wal` and `-shm` for its log and the log's index.
+const NAME: &str = "berth.db";
+
+/// Endings of the files that make up the database.
+const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
+
+/// Damaged databases kept.
+const KEPT: usize = 3;
+
+/// Length of the header of a write-ahead log, in bytes (<https://www.sqlite.org/fileformat2.html#walformat>).
+const LOG_HEADER_BYTES: usize = 32;
+
+/// First word of a write-ahead log; the last bit says that checksums are over big-endian words.
+const LOG_MAGIC: u32 = 0x377f_0682;
+
+/// What is there before SQLite looks at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// No file.
+    Nothing,
+    /// A file of no bytes, which SQLite never leaves behind.
+    Empty,
+    /// Something.
+    Content,
+}
+
+/// The database's place.
+#[derive(Clone, Debug)]
+pub(super) struct Files {
+    directory: PathBuf,
+}
+
+impl Files {
+    /// In that directory.
+    pub(super) fn new(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+        }
+    }
+
+    /// The main file.
+    pub(super) fn database(&self) -> PathBuf {
+        self.directory.join(NAME)
+    }
+
+    /// Makes the directory, and says what is in it.
+    pub(super) fn look(&self) -> io::Result<Found> {
+        private_directory(&self.directory)?;
+        match fs::metadata(self.database()) {
+            Ok(metadata) if metadata.len() == 0 => Ok(Found::Empty),
+            Ok(_) => Ok(Found::Content),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Found::Nothing),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes the main file if it is not there, lets nobody else read it, and finds out whether it can be written.
+    pub(super) fn prepare(&self) -> io::Result<()> {
+        private_file(&self.database()).map(drop)
+    }
+
+    /// Renames the database with its log. Returns the new name.
+    pub(super) fn set_aside(&self, now: UnixMillis) -> io::Result<String> {
+        let name = self.free_name(NAME, now);
+        for ending in ENDINGS {
+            self.rename(&format!("{NAME}{ending}"), &format!("{name}{ending}"))?;
+        }
+        self.forget_old();
+        Ok(name)
+    }
+
+    /// Renames the log if it is none. The database is then as it was when the log was last written into it, which is
+    /// better than nothing; SQLite itself would overwrite the log without a word. Returns the new name.
+    pub(super) fn set_bad_log_aside(&self, now: UnixMillis) -> io::Result<Option<String>> {
+        let log = format!("{NAME}-wal");
+        let mut header = [0; LOG_HEADER_BYTES];
+        match File::open(self.directory.join(&log)) {
+            Ok(mut file) => match file.read_exact(&mut header) {
+                Ok(()) => {}
+                // A log that ends within its header has just been begun.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+                Err(error) => return Err(error),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        if is_log_header(&header) {
+            return Ok(None);
+        }
+        let name = self.free_name(&log, now);
+        self.rename(&log, &name)?;
+        self.forget_old();
+        Ok(Some(name))
+    }
+
+    /// Removes what was made in vain, so that the next attempt does not take it for a damaged database.
+    pub(super) fn remove(&self) {
+        for ending in ENDINGS {
+            // What stays behind is set aside by the next attempt.
+            drop(fs::remove_file(
+                self.directory.join(format!("{NAME}{ending}")),
+            ));
+        }
+    }
+
+    fn free_name(&self, name: &str, now: UnixMillis) -> String {
+        let named = |at: i64| format!("{name}.damaged-{at}");
+        let mut at = now.0;
+        while self.directory.join(named(at)).exists() {
+            at = at.saturating_add(1);
+        }
+        named(at)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        match fs::rename(self.directory.join(from), self.directory.join(to)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Deletes damaged files beyond [`KEPT`], the oldest first. One that cannot be deleted does no harm.
+    fn forget_old(&self) {
+        for prefix in [format!("{NAME}.damaged-"), format!("{NAME}-wal.damaged-")] {
+            let mut times = self.times(&prefix);
+            times.sort_unstable();
+            let old = times.len().saturating_sub(KEPT);
+            for at in times.into_iter().take(old) {
+                for ending in ENDINGS {
+                    let name = format!("{prefix}{at}{ending}");
+                    drop(fs::remove_file(self.directory.join(name)));
+                }
+            }
+        }
+    }
+
+    fn times(&self, prefix: &str) -> Vec<i64> {
+        let Ok(entries) = fs::read_dir(&self.directory) else {
+            return Vec::new();
+        };
+        entries
+            .filter_map(|entry| {
+                let name = entry.ok()?.file_name().into_string().ok()?;
+                name.strip_prefix(prefix)?.parse().ok()
+            })
+            .collect()
+    }
+}
+
+/// Whether the header of a log is whole: magic, and the checksum over the 24 bytes before it.
+fn is_log_header(header: &[u8; LOG_HEADER_BYTES]) -> bool {
+    let (words, _) = header.as_chunks::<4>();
+    let [magic, _, _, _, _, _, stored @ ..] = words else {
+        return false;
+    };
+    let magic = u32::from_be_bytes(*magic);
+    if magic | 1 != LOG_MAGIC | 1 {
+        return false;
+    }
+    let read: fn([u8; 4]) -> u32 = if magic == LOG_MAGIC {
+        u32::from_le_bytes
+    } else {
+        u32::from_be_bytes
+    };
+    let (mut first, mut second) = (0_u32, 0_u32);
+    let (pairs, _) = words.as_chunks::<2>();
+    for [a, b] in pairs.iter().take(3) {
+        first = first.wrapping_add(read(*a)).wrapping_add(second);
+        second = second.wrapping_add(read(*b)).wrapping_add(first);
+    }
+    stored == [first.to_be_bytes(), second.to_be_bytes()]
+}

@@ -1,0 +1,253 @@
+//! Opening the store, so that it always opens: options with their reasons, the look for damage, the fresh start.
+//!
+//! A file is damaged if SQLite says so, if its structure is not sound, if its schema is not ours, or if reading every
+//! task from it fails as a whole. It is renamed and a fresh one made. What is wrong around it (no right to write, no
+//! room, another program's lock) is an error and changes nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use super::checksum::Checksums;
+use super::error::{boundary, io_kind, says_damaged};
+use super::files::{Files, Found};
+use super::load;
+use super::schema::{self, SchemaError};
+use super::service::SqliteStore;
+use crate::boundary::store::Damage;
+use crate::boundary::{BoundaryError, Clock, ErrorKind};
+use crate::domain::ids::UnixMillis;
+use crate::error::ErrorChain;
+
+/// How long a statement waits for another program's lock, for instance of somebody who looks at the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a caller waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Reading connections. One is enough for the event streams of a few watchers, the other for those in a hurry.
+const READERS: u32 = 2;
+
+/// How long an unused reading connection, each a thread and a page cache, is kept.
+const READER_IDLE: Duration = Duration::from_mins(1);
+
+/// Page cache of each connection in KiB; negative because that is how SQLite tells KiB from pages.
+const CACHE_KIB: &str = "-1024";
+
+/// Bytes that the log is cut to when it has been written into the database: as much as it has by itself when SQLite
+/// does so, 1000 pages of 4 KiB.
+const LOG_LIMIT_BYTES: &str = "4096000";
+
+/// A store that works, and how it came to be.
+pub struct Opened {
+    /// The store.
+    pub store: SqliteStore,
+    /// Files that were set aside, one line each with the new name.
+    pub damage: Vec<Damage>,
+    /// There was no database, or none that could be used: whatever runs on the host is not known to the store.
+    pub fresh: bool,
+}
+
+/// Opens `berth.db` in the directory, and makes both if they are not there. Blocks the thread for the few calls on
+/// the file system that come before SQLite's.
+///
+/// # Errors
+/// `Denied` if the directory or file cannot be written, `NoSpace` if the disk is full, `Transient` if another program
+/// holds the file. Never for damage.
+pub async fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Opened, BoundaryError> {
+    let files = Files::new(directory);
+    let operation = format!("open the database in {}", directory.display());
+    let failed = |error: OpenError| error.into_boundary(&operation);
+    let found = files.look().map_err(OpenError::Io).map_err(failed)?;
+    let mut damage = Vec::new();
+    if found == Found::Content {
+        let log = files
+            .set_bad_log_aside(clock.now())
+            .map_err(OpenError::Io)
+            .map_err(failed)?;
+        damage.extend(log.map(|name| note(format!(
+            "the write-ahead log is damaged and was renamed to {name}: the latest changes may be lost"
+        ))));
+    }
+    let why = match found {
+        Found::Nothing => None,
+        Found::Empty => Some(OpenError::Empty),
+        Found::Content => match connect(&files).await {
+            Ok(database) => {
+                return Ok(Opened {
+                    store: SqliteStore::new(database, clock),
+                    damage,
+                    fresh: false,
+                });
+            }
+            Err(error) if error.is_damage() => Some(error),
+            Err(error) => return Err(failed(error)),
+        },
+    };
+    let mut first_sequence = None;
+    if let Some(why) = why {
+        let now = clock.now();
+        let name = files
+            .set_aside(now)
+            .map_err(OpenError::Io)
+            .map_err(failed)?;
+        damage.push(note(format!(
+            "the database cannot be used and was renamed to {name}: {}",
+            ErrorChain(&why)
+        )));
+        first_sequence = Some(now);
+    }
+    let database = create(&files, first_sequence).await.map_err(failed)?;
+    Ok(Opened {
+        store: SqliteStore::new(database, clock),
+        damage,
+        fresh: true,
+    })
+}
+
+/// Connections to a sound file with a schema that can be used.
+pub(super) struct Database {
+    pub writer: SqlitePool,
+    pub readers: SqlitePool,
+    pub checksums: Checksums,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum OpenError {
+    #[error("its files cannot be used")]
+    Io(#[source] std::io::Error),
+    #[error("the file is empty")]
+    Empty,
+    #[error("its structure is damaged: {finding}")]
+    Structure { finding: String },
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    #[error("SQLite cannot use it")]
+    Sqlite(#[from] sqlx::Error),
+}
+
+impl OpenError {
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Io(_) => false,
+            Self::Empty
+            | Self::Structure { .. }
+            | Self::Schema(SchemaError::TooNew { .. } | SchemaError::Record(_)) => true,
+            Self::Schema(SchemaError::Statement(error)) | Self::Sqlite(error) => {
+                says_damaged(error)
+            }
+        }
+    }
+
+    fn into_boundary(self, operation: &str) -> BoundaryError {
+        match self {
+            Self::Io(error) => {
+                BoundaryError::new(operation, io_kind(&error), "its files cannot be used")
+                    .because(error)
+            }
+            Self::Schema(SchemaError::Statement(error)) | Self::Sqlite(error) => {
+                boundary(operation, error)
+            }
+            Self::Empty
+            | Self::Structure { .. }
+            | Self::Schema(SchemaError::TooNew { .. } | SchemaError::Record(_)) => {
+                BoundaryError::new(operation, ErrorKind::Invalid, "a fresh file is damaged")
+                    .because(self)
+            }
+        }
+    }
+}
+
+fn note(message: String) -> Damage {
+    Damage {
+        task: None,
+        message,
+    }
+}
+
+/// A new file. Where one was lost, sequence numbers of events go on above any that the lost one can have given: they
+/// begin with the time in milliseconds, and no store writes a thousand events a second.
+async fn create(files: &Files, sequence_above: Option<UnixMillis>) -> Result<Database, OpenError> {
+    let made = async {
+        let database = connect(files).await?;
+        if let Some(UnixMillis(above)) = sequence_above {
+            sqlx::query("INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?)")
+                .bind(above)
+                .execute(&database.writer)
+                .await?;
+        }
+        Ok(database)
+    }
+    .await;
+    if made.is_err() {
+        files.remove();
+    }
+    made
+}
+
+async fn connect(files: &Files) -> Result<Database, OpenError> {
+    files.prepare().map_err(OpenError::Io)?;
+    let options = options(files);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(options.clone())
+        .await?;
+    match check(&writer).await {
+        Ok(checksums) => Ok(Database {
+            writer,
+            readers: SqlitePoolOptions::new()
+                .max_connections(READERS)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .idle_timeout(READER_IDLE)
+                .test_before_acquire(false)
+                .connect_lazy_with(options.read_only(true)),
+            checksums,
+        }),
+        Err(error) => {
+            // Before the file is renamed, so that no log is written under its old name.
+            writer.close().await;
+            Err(error)
+        }
+    }
+}
+
+fn options(files: &Files) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(files.database())
+        .create_if_missing(false)
+        // Readers do not hold up the writer.
+        .journal_mode(SqliteJournalMode::Wal)
+        // What was acknowledged survives power loss; writes are rare enough to be flushed one by one.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("cache_size", CACHE_KIB)
+        .pragma("journal_size_limit", LOG_LIMIT_BYTES)
+        // Damage inside a page is found when the page is read.
+        .pragma("cell_size_check", "ON")
+        // Statements say nothing that the engine does not.
+        .disable_statement_logging()
+}
+
+async fn check(writer: &SqlitePool) -> Result<Checksums, OpenError> {
+    let mut connection = writer.acquire().await?;
+    let finding: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+        .fetch_one(&mut *connection)
+        .await?;
+    if finding != "ok" {
+        return Err(OpenError::Structure { finding });
+    }
+    let checksums = schema::migrate(&mut connection).await?;
+    // What this reads is read again when the engine asks; here it shows that it can be.
+    load::read(&mut connection, checksums).await?;
+    Ok(checksums)
+}
