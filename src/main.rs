@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // If standard error is closed there is nobody to tell.
             drop(writeln!(std::io::stderr(), "berth: {error:#}"));
-            ExitCode::FAILURE
+            ExitCode::from(entry::exit_code_of(&error))
         }
     }
 }

@@ -23,3 +23,11 @@ mod registry_auth;
 pub mod place;
 
 pub mod planner;
+
+pub mod engine;
+
+pub mod daemon;
+
+pub mod foreground;
+
+mod plan_source;

@@ -22,16 +22,7 @@ pub fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if !report.warnings.is_empty() || !report.findings.is_empty() {
         writeln!(out, "\nFindings:")?;
     }
-    for (path, message) in &report.warnings {
-        match path.as_str() {
-            "" => writeln!(out, "  warning  {message}")?,
-            path => writeln!(out, "  warning  {path}: {message}")?,
-        }
-    }
-    for finding in &report.findings {
-        let effect = finding.effect.as_str();
-        writeln!(out, "  {effect:7}  {}: {}", finding.path, finding.message)?;
-    }
+    findings(report, out)?;
     if report.is_refused() {
         return writeln!(
             out,
@@ -41,6 +32,24 @@ pub fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nSteps, each as soon as what it waits for holds:")?;
     for (number, step) in (1_usize..).zip(&report.steps) {
         print_step(number, step, out)?;
+    }
+    Ok(())
+}
+
+/// What the reader had to say and what this host makes of the fields, one line each.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn findings(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    for (path, message) in &report.warnings {
+        match path.as_str() {
+            "" => writeln!(out, "  warning  {message}")?,
+            path => writeln!(out, "  warning  {path}: {message}")?,
+        }
+    }
+    for finding in &report.findings {
+        let effect = finding.effect.as_str();
+        writeln!(out, "  {effect:7}  {}: {}", finding.path, finding.message)?;
     }
     Ok(())
 }

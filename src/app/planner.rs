@@ -49,10 +49,19 @@ pub async fn ask_host(config: &Config) -> KnownHost {
             (plain_linux(), HostSource::Assumed)
         }
     };
+    known_host(config, &info, source)
+}
+
+/// A plain Linux host, where Docker has not answered yet.
+pub fn assumed_host(config: &Config) -> KnownHost {
+    known_host(config, &plain_linux(), HostSource::Assumed)
+}
+
+fn known_host(config: &Config, info: &RuntimeInfo, source: HostSource) -> KnownHost {
     let facts = host_facts(RawFacts {
-        info: &info,
+        info,
         capacity: platform::capacity(),
-        cgroups: cgroups(&info, platform::is_root()),
+        cgroups: cgroups(info, platform::is_root()),
         dynamic_ports: platform::dynamic_ports(),
         settings: &settings::facts(config),
     });

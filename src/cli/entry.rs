@@ -1,51 +1,144 @@
 //! From a parsed command line to an exit code: gathers settings, sets up log lines, calls the command.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use anyhow::Context;
+use clap::ColorChoice;
+use console::Term;
 use tokio::runtime::{Builder, Runtime};
 
+use super::agent::agent;
 use super::check_config::check_config;
+use super::client::Client;
 use super::completions;
+use super::input::InputError;
+use super::output::{Format, Output, OutputStyle};
 use super::plan::plan;
-use super::root::{Cli, Command};
+use super::root::{Cli, Command, Global};
+use super::run::command::{RunStyle, run as run_task};
 use super::settings;
+use super::{events, exit, logs, openapi, ps, rm, stop, why};
+use crate::app::place::admin_address_of;
 use crate::config::ecs_env::LOG_LEVEL;
 use crate::config::sections::LogLevel;
+use crate::config::source;
 use crate::config::{Config, Origin};
 use crate::telemetry;
 
 /// Threads that run tasks: the work is waiting, so two keep one slow poll from holding up the rest.
 const WORKERS: usize = 2;
 
+/// Columns that tables are made for where nobody says how wide the terminal is, or it is too narrow.
+const NARROWEST: usize = 80;
+
 /// Threads for blocking calls (files, the kernel); more wait.
 const BLOCKING_THREADS: usize = 16;
 
-/// Does what the command line says, and gives the exit code.
+/// Does what the command line says, and gives the exit code ([`exit`]).
 ///
 /// # Errors
-/// Why it could not be done, with its causes.
+/// Why it could not be done, with its causes; [`exit_code_of`] says with which code.
 pub fn run(cli: &Cli) -> anyhow::Result<u8> {
-    let mut out = io::stdout();
+    let global = &cli.global;
     match &cli.command {
         Command::Completions { shell } => {
-            completions::completions(*shell, &mut out).context("print the completion script")?;
+            completions::completions(*shell, &mut io::stdout())
+                .context("print the completion script")?;
         }
-        Command::Man => completions::man(&mut out).context("print the manual page")?,
+        Command::Man => completions::man(&mut io::stdout()).context("print the manual page")?,
+        Command::OpenApi => return openapi::run(&mut Output::process(style(global))),
         Command::CheckConfig => {
-            let config = settings::load(&cli.global, []);
+            let config = settings::load(global, []);
             telemetry::install(config.log)?;
-            check_config(&config, cli.global.json, &mut out).context("print the settings")?;
+            check_config(&config, global.json, &mut io::stdout()).context("print the settings")?;
             return Ok(u8::from(!config.problems.is_empty()));
         }
         Command::Plan(args) => {
-            let config = quiet(settings::load(&cli.global, args.definition.settings()));
+            let config = quiet(settings::load(global, args.definition.settings()));
             telemetry::install(config.log)?;
-            let planned = plan(args, &config, cli.global.json, &mut out);
-            return runtime()?.block_on(planned);
+            return runtime()?.block_on(plan(args, &config, global.json, &mut io::stdout()));
         }
+        Command::Run(args) => {
+            let config = quiet(settings::load(global, args.definition.settings()));
+            telemetry::install(config.log)?;
+            let style = RunStyle {
+                json: global.json,
+                color: colored(global),
+                terminal: io::stderr().is_terminal(),
+            };
+            return runtime()?.block_on(run_task(args, &config, style));
+        }
+        Command::Agent(args) => {
+            let config = settings::load(global, args.settings());
+            telemetry::install(config.log)?;
+            return runtime()?.block_on(agent(args, &config));
+        }
+        Command::Ps(_)
+        | Command::Why(_)
+        | Command::Events(_)
+        | Command::Logs(_)
+        | Command::Stop(_)
+        | Command::Rm(_) => return ask(cli),
     }
-    Ok(0)
+    Ok(exit::OK)
+}
+
+/// Code for an error that [`run`] gave.
+pub fn exit_code_of(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<InputError>() {
+        Some(InputError::Refused { .. } | InputError::TooLarge { .. }) => exit::REFUSED,
+        Some(InputError::Flag(_)) => exit::USAGE,
+        Some(InputError::Read { .. }) | None => exit::code_of(error),
+    }
+}
+
+/// Commands that ask the agent.
+fn ask(cli: &Cli) -> anyhow::Result<u8> {
+    let config = quiet(settings::load(&cli.global, []));
+    telemetry::install(config.log)?;
+    let client = Client::new(admin_address_of(&config));
+    let out = &mut Output::process(style(&cli.global));
+    runtime()?.block_on(async {
+        match &cli.command {
+            Command::Ps(args) => ps::run(args.clone(), &client, out).await,
+            Command::Why(args) => why::run(args.clone(), &client, out).await,
+            Command::Events(args) => events::run(args.clone(), &client, out).await,
+            Command::Logs(args) => logs::run(args.clone(), &client, out).await,
+            Command::Stop(args) => stop::run(args.clone(), &client, out).await,
+            Command::Rm(args) => rm::run(args.clone(), &client, out).await,
+            Command::Run(_)
+            | Command::Agent(_)
+            | Command::Plan(_)
+            | Command::CheckConfig
+            | Command::Completions { .. }
+            | Command::Man
+            | Command::OpenApi => Ok(exit::OK),
+        }
+    })
+}
+
+fn style(global: &Global) -> OutputStyle {
+    OutputStyle {
+        color: colored(global),
+        width: usize::from(Term::stdout().size().1).max(NARROWEST),
+        format: if global.json {
+            Format::Json
+        } else {
+            Format::Text
+        },
+    }
+}
+
+/// Whether colours are wanted on standard output.
+fn colored(global: &Global) -> bool {
+    let forbidden = source::environment()
+        .get("NO_COLOR")
+        .is_some_and(|text| !text.is_empty());
+    match global.color {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => io::stdout().is_terminal() && !forbidden,
+    }
 }
 
 fn runtime() -> anyhow::Result<Runtime> {

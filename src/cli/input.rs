@@ -66,6 +66,15 @@ pub enum NetworkAs {
     Host,
 }
 
+impl From<NetworkAs> for NetworkMode {
+    fn from(mode: NetworkAs) -> Self {
+        match mode {
+            NetworkAs::Bridge => Self::Bridge,
+            NetworkAs::Host => Self::Host,
+        }
+    }
+}
+
 /// Why there is nothing to run.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
@@ -152,10 +161,7 @@ impl DefinitionArgs {
 
     fn task_options(&self) -> TaskOptions {
         TaskOptions {
-            network_as: self.network_as.map(|mode| match mode {
-                NetworkAs::Bridge => NetworkMode::Bridge,
-                NetworkAs::Host => NetworkMode::Host,
-            }),
+            network_as: self.network_as.map(NetworkMode::from),
             ignore_compatibilities: self.ignore_compatibilities,
         }
     }

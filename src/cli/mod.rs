@@ -10,6 +10,8 @@ pub mod input;
 
 pub mod run;
 
+pub mod agent;
+
 pub mod plan;
 
 pub mod check_config;

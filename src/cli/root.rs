@@ -4,8 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
+use super::agent::AgentArgs;
 use super::completions::Shell;
+use super::events::EventsArgs;
+use super::logs::LogsArgs;
 use super::plan::PlanArgs;
+use super::ps::PsArgs;
+use super::rm::RmArgs;
+use super::run::command::RunArgs;
+use super::stop::StopArgs;
+use super::why::WhyArgs;
 
 /// `berth`.
 #[derive(Debug, Parser)]
@@ -54,6 +62,23 @@ pub struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run one task definition in the foreground, on an engine of its own; a run that was killed is cleaned up by the
+    /// next start of berth
+    Run(Box<RunArgs>),
+    /// Run the agent: tasks come from its admin API and from a watched directory
+    Agent(AgentArgs),
+    /// List the agent's tasks
+    Ps(PsArgs),
+    /// Say why a task is not where it should be, or that it is
+    Why(WhyArgs),
+    /// Show what has happened, and follow it
+    Events(EventsArgs),
+    /// Show the output of a task's containers
+    Logs(LogsArgs),
+    /// Stop a task
+    Stop(StopArgs),
+    /// Stop a task and remove everything of it
+    Rm(RmArgs),
     /// Show what a task definition would do on this host: every call, and every field that is changed, ignored or
     /// refused
     Plan(Box<PlanArgs>),
@@ -66,6 +91,9 @@ pub enum Command {
     },
     /// Print the manual page
     Man,
+    /// Print the document of the admin API
+    #[command(name = "openapi", hide = true)]
+    OpenApi,
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub mod follow;
 
 pub mod session;
 
+pub mod command;
+
 #[cfg(test)]
 mod sample;
 

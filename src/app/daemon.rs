@@ -1,0 +1,130 @@
+//! `berth agent`: the engine, the admin API on its socket and the watch of a directory, composed.
+//!
+//! **Invariant.** The socket is bound before anything starts, so that an agent that is up can be asked.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::Mutex;
+use tracing::{info, warn};
+
+use super::engine::{self, Engine};
+use super::foreground::clean_up_killed;
+use super::judge::DefinitionJudge;
+use super::lifecycle::Lifecycle;
+use super::place::{admin_address_of, data_dir_of};
+use super::plan_source::EnginePlans;
+use super::settings;
+use crate::api::{AdminState, UnixServer, admin_router};
+use crate::boundary::ContainerRuntime;
+use crate::config::Config;
+use crate::domain::task::TaskOptions;
+use crate::platform::{self, DataDirLock, SystemIds, shutdown_signals};
+use crate::standalone::watch::{Watch, WatchConfig, WatchDeps};
+
+/// File of the records of the watched directory, in the data directory.
+const RECORDS: &str = "task-files.json";
+
+/// How often a socket that cannot be bound is tried again.
+const BIND_RETRY: Duration = Duration::from_secs(5);
+
+/// Runs the agent until a signal asks it to end. Running containers are left alone. `files` says how tasks of the
+/// watched directory are run.
+///
+/// # Errors
+/// If another agent has the data directory, or a component ended by itself.
+pub async fn run(config: &Config, files: TaskOptions) -> anyhow::Result<()> {
+    let signals = Mutex::new(shutdown_signals().context("listen for signals")?);
+    let data_dir = data_dir_of(config);
+    platform::private::private_directory(&data_dir)
+        .with_context(|| format!("make the data directory {}", data_dir.display()))?;
+    let _lock = DataDirLock::acquire(&data_dir).context("lock the data directory")?;
+    let mut lifecycle = Lifecycle::default();
+    let address = admin_address_of(config);
+    let server = UnixServer::bind(&address).await;
+    let engine = engine::start(config, &data_dir, &mut lifecycle.engine).await?;
+    start_admin(&mut lifecycle, config, &engine, server, &address);
+    start_watch(&mut lifecycle, config, &engine, files);
+    let killed = (config.clone(), lifecycle.drivers.stop_token());
+    lifecycle
+        .drivers
+        .start("clean-up of killed runs", async move {
+            let (config, stop) = killed;
+            let _ended = stop.run_until_cancelled(clean_up_killed(&config)).await;
+            stop.cancelled().await;
+        });
+    let next = async || {
+        let (_, name) = signals.lock().await.next().await;
+        info!(signal = name, "asked to end; containers are left running");
+    };
+    lifecycle.run(next(), next()).await.context("run the agent")
+}
+
+fn start_admin(
+    lifecycle: &mut Lifecycle,
+    config: &Config,
+    engine: &Engine,
+    server: Result<UnixServer, crate::api::BindError>,
+    address: &Path,
+) {
+    let runtime: Arc<dyn ContainerRuntime> = engine.docker.clone();
+    let router = admin_router(AdminState {
+        engine: engine.handle.clone(),
+        store: engine.store.clone(),
+        runtime,
+        planner: Arc::new(EnginePlans::new(config.clone(), engine.handle.clone())),
+        clock: engine.clock.clone(),
+        ids: Arc::new(SystemIds),
+        cluster: config.cluster.clone(),
+    });
+    let (stop, address) = (lifecycle.drivers.stop_token(), address.to_owned());
+    lifecycle.drivers.start("admin api", async move {
+        let mut server = server;
+        loop {
+            match server {
+                Ok(bound) => {
+                    info!(socket = %bound.path().display(), "admin API listens");
+                    return bound.run(router, stop).await;
+                }
+                Err(error) => {
+                    let error = crate::error::ErrorChain(&error).to_string();
+                    warn!(error, "the admin socket cannot be had; trying again");
+                }
+            }
+            if stop
+                .run_until_cancelled(tokio::time::sleep(BIND_RETRY))
+                .await
+                .is_none()
+            {
+                return;
+            }
+            server = UnixServer::bind(&address).await;
+        }
+    });
+}
+
+fn start_watch(lifecycle: &mut Lifecycle, config: &Config, engine: &Engine, options: TaskOptions) {
+    let Some(dir) = config.standalone.tasks_dir.clone() else {
+        return;
+    };
+    info!(dir = %dir.display(), "task files are watched");
+    let policy = settings::fit_policy(&config.engine);
+    let watched = WatchConfig {
+        dir,
+        records: data_dir_of(config).join(RECORDS),
+        fresh: engine.fresh,
+        policy: settings::replacement(config),
+        cluster: config.cluster.clone(),
+        options,
+    };
+    let deps = WatchDeps {
+        engine: Arc::new(engine.handle.clone()),
+        judge: Arc::new(DefinitionJudge { policy }),
+        clock: engine.clock.clone(),
+    };
+    let (watch, _status) = Watch::new(watched, deps);
+    let stop = lifecycle.drivers.stop_token();
+    lifecycle.drivers.start("task files", watch.run(stop));
+}

@@ -1,0 +1,180 @@
+//! One engine with real parts, for the daemon and for a task in the foreground alike: what runs in production is what
+//! a developer runs.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::codec::LabelCodec;
+use super::instance::instance_of;
+use super::lifecycle::Group;
+use super::settings;
+use crate::boundary::{Clock, ErrorKind, HostProbe, TaskStore};
+use crate::config::Config;
+use crate::docker::Docker;
+use crate::domain::host::HostFacts;
+use crate::domain::runtime::RuntimeInfo;
+use crate::error::ErrorChain;
+use crate::images::{HostPlatform, ImagesHandle, Outside, service};
+use crate::platform::{
+    FactSettings, HostOs, RawFacts, SystemClock, capacity, dynamic_ports, host_facts,
+};
+use crate::reconcile::{Dependencies, Reconciler, ReconcilerHandle};
+use crate::store::{self, Opened};
+
+/// How often images are looked at for clean-up; the image service keeps its own longer intervals within.
+const SWEEP_PACE: Duration = Duration::from_mins(1);
+
+/// First and longest wait while the state directory cannot be used.
+const STORE_RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+/// The parts of a running engine that its drivers use.
+pub struct Engine {
+    /// The way in.
+    pub handle: ReconcilerHandle,
+    /// Docker, for output and to kill.
+    pub docker: Arc<Docker>,
+    /// Rows, for the timeline.
+    pub store: Arc<dyn TaskStore>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Whether no earlier state was found.
+    pub fresh: bool,
+}
+
+/// Probes the host, and tells the image service what it found.
+struct Probe {
+    host: Arc<HostOs>,
+    images: ImagesHandle,
+    settings: FactSettings,
+}
+
+#[async_trait]
+impl HostProbe for Probe {
+    async fn probe(&self, info: &RuntimeInfo) -> HostFacts {
+        let platform = HostPlatform::from_docker(&info.os_type, &info.architecture);
+        self.images.set_host(platform, info.root_dir.clone());
+        host_facts(RawFacts {
+            info,
+            capacity: capacity(),
+            cgroups: self.host.probe_cgroups(info).await,
+            dynamic_ports: dynamic_ports(),
+            settings: &self.settings,
+        })
+    }
+}
+
+/// Opens the state directory and starts the engine's components in `group`. Waits for the directory as long as it
+/// cannot be used (promise 4), except where that can never pass.
+///
+/// # Errors
+/// A Docker endpoint that is not one.
+pub async fn start(config: &Config, data_dir: &Path, group: &mut Group) -> anyhow::Result<Engine> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let opened = open_store(data_dir, &clock, &group.stop_token()).await?;
+    let instance = instance_of(data_dir);
+    let docker = Docker::new(settings::docker(config, &instance)).context("set up Docker")?;
+    let docker = Arc::new(docker);
+    let host = Arc::new(HostOs::new(settings::host(config)));
+    let store: Arc<dyn TaskStore> = Arc::new(opened.store);
+    let known = store
+        .load()
+        .await
+        .map(|loaded| loaded.images)
+        .unwrap_or_default();
+    let outside = Outside {
+        runtime: docker.clone(),
+        host: host.clone(),
+        clock: clock.clone(),
+        known,
+    };
+    let (images_service, images) = service(settings::images(config), outside);
+    let probe = Probe {
+        host: host.clone(),
+        images: images.clone(),
+        settings: settings::facts(config),
+    };
+    let (reconciler, handle) = Reconciler::new(Dependencies {
+        runtime: docker.clone(),
+        volumes: docker.clone(),
+        images: Arc::new(images.clone()),
+        host,
+        store: store.clone(),
+        clock: clock.clone(),
+        codec: Arc::new(LabelCodec),
+        probe: Arc::new(probe),
+        settings: settings::engine(config, &instance),
+        damage: opened
+            .damage
+            .into_iter()
+            .map(|damage| damage.message)
+            .collect(),
+    });
+    let stop = group.stop_token();
+    group.start("images", images_service.run(stop.clone()));
+    group.start("engine", reconciler.run(stop.clone()));
+    group.start("image clean-up", sweep(images, handle.clone(), stop));
+    info!(instance, data_dir = %data_dir.display(), "engine started");
+    let fresh = opened.fresh;
+    Ok(Engine {
+        handle,
+        docker,
+        store,
+        clock,
+        fresh,
+    })
+}
+
+async fn open_store(
+    data_dir: &Path,
+    clock: &Arc<dyn Clock>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Opened> {
+    let (mut wait, longest) = STORE_RETRY;
+    loop {
+        match store::open(data_dir, clock.clone()).await {
+            Ok(opened) => return Ok(opened),
+            Err(error) if error.kind == ErrorKind::Invalid => {
+                return Err(error).context("open the state directory");
+            }
+            Err(error) => {
+                warn!(error = %ErrorChain(&error), "the state directory cannot be used; trying again");
+            }
+        }
+        if stop
+            .run_until_cancelled(tokio::time::sleep(wait))
+            .await
+            .is_none()
+        {
+            anyhow::bail!("told to end before the state directory could be used");
+        }
+        wait = wait.saturating_mul(2).min(longest);
+    }
+}
+
+/// Cleans images up now and then, and has the engine forget those that are gone.
+async fn sweep(images: ImagesHandle, engine: ReconcilerHandle, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(SWEEP_PACE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let Some(report) = stop.run_until_cancelled(images.sweep()).await else {
+            return;
+        };
+        for removal in &report.removed {
+            info!(
+                image = removal.names.join(", "),
+                id = removal.image_id,
+                "image removed"
+            );
+        }
+        if !report.forgotten.is_empty() {
+            engine.forget_images(report.forgotten);
+        }
+    }
+}

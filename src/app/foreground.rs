@@ -1,0 +1,154 @@
+//! `berth run`'s side of the composition: one task on an engine of its own, in a state directory of its own.
+//!
+//! **Invariant.** The state directory of a run is locked while the run lives and goes with it; one that is not locked
+//! was left by a run that was killed, and is cleaned up by whoever starts next.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::containers::Containers;
+use super::engine;
+use super::lifecycle::Lifecycle;
+use super::place::data_dir_of;
+use crate::boundary::{ContainerRuntime, Ids};
+use crate::config::Config;
+use crate::domain::definition::TaskDefinition;
+use crate::domain::ids::TaskArn;
+use crate::domain::reason::{Reason, ReasonName};
+use crate::domain::task::{Origin, TaskOptions};
+use crate::platform::{DataDirLock, SystemIds};
+use crate::reconcile::ReconcilerHandle;
+use crate::reconcile::handle::PutTask;
+use crate::standalone::desired::Engine;
+
+/// Directory of the runs in the data directory.
+const RUNS: &str = "runs";
+
+/// How long the clean-up of one killed run may take before the rest is left to the next start.
+const CLEAN_UP: Duration = Duration::from_mins(2);
+
+/// A task in the foreground.
+pub struct Foreground {
+    /// The engine that has the task.
+    pub engine: Arc<dyn Engine>,
+    /// For output, and to kill.
+    pub containers: Containers,
+    /// The task.
+    pub arn: TaskArn,
+    lifecycle: Lifecycle,
+    handle: ReconcilerHandle,
+    dir: PathBuf,
+    _lock: DataDirLock,
+}
+
+impl Foreground {
+    /// Starts an engine and puts the task.
+    ///
+    /// # Errors
+    /// If the state directory cannot be used or the engine refuses the task.
+    pub async fn start(
+        config: &Config,
+        definition: TaskDefinition,
+        options: TaskOptions,
+    ) -> anyhow::Result<Self> {
+        let id = SystemIds.task_id();
+        let dir = data_dir_of(config).join(RUNS).join(id.as_str());
+        std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
+        let lock = DataDirLock::acquire(&dir).context("lock the state directory of the run")?;
+        let mut lifecycle = Lifecycle::default();
+        let engine = engine::start(config, &dir, &mut lifecycle.engine).await?;
+        let arn = TaskArn::standalone(&config.cluster, &id);
+        let put = PutTask {
+            arn: arn.clone(),
+            definition: Arc::new(definition),
+            options,
+            origin: Origin::Run,
+            expected_generation: None,
+        };
+        engine.handle.put(put).await.context("put the task")?;
+        let runtime: Arc<dyn ContainerRuntime> = engine.docker;
+        Ok(Self {
+            engine: Arc::new(engine.handle.clone()),
+            containers: Containers::new(runtime),
+            arn,
+            lifecycle,
+            handle: engine.handle,
+            dir,
+            _lock: lock,
+        })
+    }
+
+    /// Runs the engine until `session` is over, then ends it, and removes the state directory if nothing is left of
+    /// the task.
+    ///
+    /// # Errors
+    /// If a component of the engine ended by itself.
+    pub async fn until<T>(self, session: impl Future<Output = T>) -> anyhow::Result<T> {
+        let mut answer = None;
+        let asked = async { answer = Some(session.await) };
+        let ended = self.lifecycle.run(asked, std::future::pending()).await;
+        if self.handle.snapshot().tasks.is_empty() {
+            remove_dir(&self.dir);
+        }
+        ended.context("run the engine")?;
+        answer.context("the session did not end")
+    }
+}
+
+/// Removes what runs that were killed have left: their containers, volumes and state directories. Runs that live are
+/// left alone.
+pub async fn clean_up_killed(config: &Config) {
+    let Ok(entries) = std::fs::read_dir(data_dir_of(config).join(RUNS)) else {
+        return;
+    };
+    for dir in entries.flatten().map(|entry| entry.path()) {
+        let Ok(lock) = DataDirLock::acquire(&dir) else {
+            continue;
+        };
+        match tokio::time::timeout(CLEAN_UP, clean_up(config, &dir)).await {
+            Ok(Ok(())) => remove_dir(&dir),
+            Ok(Err(error)) => {
+                tracing::warn!(error = format!("{error:#}"), dir = %dir.display(), "a killed run is left");
+            }
+            Err(_) => {
+                tracing::warn!(dir = %dir.display(), "a killed run could not be cleaned up in time");
+            }
+        }
+        drop(lock);
+    }
+}
+
+async fn clean_up(config: &Config, dir: &Path) -> anyhow::Result<()> {
+    let mut lifecycle = Lifecycle::default();
+    let engine = engine::start(config, dir, &mut lifecycle.engine).await?;
+    let handle = engine.handle;
+    let gone = async {
+        let mut changes = handle.changes();
+        loop {
+            let snapshot = handle.snapshot();
+            for arn in snapshot.tasks.keys() {
+                let reason =
+                    Reason::new(ReasonName::UserInitiated, "its foreground run was killed");
+                // A task that is gone by now needs no removal; anything else is asked for again.
+                let _refused = handle.remove(arn, reason).await;
+            }
+            let looked = snapshot.engine.relisted_at.is_some();
+            if (looked && snapshot.tasks.is_empty()) || changes.changed().await.is_err() {
+                break;
+            }
+        }
+    };
+    lifecycle
+        .run(gone, std::future::pending())
+        .await
+        .context("run the engine")
+}
+
+fn remove_dir(dir: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(dir) {
+        tracing::warn!(%error, dir = %dir.display(), "a state directory cannot be removed");
+    }
+}

@@ -1,0 +1,115 @@
+//! The command itself: reads, judges, runs, and gives the task's exit code.
+
+use std::io;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::sync::mpsc;
+
+use super::prefix::Prefixes;
+use super::screen::{Screen, Style};
+use super::session::{Afterwards, Session, SessionDeps};
+use crate::app::foreground::{Foreground, clean_up_killed};
+use crate::app::{plan_print, planner};
+use crate::cli::exit;
+use crate::cli::input::DefinitionArgs;
+use crate::config::Config;
+use crate::platform::shutdown_signals;
+
+/// Requests to end that may wait: the third leaves at once, more say nothing new.
+const INTERRUPTS: usize = 4;
+
+/// Arguments.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// What to run.
+    #[command(flatten)]
+    pub definition: DefinitionArgs,
+    /// Keep the containers, volumes and state after the end
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunStyle {
+    /// One JSON object a line.
+    pub json: bool,
+    /// Colours.
+    pub color: bool,
+    /// Standard error is a terminal.
+    pub terminal: bool,
+}
+
+/// Runs the task and gives its exit code: that of its essential container, 125 if it never started, 5 if this host
+/// refuses the definition.
+///
+/// # Errors
+/// If it could not be run at all.
+pub async fn run(args: &RunArgs, config: &Config, style: RunStyle) -> anyhow::Result<u8> {
+    let input = args.definition.load()?;
+    let host = planner::ask_host(config).await;
+    let warnings = input
+        .warnings
+        .iter()
+        .map(|found| (found.path.clone(), found.message.clone()));
+    let (definition, options) = (input.definition.clone(), input.options.clone());
+    let report = planner::answer(config, &host, definition, options, warnings.collect())
+        .context("judge the definition")?;
+    plan_print::findings(&report, &mut io::stderr()).context("print the findings")?;
+    if report.is_refused() {
+        return Ok(exit::REFUSED);
+    }
+    let mut interrupts = interrupts()?;
+    clean_up_killed(config).await;
+    let names: Vec<String> = input
+        .definition
+        .containers
+        .iter()
+        .map(|found| found.name.to_string())
+        .collect();
+    let prefixes = Prefixes::new(names, style.color);
+    let run = Foreground::start(config, input.definition, input.options).await?;
+    let how = match (style.json, style.terminal) {
+        (true, _) => Style::Json,
+        (false, true) => Style::Live,
+        (false, false) => Style::Plain,
+    };
+    let screen = Screen::new(
+        Box::new(io::stdout()),
+        Box::new(io::stderr()),
+        prefixes,
+        how,
+    );
+    let afterwards = if args.keep {
+        Afterwards::Keep
+    } else {
+        Afterwards::Remove
+    };
+    let (sender, receiver) = mpsc::channel(INTERRUPTS);
+    let deps = SessionDeps {
+        engine: run.engine.clone(),
+        containers: run.containers.clone(),
+        interrupts: receiver,
+    };
+    let session = Session::new(deps, run.arn.clone(), afterwards, screen);
+    let signals = async {
+        loop {
+            interrupts.next().await;
+            // A full channel holds more than the session counts.
+            let _full = sender.try_send(());
+        }
+    };
+    let session = async {
+        // Cancel-safe: signals that are dropped with the session have nobody to tell.
+        tokio::select! {
+            code = session.run() => code,
+            never = signals => never,
+        }
+    };
+    Ok(run.until(session).await??)
+}
+
+fn interrupts() -> anyhow::Result<crate::platform::ShutdownSignals> {
+    shutdown_signals().context("listen for signals")
+}
