@@ -8,18 +8,14 @@ mod query;
 
 pub mod listeners;
 
-#[cfg(unix)]
 mod write_deadline;
 
-#[cfg(unix)]
 pub mod unix_socket;
 
 pub mod admin;
 
 #[cfg(test)]
-#[cfg(unix)]
 mod tests;
 
 pub use admin::{AdminState, PlanSource, admin_router, openapi};
-#[cfg(unix)]
 pub use unix_socket::{BindError, UnixServer, serve_unix};

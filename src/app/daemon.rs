@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use super::engine::{self, Engine};
+use super::error::AppError;
 use super::foreground::clean_up_killed;
 use super::judge::DefinitionJudge;
 use super::lifecycle::Lifecycle;
@@ -35,12 +35,14 @@ const BIND_RETRY: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// If another agent has the data directory, or a component ended by itself.
-pub async fn run(config: &Config, files: TaskOptions) -> anyhow::Result<()> {
-    let signals = Mutex::new(shutdown_signals().context("listen for signals")?);
+pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
+    let signals = Mutex::new(shutdown_signals().map_err(AppError::Signals)?);
     let data_dir = data_dir_of(config);
-    platform::private::private_directory(&data_dir)
-        .with_context(|| format!("make the data directory {}", data_dir.display()))?;
-    let _lock = DataDirLock::acquire(&data_dir).context("lock the data directory")?;
+    platform::private::private_directory(&data_dir).map_err(|source| AppError::Directory {
+        path: data_dir.clone(),
+        source,
+    })?;
+    let _lock = DataDirLock::acquire(&data_dir)?;
     let mut lifecycle = Lifecycle::default();
     let address = admin_address_of(config);
     let server = UnixServer::bind(&address).await;
@@ -59,7 +61,7 @@ pub async fn run(config: &Config, files: TaskOptions) -> anyhow::Result<()> {
         let (_, name) = signals.lock().await.next().await;
         info!(signal = name, "asked to end; containers are left running");
     };
-    lifecycle.run(next(), next()).await.context("run the agent")
+    Ok(lifecycle.run(next(), next()).await?)
 }
 
 fn start_admin(

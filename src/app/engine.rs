@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use async_trait::async_trait;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::codec::LabelCodec;
+use super::error::AppError;
 use super::instance::instance_of;
 use super::lifecycle::Group;
 use super::settings;
@@ -75,11 +75,15 @@ impl HostProbe for Probe {
 ///
 /// # Errors
 /// A Docker endpoint that is not one.
-pub async fn start(config: &Config, data_dir: &Path, group: &mut Group) -> anyhow::Result<Engine> {
+pub async fn start(
+    config: &Config,
+    data_dir: &Path,
+    group: &mut Group,
+) -> Result<Engine, AppError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let opened = open_store(data_dir, &clock, &group.stop_token()).await?;
     let instance = instance_of(data_dir);
-    let docker = Docker::new(settings::docker(config, &instance)).context("set up Docker")?;
+    let docker = Docker::new(settings::docker(config, &instance)).map_err(AppError::Docker)?;
     let docker = Arc::new(docker);
     let host = Arc::new(HostOs::new(settings::host(config)));
     let store: Arc<dyn TaskStore> = Arc::new(opened.store);
@@ -135,13 +139,13 @@ async fn open_store(
     data_dir: &Path,
     clock: &Arc<dyn Clock>,
     stop: &CancellationToken,
-) -> anyhow::Result<Opened> {
+) -> Result<Opened, AppError> {
     let (mut wait, longest) = STORE_RETRY;
     loop {
         match store::open(data_dir, clock.clone()).await {
             Ok(opened) => return Ok(opened),
             Err(error) if error.kind == ErrorKind::Invalid => {
-                return Err(error).context("open the state directory");
+                return Err(AppError::Store(error));
             }
             Err(error) => {
                 warn!(error = %ErrorChain(&error), "the state directory cannot be used; trying again");
@@ -152,7 +156,7 @@ async fn open_store(
             .await
             .is_none()
         {
-            anyhow::bail!("told to end before the state directory could be used");
+            return Err(AppError::Cancelled);
         }
         wait = wait.saturating_mul(2).min(longest);
     }

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-
 use super::containers::Containers;
 use super::engine;
+use super::error::AppError;
 use super::lifecycle::Lifecycle;
 use super::place::data_dir_of;
 use crate::boundary::{ContainerRuntime, Ids};
@@ -19,7 +18,10 @@ use crate::domain::definition::TaskDefinition;
 use crate::domain::ids::TaskArn;
 use crate::domain::reason::{Reason, ReasonName};
 use crate::domain::task::{Origin, TaskOptions};
-use crate::platform::{DataDirLock, SystemIds};
+use crate::error::ErrorChain;
+use crate::platform::{
+    DataDirLock, ShutdownSignals, SystemIds, private_directory, shutdown_signals,
+};
 use crate::reconcile::ReconcilerHandle;
 use crate::reconcile::handle::PutTask;
 use crate::standalone::desired::Engine;
@@ -29,6 +31,14 @@ const RUNS: &str = "runs";
 
 /// How long the clean-up of one killed run may take before the rest is left to the next start.
 const CLEAN_UP: Duration = Duration::from_mins(2);
+
+/// Listens for requests to end from now on.
+///
+/// # Errors
+/// The operating system refuses the handler.
+pub fn interrupts() -> Result<ShutdownSignals, AppError> {
+    shutdown_signals().map_err(AppError::Signals)
+}
 
 /// A task in the foreground.
 pub struct Foreground {
@@ -53,11 +63,14 @@ impl Foreground {
         config: &Config,
         definition: TaskDefinition,
         options: TaskOptions,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, AppError> {
         let id = SystemIds.task_id();
         let dir = data_dir_of(config).join(RUNS).join(id.as_str());
-        std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
-        let lock = DataDirLock::acquire(&dir).context("lock the state directory of the run")?;
+        private_directory(&dir).map_err(|source| AppError::Directory {
+            path: dir.clone(),
+            source,
+        })?;
+        let lock = DataDirLock::acquire(&dir)?;
         let mut lifecycle = Lifecycle::default();
         let engine = engine::start(config, &dir, &mut lifecycle.engine).await?;
         let arn = TaskArn::standalone(&config.cluster, &id);
@@ -68,7 +81,7 @@ impl Foreground {
             origin: Origin::Run,
             expected_generation: None,
         };
-        engine.handle.put(put).await.context("put the task")?;
+        engine.handle.put(put).await?;
         let runtime: Arc<dyn ContainerRuntime> = engine.docker;
         Ok(Self {
             engine: Arc::new(engine.handle.clone()),
@@ -86,15 +99,15 @@ impl Foreground {
     ///
     /// # Errors
     /// If a component of the engine ended by itself.
-    pub async fn until<T>(self, session: impl Future<Output = T>) -> anyhow::Result<T> {
+    pub async fn until<T>(self, session: impl Future<Output = T>) -> Result<T, AppError> {
         let mut answer = None;
         let asked = async { answer = Some(session.await) };
         let ended = self.lifecycle.run(asked, std::future::pending()).await;
         if self.handle.snapshot().tasks.is_empty() {
             remove_dir(&self.dir);
         }
-        ended.context("run the engine")?;
-        answer.context("the session did not end")
+        ended?;
+        answer.ok_or(AppError::Cancelled)
     }
 }
 
@@ -111,7 +124,7 @@ pub async fn clean_up_killed(config: &Config) {
         match tokio::time::timeout(CLEAN_UP, clean_up(config, &dir)).await {
             Ok(Ok(())) => remove_dir(&dir),
             Ok(Err(error)) => {
-                tracing::warn!(error = format!("{error:#}"), dir = %dir.display(), "a killed run is left");
+                tracing::warn!(error = %ErrorChain(&error), dir = %dir.display(), "a killed run is left");
             }
             Err(_) => {
                 tracing::warn!(dir = %dir.display(), "a killed run could not be cleaned up in time");
@@ -121,7 +134,7 @@ pub async fn clean_up_killed(config: &Config) {
     }
 }
 
-async fn clean_up(config: &Config, dir: &Path) -> anyhow::Result<()> {
+async fn clean_up(config: &Config, dir: &Path) -> Result<(), AppError> {
     let mut lifecycle = Lifecycle::default();
     let engine = engine::start(config, dir, &mut lifecycle.engine).await?;
     let handle = engine.handle;
@@ -141,10 +154,7 @@ async fn clean_up(config: &Config, dir: &Path) -> anyhow::Result<()> {
             }
         }
     };
-    lifecycle
-        .run(gone, std::future::pending())
-        .await
-        .context("run the engine")
+    Ok(lifecycle.run(gone, std::future::pending()).await?)
 }
 
 fn remove_dir(dir: &Path) {

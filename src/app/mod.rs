@@ -1,5 +1,7 @@
 //! The composition root: builds every component from the settings, owns them while they run, ends them in order.
 
+pub mod error;
+
 pub mod instance;
 
 pub mod readiness;
@@ -31,3 +33,5 @@ pub mod daemon;
 pub mod foreground;
 
 mod plan_source;
+
+pub use error::AppError;

@@ -9,12 +9,11 @@ use tokio::sync::mpsc;
 use super::prefix::Prefixes;
 use super::screen::{Screen, Style};
 use super::session::{Afterwards, Session, SessionDeps};
-use crate::app::foreground::{Foreground, clean_up_killed};
+use crate::app::foreground::{Foreground, clean_up_killed, interrupts};
 use crate::app::{plan_print, planner};
 use crate::cli::exit;
 use crate::cli::input::DefinitionArgs;
 use crate::config::Config;
-use crate::platform::shutdown_signals;
 
 /// Requests to end that may wait: the third leaves at once, more say nothing new.
 const INTERRUPTS: usize = 4;
@@ -108,8 +107,4 @@ pub async fn run(args: &RunArgs, config: &Config, style: RunStyle) -> anyhow::Re
         }
     };
     Ok(run.until(session).await??)
-}
-
-fn interrupts() -> anyhow::Result<crate::platform::ShutdownSignals> {
-    shutdown_signals().context("listen for signals")
 }

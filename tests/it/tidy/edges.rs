@@ -93,7 +93,9 @@ const HOMES: &[(&[&str], &[&str])] = &[
         &["api"],
     ),
     (&["clap", "indicatif"], &["cli"]),
-    (&["hyper", "hyper_util"], &["cli", "docker"]),
+    (&["console"], &["cli"]),
+    // The admin socket is served with limits that the framework's own server does not have.
+    (&["hyper", "hyper_util"], &["api", "cli", "docker"]),
     (
         &["nix", "windows", "windows_registry", "windows_service"],
         &["platform"],
