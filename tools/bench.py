@@ -191,7 +191,7 @@ def agent_round(agent, image, number):
         list(pool.map(lambda i: call(agent.socket, "PUT", f"/v1/tasks/{i}", definition(image, number)), ids))
     accepted = time.monotonic() - began
     wait_for(
-        lambda: sum(t["knownStatus"] == "RUNNING" for t in agent.tasks() if t["id"] in ids) == TASKS,
+        lambda: sum(t["status"] == "RUNNING" for t in agent.tasks() if t["taskId"] in ids) == TASKS,
         "all tasks running",
     )
     return time.monotonic() - began, accepted, ids
@@ -213,7 +213,7 @@ def overhead(agent, docker, image, count=40):
         sent[identity] = time.time()
         call(agent.socket, "PUT", f"/v1/tasks/{identity}", definition(image, 0))
         wait_for(
-            lambda: any(t["id"] == identity and t["knownStatus"] == "RUNNING" for t in agent.tasks()), "one task"
+            lambda: any(t["taskId"] == identity and t["status"] == "RUNNING" for t in agent.tasks()), "one task"
         )
     remove(agent, list(sent))
     return [(watch.seen[i] - at) * 1000 for i, at in sent.items() if i in watch.seen]
@@ -320,7 +320,7 @@ def main():
         note(f"kill -9 and restart with {TASKS} tasks to converged, p50", statistics.median(restarts), "ms", "aim <= 300")
         agent.start()
         wait_for(lambda: agent_converged(agent), "converged")
-        remove(agent, [t["id"] for t in agent.tasks()])
+        remove(agent, [t["taskId"] for t in agent.tasks()])
         agent.stop()
     finally:
         if agent.process and agent.process.poll() is None:
@@ -346,7 +346,7 @@ def engine_baseline(seconds):
 
 def agent_converged(agent):
     health = call(agent.socket, "GET", "/v1/health")
-    return bool(health.get("relistedAt")) and sum(t["knownStatus"] == "RUNNING" for t in agent.tasks()) == TASKS
+    return bool(health["engine"].get("relistedAt")) and sum(t["status"] == "RUNNING" for t in agent.tasks()) == TASKS
 
 
 if __name__ == "__main__":
