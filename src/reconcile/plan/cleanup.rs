@@ -3,11 +3,10 @@
 //! **Invariant.** Containers before resources, everything before the rows; a step that fails is tried for ever.
 
 use crate::domain::ids::ContainerName;
-use crate::domain::task::{Cause, KnownContainer, ResourceStatus};
+use crate::domain::task::{KnownContainer, ResourceStatus};
 use crate::reconcile::action::{Subject, Verb};
 
 use super::Planner;
-use super::waits::Wait;
 
 impl Planner<'_, '_> {
     pub(super) fn plan_cleanup(&mut self) {
@@ -47,12 +46,6 @@ impl Planner<'_, '_> {
                 continue;
             }
             let ids_or_names = self.ids_or_names(&name, &known);
-            self.waits.add(Wait {
-                container: Some(&name),
-                cause: Cause::CleaningUp,
-                message: "its container is being removed".to_owned(),
-                then: "remove the task's resources".to_owned(),
-            });
             self.act(&name, Verb::Remove { ids_or_names });
         }
         all_gone

@@ -141,6 +141,7 @@ impl Planner<'_, '_> {
             self.stop_for_essentials();
             if self.desired() == DesiredStatus::Stopped {
                 self.actions.clear();
+                self.waits = Waits::new(self.input.now);
                 self.plan_stop();
             }
         }
@@ -275,12 +276,33 @@ impl Planner<'_, '_> {
         }
     }
 
-    fn finish(mut self) -> Plan {
-        if !self.input.runtime_up {
-            self.actions.retain(|action| {
-                matches!(action.subject, Subject::Resource(_)) && is_local(action)
-            });
+    /// The action is taken after the commit and waited for from then on; without Docker, what is done through it is
+    /// waited for.
+    fn take_step(&mut self, action: Action) {
+        let step = action.verb.step();
+        if !self.input.runtime_up && !is_local(&action) {
+            self.waits.for_runtime(&action.subject, step);
+            return;
         }
+        self.wait_for_step(&action.subject, step, self.input.now);
+        self.actions.push(action);
+    }
+
+    /// A look at what runs as it should is nothing that the task waits for.
+    fn wait_for_step(&mut self, subject: &Subject, step: Step, since: UnixMillis) {
+        let settled = match subject {
+            Subject::Container(name) => {
+                self.desired() == DesiredStatus::Running
+                    && self.status(name) == ContainerStatus::Running
+            }
+            Subject::Resource(_) => false,
+        };
+        if step != Step::Inspect || !settled {
+            self.waits.for_flight(subject, step, since);
+        }
+    }
+
+    fn finish(mut self) -> Plan {
         let conditions = self.waits.conditions(&self.input.task.known.conditions);
         self.draft.known.conditions = conditions;
         Plan {

@@ -74,14 +74,14 @@ impl Planner<'_, '_> {
     /// One step on a resource, unless one is under way or backs off.
     pub(super) fn resource_step(&mut self, subject: &Subject, retry: Option<&Retry>, verb: Verb) {
         if let Some(flight) = self.input.in_flight.get(subject) {
-            self.waits.for_flight(None, flight.step, flight.since);
+            self.waits.for_flight(subject, flight.step, flight.since);
             return;
         }
         if let Some(retry) = retry.filter(|retry| retry.not_before > self.input.now) {
-            self.waits.for_retry(None, retry);
+            self.waits.for_retry(subject, retry);
             return;
         }
-        self.actions.push(Action {
+        self.take_step(Action {
             subject: subject.clone(),
             verb,
         });

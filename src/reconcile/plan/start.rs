@@ -277,7 +277,7 @@ impl Planner<'_, '_> {
     }
 
     pub(super) fn act(&mut self, name: &ContainerName, verb: Verb) {
-        self.actions.push(Action {
+        self.take_step(Action {
             subject: Subject::Container(name.clone()),
             verb,
         });
@@ -288,7 +288,8 @@ impl Planner<'_, '_> {
         let Some(flight) = self.flight(name) else {
             return false;
         };
-        self.waits.for_flight(Some(name), flight.step, flight.since);
+        let subject = Subject::Container(name.clone());
+        self.wait_for_step(&subject, flight.step, flight.since);
         true
     }
 
@@ -306,7 +307,8 @@ impl Planner<'_, '_> {
         if retry.not_before <= self.input.now {
             return false;
         }
-        self.waits.for_retry(Some(name), &retry);
+        self.waits
+            .for_retry(&Subject::Container(name.clone()), &retry);
         true
     }
 }

@@ -39,7 +39,8 @@ impl Planner<'_, '_> {
             if flight.step == Step::Pull {
                 self.cancel.push(Subject::Container(name.clone()));
             }
-            self.waits.for_flight(Some(name), flight.step, flight.since);
+            let subject = Subject::Container(name.clone());
+            self.waits.for_flight(&subject, flight.step, flight.since);
             return;
         }
         match known.status {
@@ -97,6 +98,12 @@ impl Planner<'_, '_> {
     }
 
     fn ask_to_end(&mut self, name: &ContainerName, known: &KnownContainer, id: DockerId) {
+        if !self.input.runtime_up {
+            // The grace begins when the container can be told.
+            let subject = Subject::Container(name.clone());
+            self.waits.for_runtime(&subject, Step::Stop);
+            return;
+        }
         let now = self.input.now;
         let grace = self.grace(name);
         let first_asked = known.stop_requested_at.unwrap_or(now);
@@ -119,7 +126,6 @@ impl Planner<'_, '_> {
             Verb::Stop { id, grace: left }
         };
         self.act(name, verb);
-        self.waits.for_flight(Some(name), Step::Stop, now);
     }
 
     fn grace(&self, name: &ContainerName) -> Duration {

@@ -1,16 +1,20 @@
 //! What a task waits for, gathered while it is planned: the conditions of `why` and the next instant to look.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::domain::ids::{ContainerName, UnixMillis};
 use crate::domain::reason::ReasonName;
 use crate::domain::task::{Cause, Retry, Step, TaskCondition};
+use crate::reconcile::action::Subject;
 
 /// Conditions in the order of their weight (the first is what blocks) and the earliest deadline.
 #[derive(Debug)]
 pub(super) struct Waits {
     now: UnixMillis,
     conditions: Vec<TaskCondition>,
+    /// Conditions whose age is that of a step under way, by their place.
+    steps: BTreeSet<usize>,
     next: Option<UnixMillis>,
 }
 
@@ -33,6 +37,7 @@ impl Waits {
         Self {
             now,
             conditions: Vec::new(),
+            steps: BTreeSet::new(),
             next: None,
         }
     }
@@ -69,13 +74,30 @@ impl Waits {
         limit: Duration,
     ) {
         let deadline = since.plus(limit);
-        self.push(wait, Some(deadline), None);
-        if let Some(last) = self.conditions.last_mut() {
+        let place = self.conditions.len();
+        if self.push(wait, Some(deadline), None) {
+            self.steps.insert(place);
+        }
+        if let Some(last) = self.conditions.get_mut(place) {
             last.since = since;
         }
     }
 
-    fn push(&mut self, wait: Wait<'_>, deadline: Option<UnixMillis>, next_at: Option<UnixMillis>) {
+    /// False if that wait was there already: two ways may lead to it in one pass.
+    fn push(
+        &mut self,
+        wait: Wait<'_>,
+        deadline: Option<UnixMillis>,
+        next_at: Option<UnixMillis>,
+    ) -> bool {
+        let known = self.conditions.iter().any(|condition| {
+            condition.cause == wait.cause
+                && condition.container.as_ref() == wait.container
+                && condition.message == wait.message
+        });
+        if known {
+            return false;
+        }
         self.conditions.push(TaskCondition {
             container: wait.container.cloned(),
             cause: wait.cause,
@@ -85,6 +107,7 @@ impl Waits {
             next_action: wait.then,
             next_at,
         });
+        true
     }
 
     /// The earliest instant at which something is due.
@@ -92,10 +115,14 @@ impl Waits {
         self.next
     }
 
-    /// The conditions; one that was there before keeps its age.
+    /// The conditions; one that was there before keeps its age, unless a step under way says how old it is.
     pub(super) fn conditions(&mut self, before: &[TaskCondition]) -> Vec<TaskCondition> {
         let mut conditions = std::mem::take(&mut self.conditions);
-        for condition in &mut conditions {
+        let waits = conditions
+            .iter_mut()
+            .enumerate()
+            .filter(|(place, _)| !self.steps.contains(place));
+        for (_, condition) in waits {
             let old = before
                 .iter()
                 .find(|old| old.cause == condition.cause && old.container == condition.container);
@@ -109,29 +136,27 @@ impl Waits {
 
 impl Waits {
     /// A step under way.
-    pub(super) fn for_flight(
-        &mut self,
-        container: Option<&ContainerName>,
-        step: Step,
-        since: UnixMillis,
-    ) {
+    pub(super) fn for_flight(&mut self, subject: &Subject, step: Step, since: UnixMillis) {
+        let (container, what) = (container_of(subject), in_words(subject));
         let cause = match step {
             Step::Pull => Cause::Pulling,
             Step::Stop => Cause::Stopping,
-            Step::SetUp | Step::TearDown => Cause::WaitingForResource,
-            Step::Create | Step::Start | Step::Inspect | Step::Remove => Cause::CallOutstanding,
+            Step::SetUp => Cause::WaitingForResource,
+            Step::Remove | Step::TearDown => Cause::CleaningUp,
+            Step::Create | Step::Start | Step::Inspect => Cause::CallOutstanding,
         };
         let wait = Wait {
             container,
             cause,
-            message: format!("the {step} call to Docker is under way"),
+            message: format!("the {step} of {what} is under way"),
             then: format!("go on when the {step} is done"),
         };
         self.with_outer_deadline(wait, since, limit_of(step));
     }
 
     /// A failed step that backs off.
-    pub(super) fn for_retry(&mut self, container: Option<&ContainerName>, retry: &Retry) {
+    pub(super) fn for_retry(&mut self, subject: &Subject, retry: &Retry) {
+        let (container, what) = (container_of(subject), in_words(subject));
         let hangs = retry.reason.name == ReasonName::DockerTimeoutError && retry.failures > 1;
         let wait = Wait {
             container,
@@ -141,12 +166,48 @@ impl Waits {
                 Cause::BackingOff
             },
             message: format!(
-                "{} failed {} times in a row: {}",
-                retry.step, retry.failures, retry.reason
+                "the {} of {what} failed {} in a row: {}",
+                retry.step,
+                times(retry.failures),
+                retry.reason
             ),
             then: format!("try the {} again", retry.step),
         };
         self.until(wait, retry.not_before);
+    }
+
+    /// A step that would be taken if Docker answered.
+    pub(super) fn for_runtime(&mut self, subject: &Subject, step: Step) {
+        let what = in_words(subject);
+        self.add(Wait {
+            container: container_of(subject),
+            cause: Cause::RuntimeUnavailable,
+            message: "Docker does not answer".to_owned(),
+            then: format!("{step} {what} when it does"),
+        });
+    }
+}
+
+fn container_of(subject: &Subject) -> Option<&ContainerName> {
+    match subject {
+        Subject::Container(name) => Some(name),
+        Subject::Resource(_) => None,
+    }
+}
+
+/// A container is named by its condition, a resource is not.
+fn in_words(subject: &Subject) -> String {
+    match subject {
+        Subject::Container(_) => "the container".to_owned(),
+        Subject::Resource(key) => format!("the {key}"),
+    }
+}
+
+fn times(failures: u32) -> String {
+    if failures == 1 {
+        "once".to_owned()
+    } else {
+        format!("{failures} times")
     }
 }
 
