@@ -55,5 +55,8 @@ pub mod relist;
 
 pub mod backoff;
 
+#[cfg(test)]
+mod notation;
+
 pub use handle::ReconcilerHandle;
 pub use worker::{Dependencies, Reconciler};

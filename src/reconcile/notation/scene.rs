@@ -1,0 +1,135 @@
+//! A task in its surroundings, and the three questions that tables ask about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::host::HostFacts;
+use crate::domain::ids::{ContainerName, DockerId, UnixMillis};
+use crate::domain::layout::layout;
+use crate::domain::port_mapping::Protocol;
+use crate::domain::sample;
+use crate::domain::task::Task;
+use crate::reconcile::action::{Action, Outcome, Subject};
+use crate::reconcile::draft::Draft;
+use crate::reconcile::observe::{Hints, Observation, observe};
+use crate::reconcile::outcome::apply;
+use crate::reconcile::plan::admission::Verdict;
+use crate::reconcile::plan::{Flight, Plan, PlanInput, plan};
+use crate::reconcile::settings::EngineSettings;
+
+use super::{read, show};
+
+/// Everything that a decision may rest on, to be changed by a test.
+#[derive(Clone)]
+pub(in crate::reconcile) struct Scene {
+    pub(in crate::reconcile) task: Task,
+    pub(in crate::reconcile) hints: Hints,
+    pub(in crate::reconcile) flights: BTreeMap<Subject, Flight>,
+    pub(in crate::reconcile) host: Option<HostFacts>,
+    pub(in crate::reconcile) runtime_up: bool,
+    pub(in crate::reconcile) verdict: Option<Verdict>,
+    pub(in crate::reconcile) refusals: Vec<String>,
+    pub(in crate::reconcile) taken_ports: BTreeSet<(u16, Protocol)>,
+    pub(in crate::reconcile) settings: EngineSettings,
+    pub(in crate::reconcile) now: UnixMillis,
+    pub(super) inputs: Vec<Input>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Input {
+    Seen(ContainerName, Observation),
+    Done(Action, Outcome),
+}
+
+impl Scene {
+    /// A task that has just arrived, on a plain host, at second 100, and Docker answers.
+    pub(in crate::reconcile) fn of(task: Task) -> Self {
+        Self {
+            task,
+            hints: Hints::default(),
+            flights: BTreeMap::new(),
+            host: Some(sample::host()),
+            runtime_up: true,
+            verdict: None,
+            refusals: Vec::new(),
+            taken_ports: BTreeSet::new(),
+            settings: EngineSettings::default(),
+            now: UnixMillis(100_000),
+            inputs: Vec::new(),
+        }
+    }
+
+    /// Reads the notation.
+    pub(in crate::reconcile) fn read(text: &str) -> Self {
+        read::scene(text)
+    }
+
+    /// The draft after what was seen and done.
+    pub(in crate::reconcile) fn draft(&self) -> Draft<'_> {
+        let mut draft = Draft::new(
+            &self.task.desired,
+            self.task.known.clone(),
+            self.hints.clone(),
+            self.now,
+        );
+        for input in self.inputs.clone() {
+            match input {
+                Input::Seen(name, seen) => {
+                    let expected = self.docker_name(&draft, &name);
+                    observe(&mut draft, &name, &expected, seen);
+                }
+                Input::Done(action, outcome) => {
+                    let expected = match &action.subject {
+                        Subject::Container(name) => self.docker_name(&draft, name),
+                        Subject::Resource(_) => String::new(),
+                    };
+                    apply(&mut draft, &action, outcome, &expected);
+                }
+            }
+        }
+        draft
+    }
+
+    fn docker_name(&self, draft: &Draft<'_>, name: &ContainerName) -> String {
+        let attempt = draft.known.containers.get(name).map_or(0, |c| c.attempt);
+        self.task.desired.docker_name(name, attempt)
+    }
+
+    /// The plan after what was seen and done.
+    pub(in crate::reconcile) fn plan(&self) -> Plan {
+        let layout = layout(&self.task.desired);
+        let input = PlanInput {
+            task: &self.task,
+            layout: &layout,
+            in_flight: &self.flights,
+            host: self.host.as_ref(),
+            runtime_up: self.runtime_up,
+            verdict: self.verdict.as_ref(),
+            refusals: &self.refusals,
+            taken_ports: &self.taken_ports,
+            last_port: 0,
+            label: "label",
+            settings: &self.settings,
+            now: self.now,
+        };
+        plan(&input, self.draft())
+    }
+
+    /// What observations and outcomes change, as text.
+    pub(in crate::reconcile) fn taken_in(&self) -> String {
+        let draft = self.draft();
+        show::taken_in(self, &draft)
+    }
+
+    /// What is decided, as text.
+    pub(in crate::reconcile) fn planned(&self) -> String {
+        show::planned(self, &self.plan())
+    }
+}
+
+/// The Docker id that an attempt at a container has in tables.
+pub(in crate::reconcile) fn docker_id(name: &ContainerName, attempt: u32) -> DockerId {
+    let letters: String = name.as_str().bytes().map(|b| format!("{b:02x}")).collect();
+    let mut text = format!("{letters}{attempt:02x}");
+    text.truncate(64);
+    DockerId::parse(&format!("{text:0<64}")).unwrap()
+}

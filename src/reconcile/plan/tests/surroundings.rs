@@ -1,0 +1,77 @@
+//! What is decided while Docker does not answer or looks are due.
+
+use insta::assert_snapshot;
+
+use super::check;
+
+#[test]
+fn nothing_is_asked_of_a_docker_that_does_not_answer_and_the_task_says_so() {
+    assert_snapshot!(check("
+        docker down
+        def app!
+    "), @"
+    known app NONE
+    wait app RuntimeUnavailable: Docker does not answer; then pull the container when it does (since 100)
+    ");
+    assert_snapshot!(check("
+        docker down
+        limits
+        def app!
+    "), @"
+    known app NONE
+    cgroup REGISTERED
+    do set-up cgroup: create
+    wait task WaitingForResource: the set-up of the cgroup is under way; then go on when the set-up is done (since 100, until 400)
+    wait app RuntimeUnavailable: Docker does not answer; then pull the container when it does (since 100)
+    ");
+    assert_snapshot!(check("
+        docker down
+        def app!
+        task RUNNING
+        known app RUNNING id started=10
+    "), @"");
+    assert_snapshot!(check("
+        docker down
+        def app!
+        want STOPPED
+        task RUNNING
+        known app RUNNING id started=10
+    "), @"wait app RuntimeUnavailable: Docker does not answer; then stop the container when it does (since 100)");
+    assert_snapshot!(check("
+        docker down
+        def a!
+        want REMOVED
+        task STOPPED
+        stopped 95
+        known a STOPPED id started=10 exit=0@95
+    "), @"
+    execution stopped at 100
+    wait a RuntimeUnavailable: Docker does not answer; then remove the container when it does (since 100)
+    ");
+}
+
+#[test]
+fn looks_that_are_due_are_taken_and_not_twice() {
+    assert_snapshot!(check("
+        def app!
+        task RUNNING
+        known app RUNNING id started=10
+        look app
+    "), @"do inspect container app");
+    assert_snapshot!(check("
+        def app!
+        task RUNNING
+        known app RUNNING id started=10
+        look app
+        flight app inspect since=99
+    "), @"");
+    assert_snapshot!(check("
+        def app!
+        task RUNNING
+        known app RUNNING id started=10 retry=inspect:3@120 DockerTimeoutError: no answer within 30 s
+        look app
+    "), @"
+    wait app Quarantined: the inspect of the container failed 3 times in a row: DockerTimeoutError: no answer within 30 s; then try the inspect again (since 100)
+    look at 120
+    ");
+}
