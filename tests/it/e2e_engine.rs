@@ -6,54 +6,10 @@ use std::time::Duration;
 use berth::boundary::ContainerRuntime;
 use berth::domain::definition::HealthCheck;
 use berth::domain::depends_on::{Condition, Dependency};
-use berth::domain::ids::{ContainerName, TaskArn};
 use berth::domain::status::{ContainerStatus, TaskStatus};
-use berth::reconcile::snapshot::TaskView;
-use futures_util::FutureExt;
 
-use crate::support::rig::Rig;
-
-const SERVE: &str = "trap 'exit 0' TERM; sleep 100000 & wait";
-
-/// Runs `test` with an engine and removes everything afterwards, also when it fails.
-async fn with_engine(test: impl AsyncFnOnce(&mut Rig)) {
-    let Some(mut rig) = Rig::start().await else {
-        return;
-    };
-    let done = std::panic::AssertUnwindSafe(test(&mut rig))
-        .catch_unwind()
-        .await;
-    rig.end().await;
-    if let Err(failure) = done {
-        std::panic::resume_unwind(failure);
-    }
-}
-
-fn name(text: &str) -> ContainerName {
-    ContainerName::parse(text).expect("a name")
-}
-
-fn is(status: TaskStatus) -> impl Fn(&TaskView) -> bool {
-    move |view| view.task.known.status == status
-}
-
-fn exit_code(view: &TaskView, container: &str) -> Option<i64> {
-    view.task
-        .known
-        .containers
-        .get(&name(container))?
-        .exit
-        .as_ref()?
-        .code
-}
-
-async fn docker_id(rig: &Rig, arn: &TaskArn, container: &str) -> berth::domain::ids::DockerId {
-    let view = &rig.handle.snapshot().tasks[arn];
-    view.task.known.containers[&name(container)]
-        .docker_id
-        .clone()
-        .expect("an id")
-}
+use crate::support::rig::with_engine;
+use crate::support::view::{SERVE, exit_code, is, name};
 
 #[tokio::test]
 async fn a_task_runs_stops_and_leaves_nothing() {
@@ -135,7 +91,7 @@ async fn a_restart_of_the_engine_leaves_containers_alone_and_finds_exits_of_the_
         rig.until_task(&stays, "runs", is(TaskStatus::Running))
             .await;
         rig.until_task(&ends, "runs", is(TaskStatus::Running)).await;
-        let before = docker_id(rig, &stays, "app").await;
+        let before = rig.docker_id(&stays, "app");
         let pid = rig
             .docker
             .inspect(before.as_str())
@@ -189,11 +145,8 @@ async fn what_is_removed_behind_its_back_is_noticed() {
     with_engine(async |rig| {
         let arn = rig.put(vec![rig.shell("app", SERVE)]).await;
         rig.until_task(&arn, "runs", is(TaskStatus::Running)).await;
-        let id = docker_id(rig, &arn, "app").await;
-        crate::support::rig::outside(&rig.instance)
-            .remove(id.as_str())
-            .await
-            .expect("a removal");
+        let id = rig.docker_id(&arn, "app");
+        rig.docker.remove(id.as_str()).await.expect("a removal");
         let view = rig
             .until_task(&arn, "is noticed", is(TaskStatus::Stopped))
             .await;

@@ -13,4 +13,8 @@ mod e2e_docker_contract;
 
 mod e2e_engine;
 
+mod e2e_interference;
+
+mod e2e_api_trouble;
+
 mod e2e_pause_image;

@@ -6,8 +6,13 @@ use berth::docker::{Docker, DockerConfig};
 
 /// The platform's Docker for a fresh instance; `None`, said on standard error, where it does not answer.
 pub(crate) async fn docker() -> Option<(Docker, String)> {
+    docker_at(None).await
+}
+
+/// Like [`docker`], at that endpoint.
+pub(crate) async fn docker_at(endpoint: Option<String>) -> Option<(Docker, String)> {
     let instance = format!("it-{:016x}", rand::random::<u64>());
-    let docker = Docker::new(DockerConfig::new(instance.clone())).expect("the default endpoint");
+    let docker = adapter(endpoint, instance.clone());
     match docker.info().await {
         Ok(_) => Some((docker, instance)),
         Err(error) => {
@@ -20,10 +25,23 @@ pub(crate) async fn docker() -> Option<(Docker, String)> {
 /// Removes what a test of that instance left, and what it made in the name of `<instance>-other`. Containers are
 /// found by label, so nothing of anybody else is touched.
 pub(crate) async fn clean_up(instance: &str) {
+    clean_up_at(None, instance).await;
+}
+
+/// Like [`clean_up`], at that endpoint.
+pub(crate) async fn clean_up_at(endpoint: Option<String>, instance: &str) {
     for instance in [instance.to_owned(), format!("{instance}-other")] {
-        let docker = Docker::new(DockerConfig::new(instance)).expect("the default endpoint");
+        let docker = adapter(endpoint.clone(), instance);
         for entry in docker.list().await.unwrap_or_default() {
             docker.remove(entry.id.as_str()).await.ok();
         }
     }
+}
+
+fn adapter(endpoint: Option<String>, instance: String) -> Docker {
+    let config = DockerConfig {
+        endpoint,
+        ..DockerConfig::new(instance)
+    };
+    Docker::new(config).expect("an endpoint")
 }

@@ -4,4 +4,10 @@ pub(crate) mod docker;
 
 pub(crate) mod images;
 
+pub(crate) mod http;
+
+pub(crate) mod proxy;
+
+pub(crate) mod view;
+
 pub(crate) mod rig;

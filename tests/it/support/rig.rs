@@ -6,15 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use berth::boundary::{Clock, DesiredCodec, HostProbe, ImageRuntime};
+use berth::boundary::{
+    Clock, ContainerRuntime, DesiredCodec, Host, HostProbe, ImageRuntime, VolumeRuntime,
+};
 use berth::definition::{canonical, from_canonical};
-use berth::docker::{Docker, DockerConfig};
+use berth::docker::{Deadlines, Docker, DockerConfig};
 use berth::domain::definition::{ContainerDefinition, TaskDefinition};
 use berth::domain::host::HostFacts;
 use berth::domain::ids::{
-    ClusterName, ContainerName, Family, Generation, TaskArn, TaskId, UnixMillis,
+    ClusterName, ContainerName, DockerId, Family, Generation, TaskArn, TaskId, UnixMillis,
 };
 use berth::domain::image::ImageRef;
+use berth::domain::layout::volume_docker_name;
 use berth::domain::reason::{Reason, ReasonName};
 use berth::domain::runtime::RuntimeInfo;
 use berth::domain::status::DesiredStatus;
@@ -28,15 +31,50 @@ use berth::reconcile::settings::{EngineSettings, PullBehavior};
 use berth::reconcile::snapshot::{Snapshot, TaskView};
 use berth::reconcile::{Dependencies, Reconciler, ReconcilerHandle};
 use berth::testing::memory_store::MemoryStore;
+use futures_util::{FutureExt as _, StreamExt as _};
+use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use super::http::{self, Answer};
+use super::view::name;
 
 /// How long a test waits for what must come: far above what it takes, so that a slow machine fails nothing.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// What an engine under test is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    /// Where Docker is; `None` = the platform's.
+    pub(crate) docker: Option<String>,
+    /// Where the engine, and nobody else, looks for Docker; `None` = where it is.
+    pub(crate) through: Option<String>,
+    /// Of the engine's calls.
+    pub(crate) deadlines: Deadlines,
+    pub(crate) images: ImagesConfig,
+    /// Its instance is chosen by the rig.
+    pub(crate) engine: EngineSettings,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            docker: None,
+            through: None,
+            deadlines: Deadlines::default(),
+            images: ImagesConfig {
+                behavior: PullBehavior::PreferCached,
+                ..ImagesConfig::default()
+            },
+            engine: EngineSettings::default(),
+        }
+    }
+}
+
 /// An engine under test, its Docker and its rows.
 pub(crate) struct Rig {
     pub(crate) docker: Docker,
+    pub(crate) setup: Setup,
     pub(crate) instance: String,
     pub(crate) image: String,
     pub(crate) store: MemoryStore,
@@ -98,16 +136,17 @@ impl DesiredCodec for Codec {
 
 impl Rig {
     /// An engine over real Docker with an image of its own; `None`, said on standard error, where there is no Docker.
-    pub(crate) async fn start() -> Option<Self> {
-        let (docker, instance) = super::docker::docker().await?;
+    pub(crate) async fn start(setup: Setup) -> Option<Self> {
+        let (docker, instance) = super::docker::docker_at(setup.docker.clone()).await?;
         let image = format!("berth-test/busybox:{instance}");
         super::images::load_busybox(&docker, &image).await;
         let store = MemoryStore::default();
         let mut work = JoinSet::new();
         let shutdown = CancellationToken::new();
-        let handle = engine(&docker, &instance, &store, &mut work, &shutdown);
+        let handle = engine(&setup, &instance, &store, &mut work, &shutdown);
         Some(Self {
             docker,
+            setup,
             instance,
             image,
             store,
@@ -127,7 +166,7 @@ impl Rig {
     pub(crate) fn restart(&mut self) {
         self.shutdown = CancellationToken::new();
         self.handle = engine(
-            &self.docker,
+            &self.setup,
             &self.instance,
             &self.store,
             &mut self.work,
@@ -146,9 +185,14 @@ impl Rig {
         container
     }
 
+    /// A definition of these containers.
+    pub(crate) fn definition(&self, containers: Vec<ContainerDefinition>) -> TaskDefinition {
+        TaskDefinition::new(Family::parse("it").expect("a family"), containers)
+    }
+
     /// Puts a task of these containers.
     pub(crate) async fn put(&mut self, containers: Vec<ContainerDefinition>) -> TaskArn {
-        let definition = TaskDefinition::new(Family::parse("it").expect("a family"), containers);
+        let definition = self.definition(containers);
         self.put_definition(definition, TaskOptions::default())
             .await
     }
@@ -215,35 +259,109 @@ impl Rig {
         Arc::clone(&self.handle.snapshot().tasks[arn])
     }
 
+    /// Docker's id of a task's container.
+    pub(crate) fn docker_id(&self, arn: &TaskArn, container: &str) -> DockerId {
+        let view = &self.handle.snapshot().tasks[arn];
+        let known = &view.task.known.containers[&name(container)];
+        known.docker_id.clone().expect("an id")
+    }
+
+    /// Does to Docker what the adapter does not: `POST` or `DELETE`, a path below the API's version.
+    pub(crate) async fn meddle(&self, method: &str, path: &str) -> Answer {
+        let answer = http::request(self.socket(), method, path).await;
+        answer.expect("Docker answers")
+    }
+
+    /// All that Docker says of a container.
+    pub(crate) async fn inspect(&self, id: &DockerId) -> Value {
+        let path = format!("/containers/{id}/json");
+        self.meddle("GET", &path).await.json()
+    }
+
+    /// What a container has written.
+    pub(crate) async fn output(&self, arn: &TaskArn, container: &str) -> String {
+        let id = self.docker_id(arn, container);
+        let logs = self.docker.logs(&id, false, None).await.expect("logs");
+        let chunks: Vec<_> = logs.collect().await;
+        let bytes = chunks
+            .into_iter()
+            .flat_map(|chunk| chunk.expect("output").bytes);
+        String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned()
+    }
+
+    fn socket(&self) -> &str {
+        let endpoint = self.setup.docker.as_deref();
+        endpoint
+            .and_then(|endpoint| endpoint.strip_prefix("unix://"))
+            .unwrap_or(http::DOCKER_SOCKET)
+    }
+
     /// Ends the engine and removes everything that the test made.
     pub(crate) async fn end(mut self) {
         self.work.shutdown().await;
-        super::docker::clean_up(&self.instance).await;
+        super::docker::clean_up_at(self.setup.docker.clone(), &self.instance).await;
         self.docker.remove_image(&self.image).await.ok();
+        for arn in self.handle.snapshot().tasks.keys() {
+            self.remove_resources(arn).await;
+        }
+    }
+
+    /// Cgroups and volumes of a task that the engine did not remove.
+    async fn remove_resources(&self, arn: &TaskArn) {
+        HostOs::new(HostOptions::default())
+            .remove_cgroup(arn.task_id())
+            .await
+            .ok();
+        let view = Arc::clone(&self.handle.snapshot().tasks[arn]);
+        let definition = &view.task.desired.definition;
+        for volume in &definition.volumes {
+            if let Some(name) = volume_docker_name(definition, arn.task_id(), volume) {
+                self.docker.remove_volume(&name).await.ok();
+            }
+        }
+    }
+}
+
+/// Runs `test` with an engine and removes everything afterwards, also when it fails.
+pub(crate) async fn with_engine(test: impl AsyncFnOnce(&mut Rig)) {
+    with_setup(Setup::default(), test).await;
+}
+
+/// Like [`with_engine`], with an engine made as the setup says.
+pub(crate) async fn with_setup(setup: Setup, test: impl AsyncFnOnce(&mut Rig)) {
+    let Some(mut rig) = Rig::start(setup).await else {
+        return;
+    };
+    let work = std::panic::AssertUnwindSafe(test(&mut rig));
+    let done = work.catch_unwind().await;
+    rig.end().await;
+    if let Err(failure) = done {
+        std::panic::resume_unwind(failure);
     }
 }
 
 fn engine(
-    docker: &Docker,
+    setup: &Setup,
     instance: &str,
     store: &MemoryStore,
     work: &mut JoinSet<()>,
     shutdown: &CancellationToken,
 ) -> ReconcilerHandle {
-    let docker = Arc::new(docker.clone());
+    let docker = DockerConfig {
+        endpoint: setup.through.clone().or_else(|| setup.docker.clone()),
+        deadlines: setup.deadlines,
+        ..DockerConfig::new(instance)
+    };
+    let docker = Arc::new(Docker::new(docker).expect("an endpoint"));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let host = Arc::new(HostOs::new(HostOptions::default()));
-    let config = ImagesConfig {
-        behavior: PullBehavior::PreferCached,
-        ..ImagesConfig::default()
-    };
     let outside = Outside {
         runtime: docker.clone(),
         host: host.clone(),
         clock: clock.clone(),
         known: Vec::new(),
     };
-    let (images_service, images) = service(config, outside);
+    let (images_service, images) = service(setup.images.clone(), outside);
     work.spawn(images_service.run(shutdown.clone()));
     let (reconciler, handle) = Reconciler::new(Dependencies {
         runtime: docker.clone(),
@@ -256,15 +374,10 @@ fn engine(
         probe: Arc::new(Probe { host, images }),
         settings: EngineSettings {
             instance: instance.to_owned(),
-            ..EngineSettings::default()
+            ..setup.engine.clone()
         },
         damage: Vec::new(),
     });
     work.spawn(reconciler.run(shutdown.clone()));
     handle
-}
-
-/// The Docker adapter of a rig's instance, for looking behind the engine's back.
-pub(crate) fn outside(instance: &str) -> Docker {
-    Docker::new(DockerConfig::new(instance.to_owned())).expect("the default endpoint")
 }
