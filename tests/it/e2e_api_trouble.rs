@@ -1,10 +1,8 @@
 //! A Docker API that loses events, hangs for one container or for all, or is away.
 #![cfg(feature = "e2e")]
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use berth::boundary::ContainerRuntime;
 use berth::docker::Deadlines;
 use berth::domain::ids::TaskArn;
 use berth::domain::status::TaskStatus;
@@ -49,19 +47,6 @@ async fn serve(rig: &mut Rig, count: usize) -> Vec<TaskArn> {
         rig.until_task(arn, "runs", is(TaskStatus::Running)).await;
     }
     arns
-}
-
-/// Every task has exactly one live container, and there is no other.
-async fn assert_one_live_each(rig: &Rig, arns: &[TaskArn]) {
-    let listed = rig.docker.list().await.expect("a list");
-    let live: Vec<&TaskArn> = listed
-        .iter()
-        .filter(|one| one.state.may_live())
-        .map(|one| &one.task)
-        .collect();
-    let distinct: BTreeSet<&TaskArn> = live.iter().copied().collect();
-    assert_eq!(live.len(), distinct.len(), "a duplicate: {listed:#?}");
-    assert_eq!(distinct, arns.iter().collect());
 }
 
 #[tokio::test]
@@ -125,7 +110,7 @@ async fn one_container_that_hangs_holds_up_nothing_else() {
             TaskStatus::Stopped,
             "its process lives"
         );
-        assert_one_live_each(rig, std::slice::from_ref(&hung)).await;
+        rig.assert_one_live_each(std::slice::from_ref(&hung)).await;
         proxy.heal();
         let view = rig
             .until_task(&hung, "stops too", is(TaskStatus::Stopped))
@@ -181,7 +166,7 @@ async fn a_docker_that_answers_nothing_is_no_observation() {
         for arn in &live {
             rig.until_task(arn, "runs", is(TaskStatus::Running)).await;
         }
-        assert_one_live_each(rig, &live).await;
+        rig.assert_one_live_each(&live).await;
     })
     .await;
 }
@@ -201,7 +186,7 @@ async fn answers_that_never_come_do_not_double_what_was_done() {
         .await;
         proxy.heal();
         rig.until_task(&arn, "runs", is(TaskStatus::Running)).await;
-        assert_one_live_each(rig, std::slice::from_ref(&arn)).await;
+        rig.assert_one_live_each(std::slice::from_ref(&arn)).await;
     })
     .await;
 }
@@ -225,7 +210,7 @@ async fn a_docker_that_is_away_is_waited_for() {
         });
         rig.until_task(&late, "runs", is(TaskStatus::Running)).await;
         let all: Vec<TaskArn> = stays.into_iter().chain([late]).collect();
-        assert_one_live_each(rig, &all).await;
+        rig.assert_one_live_each(&all).await;
     })
     .await;
 }

@@ -17,4 +17,10 @@ mod e2e_interference;
 
 mod e2e_api_trouble;
 
+mod e2e_churn;
+
+mod e2e_dockerd;
+
+mod e2e_registry;
+
 mod e2e_pause_image;

@@ -25,7 +25,12 @@ pub(crate) async fn load_busybox(images: &dyn ImageRuntime, name: &str) {
 
 /// A `docker save` archive of that image.
 pub(crate) fn busybox_archive(name: &str) -> Vec<u8> {
-    let layer = layer();
+    archive_with(name, &[])
+}
+
+/// Like [`busybox_archive`], with a file `/big` of that content.
+pub(crate) fn archive_with(name: &str, big: &[u8]) -> Vec<u8> {
+    let layer = layer(big);
     let config = json!({
         "architecture": architecture(),
         "os": "linux",
@@ -50,7 +55,7 @@ pub(crate) fn busybox_archive(name: &str) -> Vec<u8> {
     archive.into_inner().expect("an archive in memory")
 }
 
-fn layer() -> Vec<u8> {
+fn layer(big: &[u8]) -> Vec<u8> {
     let busybox = std::fs::read(BUSYBOX).expect("/bin/busybox: install busybox-static");
     let mut layer = tar::Builder::new(Vec::new());
     for (path, mode) in [("bin/", 0o755), ("etc/", 0o755), ("tmp/", 0o1777)] {
@@ -66,6 +71,9 @@ fn layer() -> Vec<u8> {
         0o644,
         b"root:x:0:0:root:/:/bin/sh\n",
     );
+    if !big.is_empty() {
+        file(&mut layer, "big", 0o644, big);
+    }
     for applet in APPLETS {
         let mut header = header(tar::EntryType::Symlink, 0o777, 0);
         layer
@@ -95,7 +103,7 @@ fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
     header
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
         .map(|byte| format!("{byte:02x}"))

@@ -11,3 +11,9 @@ pub(crate) mod proxy;
 pub(crate) mod view;
 
 pub(crate) mod rig;
+
+pub(crate) mod program;
+
+pub(crate) mod dockerd;
+
+pub(crate) mod registry;

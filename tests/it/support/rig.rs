@@ -37,7 +37,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::http::{self, Answer};
-use super::view::name;
+use super::view::{eventually, name};
 
 /// How long a test waits for what must come: far above what it takes, so that a slow machine fails nothing.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -287,6 +287,21 @@ impl Rig {
             .into_iter()
             .flat_map(|chunk| chunk.expect("output").bytes);
         String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned()
+    }
+
+    /// Waits until each of the tasks has a live container, and fails if one has two or another task has any.
+    pub(crate) async fn assert_one_live_each(&self, arns: &[TaskArn]) {
+        let wanted: BTreeSet<&TaskArn> = arns.iter().collect();
+        // Docker's list is a moment behind its events.
+        eventually("one live container a task", async || {
+            let listed = self.docker.list().await.expect("a list");
+            let live = listed.iter().filter(|one| one.state.may_live());
+            let live: Vec<&TaskArn> = live.map(|one| &one.task).collect();
+            let distinct: BTreeSet<&TaskArn> = live.iter().copied().collect();
+            assert_eq!(live.len(), distinct.len(), "a duplicate: {listed:#?}");
+            (distinct == wanted).then_some(())
+        })
+        .await;
     }
 
     fn socket(&self) -> &str {
