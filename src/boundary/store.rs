@@ -14,7 +14,7 @@ pub const MAX_EVENTS_PER_TASK: u32 = 500;
 pub enum Change {
     /// Desired state of a new or existing task.
     Desired(DesiredTask),
-    /// Known state of a task, whole.
+    /// Known state of a task, whole. Of a task that is not there it is left out.
     Known(TaskArn, KnownTask),
     /// The task and everything of it but its events is gone.
     Forget(TaskArn),

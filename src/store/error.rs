@@ -136,7 +136,11 @@ pub(super) fn io_kind(error: &std::io::Error) -> ErrorKind {
         ErrorKind::NotFound
     } else if matches!(
         kind,
-        Io::PermissionDenied | Io::ReadOnlyFilesystem | Io::NotADirectory | Io::AlreadyExists
+        Io::PermissionDenied
+            | Io::ReadOnlyFilesystem
+            | Io::NotADirectory
+            | Io::IsADirectory
+            | Io::AlreadyExists
     ) {
         ErrorKind::Denied
     } else {

@@ -18,6 +18,9 @@ const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
 /// Damaged databases kept.
 const KEPT: usize = 3;
 
+/// Smallest page that SQLite knows, in bytes.
+const SMALLEST_PAGE_BYTES: u64 = 512;
+
 /// Length of the header of a write-ahead log, in bytes (<https://www.sqlite.org/fileformat2.html#walformat>).
 const LOG_HEADER_BYTES: usize = 32;
 
@@ -29,8 +32,8 @@ const LOG_MAGIC: u32 = 0x377f_0682;
 pub(super) enum Found {
     /// No file.
     Nothing,
-    /// A file of no bytes, which SQLite never leaves behind.
-    Empty,
+    /// Less than one page, which SQLite never leaves behind but takes for an empty database.
+    Stump,
     /// Something.
     Content,
 }
@@ -58,7 +61,7 @@ impl Files {
     pub(super) fn look(&self) -> io::Result<Found> {
         private_directory(&self.directory)?;
         match fs::metadata(self.database()) {
-            Ok(metadata) if metadata.len() == 0 => Ok(Found::Empty),
+            Ok(metadata) if metadata.len() < SMALLEST_PAGE_BYTES => Ok(Found::Stump),
             Ok(_) => Ok(Found::Content),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Found::Nothing),
             Err(error) => Err(error),
@@ -78,6 +81,11 @@ impl Files {
         }
         self.forget_old();
         Ok(name)
+    }
+
+    /// Whether a database was set aside here before.
+    pub(super) fn has_lost_one(&self) -> bool {
+        !self.times(&format!("{NAME}.damaged-")).is_empty()
     }
 
     /// Renames the log if it is none. The database is then as it was when the log was last written into it, which is
@@ -114,13 +122,12 @@ impl Files {
         }
     }
 
+    /// A name that sorts after those of the same kind, whatever the clock says.
     fn free_name(&self, name: &str, now: UnixMillis) -> String {
-        let named = |at: i64| format!("{name}.damaged-{at}");
-        let mut at = now.0;
-        while self.directory.join(named(at)).exists() {
-            at = at.saturating_add(1);
-        }
-        named(at)
+        let prefix = format!("{name}.damaged-");
+        let newest = self.times(&prefix).into_iter().max();
+        let at = newest.map_or(now.0, |newest| newest.saturating_add(1).max(now.0));
+        format!("{prefix}{at}")
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

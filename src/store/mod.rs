@@ -35,6 +35,8 @@ mod schema;
 
 mod files;
 
+mod integrity;
+
 mod open;
 
 mod service;

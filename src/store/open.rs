@@ -16,6 +16,7 @@ use sqlx::sqlite::{
 use super::checksum::Checksums;
 use super::error::{boundary, io_kind, says_damaged};
 use super::files::{Files, Found};
+use super::integrity::{self, Integrity};
 use super::load;
 use super::schema::{self, SchemaError};
 use super::service::SqliteStore;
@@ -76,9 +77,10 @@ pub async fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Opened, Bou
     }
     let why = match found {
         Found::Nothing => None,
-        Found::Empty => Some(OpenError::Empty),
+        Found::Stump => Some(OpenError::Stump),
         Found::Content => match connect(&files).await {
             Ok(database) => {
+                damage.extend(database.notes.iter().cloned());
                 return Ok(Opened {
                     store: SqliteStore::new(database, clock),
                     damage,
@@ -89,7 +91,6 @@ pub async fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Opened, Bou
             Err(error) => return Err(failed(error)),
         },
     };
-    let mut first_sequence = None;
     if let Some(why) = why {
         let now = clock.now();
         let name = files
@@ -100,8 +101,8 @@ pub async fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Opened, Bou
             "the database cannot be used and was renamed to {name}: {}",
             ErrorChain(&why)
         )));
-        first_sequence = Some(now);
     }
+    let first_sequence = files.has_lost_one().then(|| clock.now());
     let database = create(&files, first_sequence).await.map_err(failed)?;
     Ok(Opened {
         store: SqliteStore::new(database, clock),
@@ -115,14 +116,15 @@ pub(super) struct Database {
     pub writer: SqlitePool,
     pub readers: SqlitePool,
     pub checksums: Checksums,
+    notes: Vec<Damage>,
 }
 
 #[derive(Debug, thiserror::Error)]
 enum OpenError {
     #[error("its files cannot be used")]
     Io(#[source] std::io::Error),
-    #[error("the file is empty")]
-    Empty,
+    #[error("the file is cut short")]
+    Stump,
     #[error("its structure is damaged: {finding}")]
     Structure { finding: String },
     #[error(transparent)]
@@ -135,7 +137,7 @@ impl OpenError {
     fn is_damage(&self) -> bool {
         match self {
             Self::Io(_) => false,
-            Self::Empty
+            Self::Stump
             | Self::Structure { .. }
             | Self::Schema(SchemaError::TooNew { .. } | SchemaError::Record(_)) => true,
             Self::Schema(SchemaError::Statement(error)) | Self::Sqlite(error) => {
@@ -153,7 +155,7 @@ impl OpenError {
             Self::Schema(SchemaError::Statement(error)) | Self::Sqlite(error) => {
                 boundary(operation, error)
             }
-            Self::Empty
+            Self::Stump
             | Self::Structure { .. }
             | Self::Schema(SchemaError::TooNew { .. } | SchemaError::Record(_)) => {
                 BoundaryError::new(operation, ErrorKind::Invalid, "a fresh file is damaged")
@@ -201,23 +203,23 @@ async fn connect(files: &Files) -> Result<Database, OpenError> {
         .test_before_acquire(false)
         .connect_with(options.clone())
         .await?;
-    match check(&writer).await {
-        Ok(checksums) => Ok(Database {
-            writer,
-            readers: SqlitePoolOptions::new()
-                .max_connections(READERS)
-                .acquire_timeout(ACQUIRE_TIMEOUT)
-                .idle_timeout(READER_IDLE)
-                .test_before_acquire(false)
-                .connect_lazy_with(options.read_only(true)),
-            checksums,
-        }),
-        Err(error) => {
-            // Before the file is renamed, so that no log is written under its old name.
-            writer.close().await;
-            Err(error)
-        }
+    let mut database = Database {
+        writer,
+        readers: SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(READER_IDLE)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.read_only(true)),
+        checksums: Checksums::Unused,
+        notes: Vec::new(),
+    };
+    if let Err(error) = check(&mut database).await {
+        // Before the file is renamed, so that no log is written under its old name.
+        database.writer.close().await;
+        return Err(error);
     }
+    Ok(database)
 }
 
 fn options(files: &Files) -> SqliteConnectOptions {
@@ -238,16 +240,22 @@ fn options(files: &Files) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-async fn check(writer: &SqlitePool) -> Result<Checksums, OpenError> {
-    let mut connection = writer.acquire().await?;
-    let finding: String = sqlx::query_scalar("PRAGMA quick_check(1)")
-        .fetch_one(&mut *connection)
-        .await?;
-    if finding != "ok" {
-        return Err(OpenError::Structure { finding });
+async fn check(database: &mut Database) -> Result<(), OpenError> {
+    let mut connection = database.writer.acquire().await?;
+    match integrity::check(&mut connection).await? {
+        Integrity::Sound => {}
+        Integrity::Repaired => database.notes.push(note(
+            "an index of the database was damaged and has been made again".to_owned(),
+        )),
+        Integrity::Damaged(finding) => return Err(OpenError::Structure { finding }),
     }
-    let checksums = schema::migrate(&mut connection).await?;
+    database.checksums = schema::migrate(&mut connection).await?;
+    // A header that says that the file may not be written is damage too, and only a write that finds nothing to do
+    // notices it.
+    sqlx::query("DELETE FROM quarantine WHERE id < 0")
+        .execute(&mut *connection)
+        .await?;
     // What this reads is read again when the engine asks; here it shows that it can be.
-    load::read(&mut connection, checksums).await?;
-    Ok(checksums)
+    load::read(&mut connection, database.checksums).await?;
+    Ok(())
 }

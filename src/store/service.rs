@@ -50,6 +50,16 @@ impl SqliteStore {
         }
     }
 
+    /// Lets the file grow no further than that many pages, for as long as the present connection is used.
+    #[cfg(test)]
+    pub(super) async fn limit_pages(&self, pages: u32) {
+        let statement = format!("PRAGMA max_page_count = {pages}");
+        sqlx::query(sqlx::AssertSqlSafe(statement))
+            .execute(&self.writer)
+            .await
+            .unwrap();
+    }
+
     async fn write(&self, changes: &[Change]) -> sqlx::Result<i64> {
         let mut event_count = self.event_count.lock().await;
         // If this is dropped or fails on the way, the next one counts.

@@ -3,3 +3,15 @@
 mod world;
 
 mod basics;
+
+mod bounds;
+
+mod rows;
+
+mod damaged_rows;
+
+mod damaged_files;
+
+mod refused;
+
+mod versions;

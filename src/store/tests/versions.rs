@@ -1,0 +1,74 @@
+//! Older and newer agents on one file.
+
+use super::world::{World, new_task, two_tasks};
+use crate::boundary::TaskStore as _;
+
+/// What a later version may do: a column, a table, and its line in the record of migrations. The checksum of a row
+/// that it has written covers the new column.
+const LATER: &str = "
+    ALTER TABLE tasks ADD COLUMN colour TEXT;
+    CREATE TABLE colours (name TEXT PRIMARY KEY) STRICT;
+    INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (9999, 'colours', 1, x'00', 1);
+    UPDATE tasks SET colour = 'red', checksum = 1 WHERE id = 1;";
+
+#[tokio::test]
+async fn a_newer_schema_that_only_adds_is_used() {
+    let world = World::new();
+    let (changes, tasks) = two_tasks();
+    world.write(&changes).await;
+    world.sql(LATER).await;
+    let (notes, loaded) = world.load().await;
+    assert!(notes.is_empty(), "{notes:?}");
+    assert_eq!((loaded.tasks, loaded.damage), (tasks.to_vec(), vec![]));
+}
+
+#[tokio::test]
+async fn what_is_written_into_a_newer_schema_keeps_its_columns_and_has_no_checksum() {
+    let world = World::new();
+    let (changes, tasks) = two_tasks();
+    world.write(&changes).await;
+    world.sql(LATER).await;
+    world.write(&changes).await;
+    let kept: String = world.value("SELECT colour FROM tasks WHERE id = 1").await;
+    assert_eq!(kept, "red");
+    let checksum: Option<i64> = world.value("SELECT checksum FROM tasks WHERE id = 1").await;
+    assert_eq!(checksum, None);
+    assert_eq!(world.load().await.1.tasks, tasks);
+}
+
+#[tokio::test]
+async fn a_schema_that_asks_for_a_newer_reader_is_set_aside() {
+    let world = World::new();
+    world.write(&[new_task("a")]).await;
+    world.sql("PRAGMA user_version = 2").await;
+    let (notes, loaded) = world.load().await;
+    assert_eq!(loaded.tasks, []);
+    assert!(
+        notes[0].ends_with(
+            "it was written by a later version of the agent and needs reader 2, this is 1"
+        ),
+        "{notes:?}"
+    );
+}
+
+/// A database as the first release made it. New migrations must bring it to the present with its tasks; the fixture
+/// is never written again.
+#[tokio::test]
+async fn the_first_schema_is_still_read() {
+    let world = World::new();
+    std::fs::create_dir(world.directory()).unwrap();
+    std::fs::write(world.file("berth.db"), "").unwrap();
+    world
+        .sql(include_str!("../../../migrations/fixtures/0001.sql"))
+        .await;
+    let opened = world.open().await;
+    assert_eq!(opened.damage, []);
+    let loaded = opened.store.load().await.unwrap();
+    assert_eq!(loaded.damage, []);
+    let (_, tasks) = two_tasks();
+    assert_eq!(loaded.tasks, tasks);
+    assert_eq!(loaded.images.len(), 1);
+    let events = opened.store.events_after(None, 0, 10).await.unwrap();
+    assert_eq!(events.len(), 1);
+}
