@@ -75,6 +75,13 @@ bench: ## figures: planner sweep, and the agent beside plain Docker calls
 	cargo bench --features testing --bench sweep
 	@$(GUARD) python3 tools/bench.py
 
+sqlx: ## check every SQL statement against the migrations, and write what builds read instead of a database
+	@python3 tools/sqlx.py
+
+openapi: ## write the admin API's document from the code
+	cargo run $(FEATURES) --quiet -- openapi > openapi/admin.json.new
+	mv openapi/admin.json.new openapi/admin.json
+
 deny: ## licences, sources and duplicates of dependencies, and unused ones (installs its tools)
 	cargo install --locked cargo-deny cargo-machete
 	cargo deny check bans licenses sources

@@ -9,6 +9,8 @@ mod tidy;
 
 mod sim;
 
+mod contract;
+
 mod e2e_docker_contract;
 
 mod e2e_engine;

@@ -17,8 +17,11 @@ use crate::domain::spec::{ContainerSpec, IpcChoice, NamespaceChoice, NetworkChoi
 /// Ends at once with code 3.
 pub const EXIT_3: &str = "exit 3";
 
-/// Runs until SIGTERM, then ends with code 0.
-pub const UNTIL_TERM: &str = "trap 'exit 0' TERM; sleep 1000 & wait";
+/// Runs until SIGTERM, then ends with code 0. Says [`READY`] once it would.
+pub const UNTIL_TERM: &str = "trap 'exit 0' TERM; echo ready; sleep 1000 & wait";
+
+/// What [`UNTIL_TERM`] says when SIGTERM would end it.
+pub const READY: &[u8] = b"ready\n";
 
 /// Runs on whatever SIGTERM says: the first process of a container ignores signals that it has no handler for.
 pub const STUBBORN: &str = "sleep 1000";

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
-use super::spec::{EXIT_3, PATIENCE, STUBBORN, TALK, UNTIL_TERM, container, labels};
+use super::spec::{EXIT_3, PATIENCE, READY, STUBBORN, TALK, UNTIL_TERM, container, labels};
 use crate::boundary::{BoundaryError, ContainerRuntime, ErrorKind, EventStream, VolumeRuntime};
 use crate::domain::ids::{ClusterName, DockerId, TaskArn, TaskId};
 use crate::domain::image::ImageRef;
@@ -101,7 +101,23 @@ impl Suite {
     async fn run(&self, purpose: &str, command: &str) -> DockerId {
         let id = self.create(purpose, command).await;
         self.runtime.start(&id).await.expect("start");
+        if command == UNTIL_TERM {
+            self.is_ready(&id).await;
+        }
         id
+    }
+
+    /// Waits until the shell has set its trap: as first process of its container it ignores SIGTERM before.
+    async fn is_ready(&self, id: &DockerId) {
+        let mut logs = self.runtime.logs(id, true, None).await.expect("logs");
+        let mut said = Vec::new();
+        within("the shell to be ready", async {
+            while !said.ends_with(READY) {
+                let chunk = logs.next().await.expect("more output");
+                said.extend(chunk.expect("a chunk").bytes);
+            }
+        })
+        .await;
     }
 
     async fn look(&self, id: &DockerId) -> ObservedContainer {

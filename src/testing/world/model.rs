@@ -51,6 +51,8 @@ pub struct World {
     pub(super) inner: Arc<Mutex<Inner>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) events: broadcast::Sender<RuntimeEvent>,
+    /// Containers of other agents are not listed.
+    instance: Option<String>,
 }
 
 /// State behind the lock; never held over an await.
@@ -97,7 +99,30 @@ impl World {
             inner: Arc::new(Mutex::new(inner)),
             clock,
             events,
+            instance: None,
         }
+    }
+
+    /// An empty world that lists the containers of one agent only, as Docker's adapter does.
+    pub fn of_instance(clock: Arc<dyn Clock>, instance: &str) -> Self {
+        Self {
+            instance: Some(instance.to_owned()),
+            ..Self::new(clock)
+        }
+    }
+
+    /// Containers that the agent lists.
+    pub(super) fn listed(&self) -> Vec<Container> {
+        let ours = |container: &&Container| {
+            let label = container.spec.labels.get(names::LABEL_INSTANCE);
+            self.instance.is_none() || label == self.instance.as_ref()
+        };
+        self.lock()
+            .containers
+            .values()
+            .filter(ours)
+            .cloned()
+            .collect()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {

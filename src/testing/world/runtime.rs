@@ -10,10 +10,11 @@ use tokio::sync::broadcast;
 use crate::boundary::runtime::EventStream;
 use crate::boundary::{BoundaryError, ContainerRuntime, ErrorKind, VolumeRuntime};
 use crate::domain::ids::DockerId;
+use crate::domain::names;
 use crate::domain::port_mapping::PortBinding;
 use crate::domain::runtime::{
-    ListedContainer, ObservedContainer, OutputChunk, RunState, RuntimeEvent, RuntimeEventKind,
-    RuntimeInfo, VolumeSpec,
+    ListedContainer, ObservedContainer, OutputChunk, OutputStream, RunState, RuntimeEvent,
+    RuntimeEventKind, RuntimeInfo, VolumeSpec,
 };
 use crate::domain::spec::ContainerSpec;
 use crate::domain::status::Health;
@@ -90,7 +91,9 @@ impl World {
             BoundaryError::new(words.clone(), ErrorKind::Invalid, "labels are missing")
         })?;
         if let Some(found) = self.find(&spec.docker_name) {
-            if found.task == task && found.name == name {
+            let instance = |spec: &ContainerSpec| spec.labels.get(names::LABEL_INSTANCE).cloned();
+            let same_agent = instance(&found.spec) == instance(spec);
+            if found.task == task && found.name == name && same_agent {
                 return Ok(found.id);
             }
             return Err(BoundaryError::new(
@@ -104,7 +107,7 @@ impl World {
             return Err(BoundaryError::new(
                 words,
                 ErrorKind::NotFound,
-                "No such image",
+                format!("No such image: {}", spec.definition.image),
             ));
         }
         let id_text = format!("{:064x}", inner.next_id);
@@ -151,7 +154,8 @@ impl World {
                 .values()
                 .filter(|other| other.id != *id && other.state.may_live());
             let theirs: Vec<u16> = of_others
-                .flat_map(|o| o.spec.ports.iter().filter_map(|p| p.host_port))
+                .flat_map(bindings)
+                .map(|binding| binding.host_port)
                 .collect();
             wanted
                 .iter()
@@ -247,7 +251,7 @@ impl ContainerRuntime for World {
 
     async fn list(&self) -> Result<Vec<ListedContainer>, BoundaryError> {
         self.call(Operation::List, "", || {
-            let all = self.lock().containers.values().cloned().collect::<Vec<_>>();
+            let all = self.listed();
             Ok(all
                 .iter()
                 .map(|container| ListedContainer {
@@ -351,12 +355,66 @@ impl ContainerRuntime for World {
 
     async fn logs(
         &self,
-        _id: &DockerId,
-        _follow: bool,
-        _tail: Option<u32>,
+        id: &DockerId,
+        follow: bool,
+        tail: Option<u32>,
     ) -> Result<BoxStream<'static, Result<OutputChunk, BoundaryError>>, BoundaryError> {
-        Ok(stream::empty().boxed())
+        let Some(container) = self.find(id.as_str()) else {
+            let words = format!("logs of container {id}");
+            return Err(BoundaryError::new(
+                words,
+                ErrorKind::NotFound,
+                "No such container",
+            ));
+        };
+        let command = container
+            .spec
+            .definition
+            .command
+            .clone()
+            .unwrap_or_default();
+        let said = if tail == Some(0) || container.starts == 0 && !follow {
+            Vec::new()
+        } else {
+            output(&command)
+        };
+        let chunks = stream::iter(said.into_iter().map(Ok));
+        if !follow {
+            return Ok(chunks.boxed());
+        }
+        let (world, id) = (self.clone(), id.clone());
+        let rest = stream::once(async move {
+            while world
+                .find(id.as_str())
+                .is_some_and(|found| found.state.may_live())
+            {
+                tokio::time::sleep(PULSE).await;
+                world.tick();
+            }
+            stream::empty()
+        });
+        Ok(chunks.chain(rest.flatten()).boxed())
     }
+}
+
+/// What the words `echo WORD` and `echo WORD >&2` of a shell command write.
+fn output(command: &[String]) -> Vec<OutputChunk> {
+    let text = command.join(" ");
+    let echoes = text
+        .split(';')
+        .filter_map(|part| part.trim().rsplit_once("echo "));
+    echoes
+        .map(|(_, words)| {
+            let (words, stream) = match words.strip_suffix(" >&2") {
+                Some(words) => (words, OutputStream::Stderr),
+                None => (words, OutputStream::Stdout),
+            };
+            OutputChunk {
+                stream,
+                bytes: format!("{words}\n").into_bytes(),
+            }
+        })
+        .collect()
 }
 
 type EventSource = (World, broadcast::Receiver<RuntimeEvent>);
@@ -389,7 +447,10 @@ impl VolumeRuntime for World {
             self.lock()
                 .volumes
                 .entry(spec.name.clone())
-                .or_insert_with(|| spec.clone());
+                .or_insert_with(|| VolumeSpec {
+                    driver: Some(spec.driver.clone().unwrap_or_else(|| "local".to_owned())),
+                    ..spec.clone()
+                });
             Ok(())
         })
         .await
