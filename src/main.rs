@@ -11,9 +11,12 @@ fn main() -> ExitCode {
     match entry::run(&cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            // If standard error is closed there is nobody to tell.
-            drop(writeln!(std::io::stderr(), "berth: {error:#}"));
-            ExitCode::from(entry::exit_code_of(&error))
+            let code = entry::exit_code_of(&error);
+            // A reader that has gone away (`berth ps | head`) is no failure, and has nobody to tell.
+            if code != 0 {
+                drop(writeln!(std::io::stderr(), "berth: {error:#}"));
+            }
+            ExitCode::from(code)
         }
     }
 }

@@ -21,7 +21,7 @@ pub const EXIT_3: &str = "exit 3";
 pub const UNTIL_TERM: &str = "trap 'exit 0' TERM; echo ready; sleep 1000 & wait";
 
 /// What [`UNTIL_TERM`] says when SIGTERM would end it.
-pub const READY: &[u8] = b"ready\n";
+pub(super) const READY: &[u8] = b"ready\n";
 
 /// Runs on whatever SIGTERM says: the first process of a container ignores signals that it has no handler for.
 pub const STUBBORN: &str = "sleep 1000";
