@@ -16,7 +16,7 @@ use crate::api::admin::testing::{
 use crate::domain::port_mapping::{PortBinding, Protocol};
 use crate::domain::reason::{Reason, ReasonName};
 use crate::domain::runtime::{OutputChunk, OutputStream};
-use crate::domain::status::TaskStatus;
+use crate::domain::status::{ContainerStatus, TaskStatus};
 use crate::domain::task::{Cause, Exit, Step, StopCause};
 use crate::reconcile::snapshot::{EngineView, InFlight, Snapshot, TaskView};
 
@@ -94,7 +94,10 @@ fn host_of_tasks() -> Snapshot {
         .known
         .containers
         .get_mut(&container_name("app"));
-    app.expect("a container").exit = Some(Exit {
+    let app = app.expect("a container");
+    app.status = ContainerStatus::Stopped;
+    app.bindings = vec![port("0.0.0.0", 9090)];
+    app.exit = Some(Exit {
         code: Some(3),
         at: ago(30),
         oom_killed: false,
@@ -182,7 +185,7 @@ async fn why_of_a_task_that_runs_and_of_all() {
     is          STOPPED
     why         stopped: app exited with code 3
 
-    container   app RUNNING, exit code 3
+    container   app STOPPED, exit code 3
     ");
     let (_, out, _) = run!(why, "", agent);
     insta::assert_snapshot!(out, @"

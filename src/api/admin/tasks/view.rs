@@ -8,6 +8,7 @@ use crate::domain::definition::NetworkMode;
 use crate::domain::ids::{ContainerName, TaskArn, UnixMillis};
 use crate::domain::port_mapping::PortBinding;
 use crate::domain::reason::Reason;
+use crate::domain::status::ContainerStatus;
 use crate::domain::task::{KnownContainer, Origin, Retry, Task, TaskCondition};
 use crate::reconcile::snapshot::{EngineView, InFlight, TaskView};
 
@@ -15,9 +16,10 @@ use crate::reconcile::snapshot::{EngineView, InFlight, TaskView};
 pub(super) fn summary(view: &TaskView, engine: &EngineView, now: UnixMillis) -> wire::TaskSummary {
     let Task { desired, known } = &view.task;
     let explanation = explain(view, engine, now);
-    let mut ports: Vec<wire::Port> = known
-        .containers
-        .values()
+    // What has stopped holds no port, whatever was last seen.
+    let live = known.containers.values();
+    let live = live.filter(|container| container.status < ContainerStatus::Stopped);
+    let mut ports: Vec<wire::Port> = live
         .flat_map(|container| container.bindings.iter().map(port))
         .collect();
     ports.sort();

@@ -89,7 +89,7 @@ pub struct TaskSummary {
     /// When it became `STOPPED`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_at: Option<Time>,
-    /// Published ports of all containers.
+    /// Published ports of all containers that have not stopped.
     pub ports: Vec<Port>,
 }
 
