@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use berth::cli::entry;
+use berth::cli::exit;
 use berth::cli::root::Cli;
 
 fn main() -> ExitCode {
@@ -12,8 +13,9 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             let code = entry::exit_code_of(&error);
-            // A reader that has gone away (`berth ps | head`) is no failure, and has nobody to tell.
-            if code != 0 {
+            // A reader of our output that went away is an error without being a failure: nothing to tell.
+            if code != exit::OK {
+                // If standard error is closed there is nobody to tell.
                 drop(writeln!(std::io::stderr(), "berth: {error:#}"));
             }
             ExitCode::from(code)

@@ -35,7 +35,7 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nothing there.
-    #[error("there is no agent socket at {}: start the agent with `berth agent`, or name its data directory with --data-dir", .0.display())]
+    #[error("there is no agent socket at {}: start the agent with `berth agent`, or name its data directory with --data-dir or its socket with BERTH_ADMIN_SOCKET", .0.display())]
     NoSocket(PathBuf),
     /// Not allowed.
     #[error("no permission to use the agent socket {}: run as root or as a member of the group that owns it", .0.display())]
