@@ -163,6 +163,7 @@ fn take_inspected(draft: &mut Draft<'_>, name: &ContainerName, observed: &Observ
             format!("container {} exists", observed.docker_name),
         );
     }
+    take_another_run(draft, name, observed);
     match observed.state {
         RunState::Running | RunState::Paused | RunState::Restarting => {
             take_running(draft, name, observed);
@@ -178,6 +179,29 @@ fn take_inspected(draft: &mut Draft<'_>, name: &ContainerName, observed: &Observ
         }
         RunState::Created | RunState::Removing => {}
     }
+}
+
+/// A container between two runs has begun the next: its policy's, whoever of two agents asked for it. An end that is
+/// held back is judged elsewhere: that run may be somebody else's.
+fn take_another_run(draft: &mut Draft<'_>, name: &ContainerName, observed: &ObservedContainer) {
+    let container = draft.container(name);
+    let between = container.status == ContainerStatus::Running
+        && container.exit.is_some()
+        && container.settles_at.is_none();
+    if !between || observed.started_at == container.running_since {
+        return;
+    }
+    container.restart_count = container.restart_count.saturating_add(1);
+    container.last_restart_at = observed.started_at;
+    container.running_since = observed.started_at;
+    container.exit = None;
+    container.retry = None;
+    let count = container.restart_count;
+    draft.tell_of(
+        name,
+        "Restarted",
+        format!("restarted by its policy, {count} times so far"),
+    );
 }
 
 fn take_running(draft: &mut Draft<'_>, name: &ContainerName, observed: &ObservedContainer) {
@@ -249,7 +273,7 @@ fn take_exit(
     if container.started_at.is_none() {
         container.started_at = observed.started_at;
     }
-    if container.running_since.is_none() {
+    if observed.started_at.is_some() {
         container.running_since = observed.started_at;
     }
     let seen_before = container

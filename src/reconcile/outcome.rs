@@ -23,7 +23,7 @@ const MAX_START_FAILURES: u32 = 5;
 /// Failures in a row of setting up a resource after which the task fails.
 const MAX_RESOURCE_FAILURES: u32 = 5;
 /// Creations of one container, each with other ports or another log driver.
-const MAX_ATTEMPTS: u32 = 8;
+pub(super) const MAX_ATTEMPTS: u32 = 8;
 
 /// Takes one outcome in. `expected_name` is the Docker name of the present attempt.
 pub fn apply(draft: &mut Draft<'_>, action: &Action, outcome: Outcome, expected_name: &str) {
@@ -96,22 +96,8 @@ fn seen_after(
     action: &Action,
     observed: Option<&ObservedContainer>,
 ) {
-    let now = draft.now;
     let container = draft.container(name);
-    let restarting = container.status == ContainerStatus::Running && container.exit.is_some();
     match action.verb {
-        Verb::Start { .. } if observed.is_some() && restarting => {
-            container.restart_count = container.restart_count.saturating_add(1);
-            container.last_restart_at = Some(now);
-            container.exit = None;
-            container.retry = None;
-            let count = container.restart_count;
-            draft.tell_of(
-                name,
-                "Restarted",
-                format!("restarted by its policy, {count} times so far"),
-            );
-        }
         Verb::Stop { .. } | Verb::Kill { .. }
             if observed.is_some_and(|seen| seen.state.may_live()) =>
         {
