@@ -2,29 +2,34 @@
 //!
 //! **Invariant.** A container that cannot be understood is named and left alone (promise 1).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tracing::warn;
 
-use crate::domain::ids::{Generation, TaskArn};
+use crate::domain::ids::{ContainerName, Generation, TaskArn};
 use crate::domain::names;
+use crate::domain::reason::{Reason, ReasonName};
 use crate::domain::runtime::ListedContainer;
-use crate::domain::task::{KnownTask, Origin, Task};
+use crate::domain::task::{DesiredTask, KnownContainer, KnownTask, Origin, Task};
 use crate::error::ErrorChain;
 
+use super::desired;
+use super::outcome::MAX_ATTEMPTS;
 use super::worker::Reconciler;
 
 /// Tasks rebuilt from one list; the rest follow with the next.
 const MAX_ADOPTIONS: usize = 256;
 
 impl Reconciler {
-    /// Rebuilds the tasks of containers that no row knows.
-    pub(super) async fn adopt(&mut self, strays: Vec<ListedContainer>) {
+    /// Rebuilds the tasks of containers that no row knows. What their containers do is then observed like that of any
+    /// other, from the same list.
+    pub(super) async fn adopt(&mut self, containers: &[ListedContainer]) {
         let mut tried: BTreeSet<TaskArn> = BTreeSet::new();
-        for stray in strays {
+        for stray in containers {
             if tried.len() >= MAX_ADOPTIONS
                 || self.adoptions.contains(stray.id.as_str())
                 || self.entries.contains_key(&stray.task)
+                || tried.contains(&stray.task)
             {
                 continue;
             }
@@ -46,8 +51,14 @@ impl Reconciler {
                     Origin::Api | Origin::Run | Origin::Adopted => Origin::Adopted,
                 };
                 desired.generation = desired.generation.max(Generation(1));
+                if self.forgotten.contains(&stray.task) {
+                    // Made by a call that an earlier agent left behind, after everything else was gone.
+                    let reason = Reason::new(ReasonName::Replaced, "its task was removed");
+                    desired = desired::remove(&desired, reason).unwrap_or(desired);
+                }
                 let known = KnownTask {
                     admitted_at: Some(self.deps.clock.now()),
+                    containers: attempts(&desired, containers),
                     ..KnownTask::default()
                 };
                 self.adopted.push(desired.clone());
@@ -63,4 +74,23 @@ impl Reconciler {
             }
         }
     }
+}
+
+/// Which creation of each container is on the host: the last one, by its name. It is all that must be known before
+/// the container is looked at, so that nothing is created beside it.
+fn attempts(
+    desired: &DesiredTask,
+    containers: &[ListedContainer],
+) -> BTreeMap<ContainerName, KnownContainer> {
+    let mut known: BTreeMap<ContainerName, KnownContainer> = BTreeMap::new();
+    let own = containers.iter().filter(|found| found.task == desired.arn);
+    for found in own {
+        let attempt = (0..=MAX_ATTEMPTS)
+            .find(|&attempt| desired.docker_name(&found.container, attempt) == found.docker_name);
+        if let Some(attempt) = attempt {
+            let container = known.entry(found.container.clone()).or_default();
+            container.attempt = container.attempt.max(attempt);
+        }
+    }
+    known
 }

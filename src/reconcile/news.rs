@@ -53,14 +53,10 @@ impl Reconciler {
     }
 
     async fn take_list(&mut self, began: UnixMillis, containers: Vec<ListedContainer>) {
+        self.adopt(&containers).await;
         let mut by_task: BTreeMap<TaskArn, BTreeMap<ContainerName, ListedContainer>> =
             BTreeMap::new();
-        let mut strays = Vec::new();
         for listed in containers {
-            if !self.entries.contains_key(&listed.task) {
-                strays.push(listed);
-                continue;
-            }
             let entry = by_task.entry(listed.task.clone()).or_default();
             let current = self
                 .entries
@@ -71,7 +67,6 @@ impl Reconciler {
                 entry.insert(listed.container.clone(), listed);
             }
         }
-        self.adopt(strays).await;
         let keys: Vec<TaskArn> = self.entries.keys().cloned().collect();
         for key in keys {
             let shown = by_task.remove(&key).unwrap_or_default();

@@ -10,7 +10,7 @@
 //! **Invariants.** No effect before the commit it rests on. Nothing of a failed commit is kept, nothing that arrived
 //! is lost by it. The loop itself waits for the store only; Docker is waited for in actions of their own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +44,9 @@ use super::snapshot::{EngineView, Snapshot};
 
 /// Keys in one transaction: a payload of 1,000 tasks in two.
 const MAX_BATCH: usize = 512;
+
+/// Removed tasks that are remembered: more than go while a call of Docker can still be under way.
+const MAX_FORGOTTEN: usize = 1024;
 
 /// Wait after a commit that failed.
 const STORE_RETRY: Duration = Duration::from_secs(1);
@@ -104,6 +107,8 @@ pub struct Reconciler {
     pub(super) pace: watch::Sender<Duration>,
     /// Strays that cannot be understood, by Docker id.
     pub(super) adoptions: BTreeSet<String>,
+    /// Tasks removed last: a container of theirs that appears is no task to be rebuilt.
+    pub(super) forgotten: VecDeque<TaskArn>,
     /// Rebuilt tasks whose desired state is not committed yet.
     pub(super) adopted: Vec<crate::domain::task::DesiredTask>,
 }
@@ -161,6 +166,7 @@ impl Reconciler {
             nudge: Arc::new(Notify::new()),
             pace,
             adoptions: BTreeSet::new(),
+            forgotten: VecDeque::new(),
             adopted: Vec::new(),
         };
         (reconciler, handle)
@@ -438,6 +444,8 @@ impl Reconciler {
             if pass.plan.forget {
                 self.entries.remove(&arn);
                 self.queue.remove(&arn);
+                self.forgotten.truncate(MAX_FORGOTTEN - 1);
+                self.forgotten.push_front(arn);
                 freed = true;
                 continue;
             }

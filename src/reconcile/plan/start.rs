@@ -105,6 +105,11 @@ impl Planner<'_, '_> {
         {
             return;
         }
+        if known.docker_id.is_none() && self.draft.hints.look.contains(name) {
+            // Something of that name may exist and even run; nothing is decided about it unseen.
+            self.look(name);
+            return;
+        }
         match known.status {
             ContainerStatus::None => self.pull(container),
             ContainerStatus::Pulled | ContainerStatus::Created if known.docker_id.is_none() => {
