@@ -27,6 +27,7 @@ use super::super::clock::TokioClock;
 use super::super::images::{FakeHost, WorldImages};
 use super::super::memory_store::MemoryStore;
 use super::super::world::World;
+use super::gate::{Gate, GatedHost, GatedImages, GatedRuntime, GatedStore};
 
 /// Everything of a simulated host.
 pub struct Simulation {
@@ -42,6 +43,8 @@ pub struct Simulation {
     pub stop_asked: BTreeSet<TaskArn>,
     /// Definitions that were put, for rebuilding and for checks.
     pub definitions: Arc<std::sync::Mutex<BTreeMap<String, DesiredTask>>>,
+    /// Where the agent can be frozen.
+    pub gate: Gate,
     settings: EngineSettings,
     missing: BTreeSet<String>,
     agent: Option<Agent>,
@@ -102,6 +105,7 @@ impl Simulation {
             clock,
             stop_asked: BTreeSet::new(),
             definitions: Arc::default(),
+            gate: Gate::default(),
             settings: EngineSettings {
                 cleanup_wait: Duration::from_hours(3),
                 ..EngineSettings::default()
@@ -120,11 +124,11 @@ impl Simulation {
         let clock: Arc<dyn Clock> = self.clock.clone();
         let images = WorldImages::new(self.world.clone(), Arc::clone(&clock), self.missing.clone());
         let (engine, handle) = Reconciler::new(Dependencies {
-            runtime: Arc::new(self.world.clone()),
-            volumes: Arc::new(self.world.clone()),
-            images: Arc::new(images),
-            host: Arc::clone(&self.host) as Arc<dyn crate::boundary::Host>,
-            store: Arc::new(self.store.clone()),
+            runtime: Arc::new(GatedRuntime(self.world.clone(), self.gate.clone())),
+            volumes: Arc::new(GatedRuntime(self.world.clone(), self.gate.clone())),
+            images: Arc::new(GatedImages(Arc::new(images), self.gate.clone())),
+            host: Arc::new(GatedHost(Arc::clone(&self.host), self.gate.clone())),
+            store: Arc::new(GatedStore(self.store.clone(), self.gate.clone())),
             clock,
             codec: Arc::new(MapCodec(Arc::clone(&self.definitions))),
             probe: Arc::new(FixedHost),
@@ -140,12 +144,18 @@ impl Simulation {
         });
     }
 
-    /// kill -9.
+    /// kill -9. Also ends a frozen agent.
     pub async fn crash(&mut self) {
         if let Some(agent) = self.agent.take() {
             agent.running.abort();
             let _ended = agent.running.await;
         }
+        self.gate.open();
+    }
+
+    /// The rows are gone: the file was deleted while the agent was away.
+    pub fn lose_rows(&mut self) {
+        self.store = MemoryStore::default();
     }
 
     /// SIGTERM.

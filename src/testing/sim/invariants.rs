@@ -109,6 +109,10 @@ impl Simulation {
         let mut wrong = Vec::new();
         let mut finals: BTreeMap<(TaskArn, ContainerName), u32> = BTreeMap::new();
         for stored in self.store.all_events() {
+            if stored.event.kind == "Removed" {
+                // What comes after is another life: put again, or left behind by a call of a dead agent.
+                finals.retain(|(arn, _), count| *arn != stored.event.arn || *count > 1);
+            }
             if let (Some(container), "Stopped") =
                 (stored.event.container.clone(), stored.event.kind.as_str())
             {

@@ -5,9 +5,15 @@
 
 mod agent;
 
+mod gate;
+
+mod driver;
+
 mod invariants;
 
 mod random;
 
 pub use agent::{SERVE, STUBBORN, Simulation, arn, host_facts, shell, task};
+pub use driver::Driver;
+pub use gate::{CrashAt, Gate};
 pub use random::{Outcome, RandomRun};

@@ -2,14 +2,7 @@
 
 use berth::testing::sim::RandomRun;
 
-fn on_paused_time<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap()
-        .block_on(future)
-}
+use super::on_paused_time;
 
 #[test]
 fn random_runs_keep_every_promise() {

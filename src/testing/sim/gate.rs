@@ -1,0 +1,335 @@
+//! The boundary with a gate in front of every call that has an effect: calls are counted, and at the nth the agent
+//! freezes, before or after the effect, or while the other side goes on with it alone.
+//!
+//! **Invariant.** Behind a closed gate nothing of the frozen agent has an effect any more, so that what follows is
+//! what follows a power cut at that instant. Reading is free: a crash around a read is a crash before the next effect.
+
+use std::collections::BTreeSet;
+use std::future::{Future, pending};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use tokio::sync::Notify;
+
+use crate::boundary::host::{CgroupLimits, DiskSpace, PortHolder};
+use crate::boundary::images::{ImageError, PullView, ReadyImage};
+use crate::boundary::store::{Change, Loaded, StoredEvent};
+use crate::boundary::{
+    BoundaryError, ContainerRuntime, EventStream, Host, ImageSource, TaskStore, VolumeRuntime,
+};
+use crate::domain::ids::{DockerId, TaskArn, TaskId};
+use crate::domain::image::ImageRef;
+use crate::domain::port_mapping::Protocol;
+use crate::domain::runtime::{
+    ListedContainer, ObservedContainer, OutputChunk, RuntimeInfo, VolumeSpec,
+};
+use crate::domain::spec::ContainerSpec;
+
+/// How long after the freeze a call that the other side goes on with has its effect: longer than a restarted agent
+/// needs for its first list.
+const LATE: Duration = Duration::from_millis(1_500);
+
+/// Where a crash lies in the call that it hits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrashAt {
+    /// Before its effect.
+    Before,
+    /// After its effect, before the agent hears of it.
+    After,
+    /// Before its effect, which still comes: the other side does not notice that nobody waits.
+    Late,
+}
+
+/// The gate; clones are the same one.
+#[derive(Clone, Default)]
+pub struct Gate {
+    state: Arc<Mutex<State>>,
+    frozen: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct State {
+    passed: u64,
+    crash: Option<(u64, CrashAt)>,
+    closed: bool,
+    /// The call at which the agent froze, once that call is over.
+    frozen_at: Option<String>,
+}
+
+enum Pass {
+    Through,
+    ThroughThenFreeze,
+    LateThenFreeze,
+    FreezeFirst,
+    Frozen,
+}
+
+impl Gate {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The agent freezes at the nth call from now, from 1.
+    pub fn arm(&self, nth: u64, at: CrashAt) {
+        let mut state = self.lock();
+        state.crash = Some((state.passed.saturating_add(nth), at));
+    }
+
+    /// Waits until the agent is frozen; says at which call.
+    pub async fn frozen(&self) -> String {
+        loop {
+            let frozen = self.frozen.notified();
+            if let Some(call) = self.lock().frozen_at.clone() {
+                return call;
+            }
+            frozen.await;
+        }
+    }
+
+    /// Lets calls through again: those of the next agent.
+    pub fn open(&self) {
+        let mut state = self.lock();
+        state.closed = false;
+        state.frozen_at = None;
+        state.crash = None;
+    }
+
+    /// Whether a crash that was armed has not happened yet.
+    pub fn is_armed(&self) -> bool {
+        self.lock().crash.is_some()
+    }
+
+    fn freeze(&self, what: &str) {
+        self.lock().frozen_at = Some(what.to_owned());
+        self.frozen.notify_waiters();
+    }
+
+    fn step(&self) -> Pass {
+        let mut state = self.lock();
+        if state.closed {
+            return Pass::Frozen;
+        }
+        state.passed = state.passed.saturating_add(1);
+        let Some((nth, at)) = state.crash else {
+            return Pass::Through;
+        };
+        if state.passed < nth {
+            return Pass::Through;
+        }
+        state.closed = true;
+        match at {
+            CrashAt::After => Pass::ThroughThenFreeze,
+            CrashAt::Before => Pass::FreezeFirst,
+            CrashAt::Late => Pass::LateThenFreeze,
+        }
+    }
+
+    /// A call that is over in a moment or dies with the agent: late is after.
+    async fn pass_own<T>(&self, what: &str, call: impl Future<Output = T> + Send) -> T {
+        match self.step() {
+            Pass::Through => call.await,
+            Pass::ThroughThenFreeze | Pass::LateThenFreeze => {
+                let _unheard = call.await;
+                self.freeze(what);
+                pending().await
+            }
+            Pass::FreezeFirst => {
+                self.freeze(what);
+                pending().await
+            }
+            Pass::Frozen => pending().await,
+        }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what the other side does belongs to no task of the agent"
+    )]
+    async fn pass<T: Send + 'static>(
+        &self,
+        what: &str,
+        call: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        match self.step() {
+            Pass::Through => call.await,
+            Pass::ThroughThenFreeze => {
+                let _unheard = call.await;
+                self.freeze(what);
+                pending().await
+            }
+            Pass::LateThenFreeze => {
+                let _detached = tokio::spawn(async move {
+                    tokio::time::sleep(LATE).await;
+                    call.await
+                });
+                self.freeze(what);
+                pending().await
+            }
+            Pass::FreezeFirst => {
+                self.freeze(what);
+                pending().await
+            }
+            Pass::Frozen => pending().await,
+        }
+    }
+}
+
+/// The store behind the gate.
+pub(super) struct GatedStore<S>(pub(super) S, pub(super) Gate);
+
+#[async_trait]
+impl<S: TaskStore> TaskStore for GatedStore<S> {
+    async fn load(&self) -> Result<Loaded, BoundaryError> {
+        self.0.load().await
+    }
+
+    async fn commit(&self, changes: &[Change]) -> Result<i64, BoundaryError> {
+        // The store is the agent's own: nobody goes on with a commit when it dies.
+        self.1.pass_own("commit", self.0.commit(changes)).await
+    }
+
+    async fn events_after(
+        &self,
+        task: Option<&TaskArn>,
+        sequence: i64,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, BoundaryError> {
+        self.0.events_after(task, sequence, limit).await
+    }
+
+    async fn close(&self) {
+        self.0.close().await;
+    }
+}
+
+/// Docker behind the gate.
+pub(super) struct GatedRuntime<R>(pub(super) R, pub(super) Gate);
+
+#[async_trait]
+impl<R: ContainerRuntime + Clone + 'static> ContainerRuntime for GatedRuntime<R> {
+    async fn info(&self) -> Result<RuntimeInfo, BoundaryError> {
+        self.0.info().await
+    }
+
+    async fn list(&self) -> Result<Vec<ListedContainer>, BoundaryError> {
+        self.0.list().await
+    }
+
+    async fn inspect(&self, id_or_name: &str) -> Result<Option<ObservedContainer>, BoundaryError> {
+        self.0.inspect(id_or_name).await
+    }
+
+    async fn create(&self, spec: &ContainerSpec) -> Result<DockerId, BoundaryError> {
+        let (runtime, spec) = (self.0.clone(), spec.clone());
+        let call = async move { runtime.create(&spec).await };
+        self.1.pass("create", call).await
+    }
+
+    async fn start(&self, id: &DockerId) -> Result<(), BoundaryError> {
+        let (runtime, id) = (self.0.clone(), id.clone());
+        let call = async move { runtime.start(&id).await };
+        self.1.pass("start", call).await
+    }
+
+    async fn stop(&self, id: &DockerId, grace: Duration) -> Result<(), BoundaryError> {
+        let (runtime, id) = (self.0.clone(), id.clone());
+        let call = async move { runtime.stop(&id, grace).await };
+        self.1.pass("stop", call).await
+    }
+
+    async fn kill(&self, id: &DockerId) -> Result<(), BoundaryError> {
+        let (runtime, id) = (self.0.clone(), id.clone());
+        let call = async move { runtime.kill(&id).await };
+        self.1.pass("kill", call).await
+    }
+
+    async fn remove(&self, id_or_name: &str) -> Result<(), BoundaryError> {
+        let (runtime, id_or_name) = (self.0.clone(), id_or_name.to_owned());
+        let call = async move { runtime.remove(&id_or_name).await };
+        self.1.pass("remove", call).await
+    }
+
+    async fn events(&self) -> Result<EventStream, BoundaryError> {
+        self.0.events().await
+    }
+
+    async fn logs(
+        &self,
+        id: &DockerId,
+        follow: bool,
+        tail: Option<u32>,
+    ) -> Result<BoxStream<'static, Result<OutputChunk, BoundaryError>>, BoundaryError> {
+        self.0.logs(id, follow, tail).await
+    }
+}
+
+#[async_trait]
+impl<R: VolumeRuntime> VolumeRuntime for GatedRuntime<R> {
+    async fn create_volume(&self, spec: &VolumeSpec) -> Result<(), BoundaryError> {
+        let call = self.0.create_volume(spec);
+        self.1.pass_own("create volume", call).await
+    }
+
+    async fn inspect_volume(&self, name: &str) -> Result<Option<VolumeSpec>, BoundaryError> {
+        self.0.inspect_volume(name).await
+    }
+
+    async fn remove_volume(&self, name: &str) -> Result<(), BoundaryError> {
+        let call = self.0.remove_volume(name);
+        self.1.pass_own("remove volume", call).await
+    }
+}
+
+/// Images behind the gate.
+pub(super) struct GatedImages<I>(pub(super) Arc<I>, pub(super) Gate);
+
+#[async_trait]
+impl<I: ImageSource + 'static> ImageSource for GatedImages<I> {
+    async fn ensure(&self, image: &ImageRef, essential: bool) -> Result<ReadyImage, ImageError> {
+        let (images, image) = (Arc::clone(&self.0), image.clone());
+        let call = async move { images.ensure(&image, essential).await };
+        self.1.pass("pull", call).await
+    }
+
+    fn set_needed(&self, references: BTreeSet<String>) {
+        self.0.set_needed(references);
+    }
+
+    fn progress(&self) -> Arc<std::collections::BTreeMap<String, PullView>> {
+        self.0.progress()
+    }
+}
+
+/// The host behind the gate.
+pub(super) struct GatedHost<H>(pub(super) Arc<H>, pub(super) Gate);
+
+#[async_trait]
+impl<H: Host> Host for GatedHost<H> {
+    async fn create_cgroup(
+        &self,
+        task: &TaskId,
+        limits: CgroupLimits,
+    ) -> Result<(), BoundaryError> {
+        let call = self.0.create_cgroup(task, limits);
+        self.1.pass_own("create cgroup", call).await
+    }
+
+    async fn remove_cgroup(&self, task: &TaskId) -> Result<(), BoundaryError> {
+        let call = self.0.remove_cgroup(task);
+        self.1.pass_own("remove cgroup", call).await
+    }
+
+    async fn port_holder(&self, port: u16, protocol: Protocol) -> Option<PortHolder> {
+        self.0.port_holder(port, protocol).await
+    }
+
+    async fn port_is_free(&self, port: u16, protocol: Protocol) -> bool {
+        self.0.port_is_free(port, protocol).await
+    }
+
+    async fn disk_space(&self, path: &str) -> Result<DiskSpace, BoundaryError> {
+        self.0.disk_space(path).await
+    }
+}
