@@ -31,6 +31,9 @@ const KILLED_EXIT_CODE: i64 = 137;
 pub struct Hints {
     /// Containers that must be looked at.
     pub look: BTreeSet<ContainerName>,
+    /// Containers that this process has made or looked at: no call of an earlier one is under way for them. Docker
+    /// answers a look after the start that it is busy with.
+    pub sure: BTreeSet<ContainerName>,
     /// Last state seen.
     pub states: BTreeMap<ContainerName, RunState>,
     /// Last signal that somebody sent through Docker.
@@ -145,6 +148,7 @@ fn contradicts(container: &KnownContainer, state: RunState) -> bool {
 
 fn take_inspected(draft: &mut Draft<'_>, name: &ContainerName, observed: &ObservedContainer) {
     draft.hints.look.remove(name);
+    draft.hints.sure.insert(name.clone());
     draft.hints.states.insert(name.clone(), observed.state);
     let now = draft.now;
     let container = draft.container(name);

@@ -43,6 +43,7 @@ fn apply_to_container(
     match outcome {
         Outcome::ImageReady(ready) => take_image(draft, name, *ready),
         Outcome::Created(id) => {
+            draft.hints.sure.insert(name.clone());
             let container = draft.container(name);
             container.docker_id = Some(id);
             container.retry = None;

@@ -180,6 +180,7 @@ fn set(scene: &mut Scene, mut words: Words<'_>) {
             let since = words.at("since").unwrap_or(scene.now);
             scene.flights.insert(subject, Flight { step, since });
         }
+        "sure" => drop(scene.hints.sure.insert(sample::name(words.next()))),
         "look" => drop(scene.hints.look.insert(sample::name(words.next()))),
         "seems" => {
             let name = sample::name(words.next());

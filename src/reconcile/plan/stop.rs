@@ -57,11 +57,13 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// A container that was never started needs no call, unless a create or start failed: then look first.
+    /// A container that was never started needs no call, unless a create or start failed, or an earlier agent may have
+    /// asked for its start: then look first.
     fn end_unstarted(&mut self, name: &ContainerName, known: &KnownContainer) {
         let failed = known.retry.as_ref().map(|retry| retry.step);
         let doubtful = matches!(failed, Some(Step::Create | Step::Start | Step::Inspect));
-        if doubtful || self.draft.hints.look.contains(name) {
+        let unsure = known.docker_id.is_some() && !self.draft.hints.sure.contains(name);
+        if doubtful || unsure || self.draft.hints.look.contains(name) {
             if failed != Some(Step::Inspect) || !self.wait_for_retry(name) {
                 self.look(name);
             }

@@ -157,8 +157,8 @@ impl Driver {
         }
     }
 
-    /// Waits until everything has arrived, and gives what is wrong then and was on the way.
-    pub async fn finish(mut self) -> Vec<String> {
+    /// Waits until everything has arrived, and notes what is wrong then.
+    pub async fn settle(&mut self) {
         let deadline = Instant::now() + ARRIVAL;
         // What the other side still does for a dead agent comes within this time.
         self.pass(AWAY * 3).await;
@@ -168,6 +168,11 @@ impl Driver {
             left = self.sim.check_converged();
         }
         self.wrong.extend(left);
+    }
+
+    /// The end: gives what was wrong on the way and is wrong once everything has arrived.
+    pub async fn finish(mut self) -> Vec<String> {
+        self.settle().await;
         self.sim.stop_agent().await;
         self.wrong
     }

@@ -31,6 +31,9 @@ use crate::domain::spec::ContainerSpec;
 /// needs for its first list.
 const LATE: Duration = Duration::from_millis(1_500);
 
+/// How often is looked whether a container that is busy still is.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
+
 /// Where a crash lies in the call that it hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CrashAt {
@@ -53,6 +56,11 @@ pub struct Gate {
 struct State {
     passed: u64,
     crash: Option<(u64, CrashAt)>,
+    /// Commits so far, and the one whose answer gets lost.
+    commits: u64,
+    lost_answer: Option<u64>,
+    /// Ids of containers that the other side is busy with for a dead agent.
+    busy: BTreeSet<String>,
     closed: bool,
     /// The call at which the agent froze, once that call is over.
     frozen_at: Option<String>,
@@ -75,6 +83,24 @@ impl Gate {
     pub fn arm(&self, nth: u64, at: CrashAt) {
         let mut state = self.lock();
         state.crash = Some((state.passed.saturating_add(nth), at));
+    }
+
+    /// The nth commit from now, from 1, is done and answered by an error.
+    pub fn lose_answer(&self, nth: u64) {
+        let mut state = self.lock();
+        state.lost_answer = Some(state.commits.saturating_add(nth));
+    }
+
+    /// Whether that commit is still to come.
+    pub fn answer_is_to_be_lost(&self) -> bool {
+        let state = self.lock();
+        state.lost_answer.is_some_and(|nth| state.commits < nth)
+    }
+
+    fn count_commit(&self) -> bool {
+        let mut state = self.lock();
+        state.commits = state.commits.saturating_add(1);
+        state.lost_answer == Some(state.commits)
     }
 
     /// Waits until the agent is frozen; says at which call.
@@ -150,6 +176,7 @@ impl Gate {
     async fn pass<T: Send + 'static>(
         &self,
         what: &str,
+        about: &str,
         call: impl Future<Output = T> + Send + 'static,
     ) -> T {
         match self.step() {
@@ -160,9 +187,12 @@ impl Gate {
                 pending().await
             }
             Pass::LateThenFreeze => {
+                let (gate, about) = (self.clone(), about.to_owned());
+                gate.lock().busy.insert(about.clone());
                 let _detached = tokio::spawn(async move {
                     tokio::time::sleep(LATE).await;
-                    call.await
+                    let _unheard = call.await;
+                    gate.lock().busy.remove(&about);
                 });
                 self.freeze(what);
                 pending().await
@@ -187,7 +217,12 @@ impl<S: TaskStore> TaskStore for GatedStore<S> {
 
     async fn commit(&self, changes: &[Change]) -> Result<i64, BoundaryError> {
         // The store is the agent's own: nobody goes on with a commit when it dies.
-        self.1.pass_own("commit", self.0.commit(changes)).await
+        let lost = self.1.count_commit();
+        let last = self.1.pass_own("commit", self.0.commit(changes)).await?;
+        if lost {
+            return Err(BoundaryError::deadline("commit", LATE));
+        }
+        Ok(last)
     }
 
     async fn events_after(
@@ -217,38 +252,46 @@ impl<R: ContainerRuntime + Clone + 'static> ContainerRuntime for GatedRuntime<R>
         self.0.list().await
     }
 
+    /// As Docker, which answers when it is done with the container.
     async fn inspect(&self, id_or_name: &str) -> Result<Option<ObservedContainer>, BoundaryError> {
-        self.0.inspect(id_or_name).await
+        loop {
+            let found = self.0.inspect(id_or_name).await?;
+            let id = found.as_ref().map(|found| found.id.as_str());
+            if !id.is_some_and(|id| self.1.lock().busy.contains(id)) {
+                return Ok(found);
+            }
+            tokio::time::sleep(BUSY_PAUSE).await;
+        }
     }
 
     async fn create(&self, spec: &ContainerSpec) -> Result<DockerId, BoundaryError> {
-        let (runtime, spec) = (self.0.clone(), spec.clone());
-        let call = async move { runtime.create(&spec).await };
-        self.1.pass("create", call).await
+        let (runtime, owned) = (self.0.clone(), spec.clone());
+        let call = async move { runtime.create(&owned).await };
+        self.1.pass("create", &spec.docker_name, call).await
     }
 
     async fn start(&self, id: &DockerId) -> Result<(), BoundaryError> {
-        let (runtime, id) = (self.0.clone(), id.clone());
-        let call = async move { runtime.start(&id).await };
-        self.1.pass("start", call).await
+        let (runtime, owned) = (self.0.clone(), id.clone());
+        let call = async move { runtime.start(&owned).await };
+        self.1.pass("start", id.as_str(), call).await
     }
 
     async fn stop(&self, id: &DockerId, grace: Duration) -> Result<(), BoundaryError> {
-        let (runtime, id) = (self.0.clone(), id.clone());
-        let call = async move { runtime.stop(&id, grace).await };
-        self.1.pass("stop", call).await
+        let (runtime, owned) = (self.0.clone(), id.clone());
+        let call = async move { runtime.stop(&owned, grace).await };
+        self.1.pass("stop", id.as_str(), call).await
     }
 
     async fn kill(&self, id: &DockerId) -> Result<(), BoundaryError> {
-        let (runtime, id) = (self.0.clone(), id.clone());
-        let call = async move { runtime.kill(&id).await };
-        self.1.pass("kill", call).await
+        let (runtime, owned) = (self.0.clone(), id.clone());
+        let call = async move { runtime.kill(&owned).await };
+        self.1.pass("kill", id.as_str(), call).await
     }
 
     async fn remove(&self, id_or_name: &str) -> Result<(), BoundaryError> {
-        let (runtime, id_or_name) = (self.0.clone(), id_or_name.to_owned());
-        let call = async move { runtime.remove(&id_or_name).await };
-        self.1.pass("remove", call).await
+        let (runtime, owned) = (self.0.clone(), id_or_name.to_owned());
+        let call = async move { runtime.remove(&owned).await };
+        self.1.pass("remove", id_or_name, call).await
     }
 
     async fn events(&self) -> Result<EventStream, BoundaryError> {
@@ -288,9 +331,9 @@ pub(super) struct GatedImages<I>(pub(super) Arc<I>, pub(super) Gate);
 #[async_trait]
 impl<I: ImageSource + 'static> ImageSource for GatedImages<I> {
     async fn ensure(&self, image: &ImageRef, essential: bool) -> Result<ReadyImage, ImageError> {
-        let (images, image) = (Arc::clone(&self.0), image.clone());
-        let call = async move { images.ensure(&image, essential).await };
-        self.1.pass("pull", call).await
+        let (images, owned) = (Arc::clone(&self.0), image.clone());
+        let call = async move { images.ensure(&owned, essential).await };
+        self.1.pass("pull", image.as_str(), call).await
     }
 
     fn set_needed(&self, references: BTreeSet<String>) {

@@ -133,21 +133,22 @@ impl Simulation {
                 let last = ends
                     .iter()
                     .rfind(|(arn, ended, _)| arn == task.arn() && ended == name);
-                let (Some((_, _, truth)), Some(told)) = (last, &known.exit) else {
+                let Some((_, _, truth)) = last else {
                     continue;
                 };
+                let told = known.exit.as_ref().and_then(|exit| exit.code);
                 let final_one = known.status == ContainerStatus::Stopped;
                 let vanished = known
                     .reason
                     .as_ref()
                     .is_some_and(|r| r.name.as_str() == "ContainerVanishedError");
                 let by_hand = self.world.was_started_outside(task.arn(), name);
-                if final_one && !vanished && !by_hand && told.code != truth.code {
+                if final_one && !vanished && !by_hand && told != truth.code {
                     wrong.push(format!(
                         "{name} of {} ended with {:?}, told {:?}",
                         task.arn(),
                         truth.code,
-                        told.code
+                        told
                     ));
                 }
             }

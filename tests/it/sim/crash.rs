@@ -4,17 +4,16 @@
 use std::time::Duration;
 
 use berth::boundary::ErrorKind;
-use berth::domain::definition::{RestartPolicy, TaskDefinition};
-use berth::domain::depends_on::{Condition, Dependency};
-use berth::domain::ids::{ContainerName, TaskArn, VolumeName};
+use berth::domain::definition::RestartPolicy;
+use berth::domain::ids::{ContainerName, TaskArn};
 use berth::domain::port_mapping::{ContainerPorts, PortMapping, Protocol};
 use berth::domain::status::TaskStatus;
-use berth::domain::volume::{MountPoint, Volume, VolumeSource};
 use berth::reconcile::snapshot::Snapshot;
 use berth::testing::sim::{CrashAt, Driver, SERVE, arn, shell, task};
 use berth::testing::world::{Effect, Fault, Operation};
 
 use super::on_paused_time;
+use super::tasks::{gone, is, web_and_database};
 
 /// More calls than any scenario makes: that the end is reached is checked.
 const MOST_CALLS: u64 = 200;
@@ -40,19 +39,6 @@ fn crash_everywhere(scenario: impl AsyncFn(&mut Driver)) {
     }
 }
 
-fn is(arn: &TaskArn, status: TaskStatus) -> impl Fn(&Snapshot) -> bool + use<> {
-    let arn = arn.clone();
-    move |snapshot| {
-        let view = snapshot.tasks.get(&arn);
-        view.is_some_and(|view| view.task.known.status == status)
-    }
-}
-
-fn gone(arn: &TaskArn) -> impl Fn(&Snapshot) -> bool + use<> {
-    let arn = arn.clone();
-    move |snapshot| !snapshot.tasks.contains_key(&arn)
-}
-
 /// Removes the task and looks that nothing of it is left on the host.
 async fn remove_all(driver: &mut Driver, arn: &TaskArn) {
     driver.remove(arn).await;
@@ -67,28 +53,6 @@ async fn remove_all(driver: &mut Driver, arn: &TaskArn) {
     let left = left.into_iter().filter(|(_, count)| *count > 0);
     let left = left.map(|(what, count)| format!("{count} {what} left"));
     driver.wrong.extend(left);
-}
-
-fn web_and_database() -> TaskDefinition {
-    let mut web = shell("web", "image", SERVE);
-    web.depends_on = vec![Dependency {
-        container: ContainerName::parse("db").unwrap(),
-        condition: Condition::Start,
-    }];
-    let mut db = shell("db", "image", SERVE);
-    let volume = VolumeName::parse("data").unwrap();
-    db.mount_points = vec![MountPoint {
-        source_volume: volume.clone(),
-        container_path: "/data".to_owned(),
-        read_only: false,
-    }];
-    let mut definition = task(vec![web, db]);
-    definition.cpu_units = Some(256);
-    definition.volumes = vec![Volume {
-        name: volume,
-        source: VolumeSource::Empty,
-    }];
-    definition
 }
 
 #[test]
@@ -111,6 +75,19 @@ fn a_task_that_is_stopped_while_it_starts() {
         driver.pass(Duration::from_millis(3)).await;
         driver.stop(&arn).await;
         driver.until("STOPPED", is(&arn, TaskStatus::Stopped)).await;
+        remove_all(driver, &arn).await;
+    });
+}
+
+#[test]
+fn a_task_that_is_stopped_as_soon_as_the_next_agent_is_there() {
+    crash_everywhere(async |driver| {
+        let arn = arn(1);
+        driver.put(&arn, web_and_database()).await;
+        driver.pass(Duration::from_secs(1)).await;
+        driver.stop(&arn).await;
+        driver.until("STOPPED", is(&arn, TaskStatus::Stopped)).await;
+        driver.settle().await;
         remove_all(driver, &arn).await;
     });
 }

@@ -1,8 +1,12 @@
 //! The engine in the simulator: random runs, and crashes at every point where it meets the outside.
 
+mod tasks;
+
 mod random;
 
 mod crash;
+
+mod outages;
 
 /// Runs on one thread and paused time: a sleep ends as soon as nothing else can run.
 fn on_paused_time<T>(future: impl Future<Output = T>) -> T {

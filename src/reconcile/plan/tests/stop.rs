@@ -64,6 +64,7 @@ fn what_never_ran_needs_no_call() {
     assert_snapshot!(check("
         def a!
         want STOPPED
+        sure a
         known a CREATED id
     "), @"
     task STOPPED
@@ -114,6 +115,16 @@ fn what_may_have_run_is_looked_at_before_it_is_called_stopped() {
         want STOPPED
         known a CREATED id
         look a
+    "), @"
+    task CREATED
+    do inspect container a
+    wait a CallOutstanding: the inspect of the container is under way; then go on when the inspect is done (since 100, until 130)
+    ");
+    // An earlier agent may have asked for its start.
+    assert_snapshot!(check("
+        def a!
+        want STOPPED
+        known a CREATED id
     "), @"
     task CREATED
     do inspect container a

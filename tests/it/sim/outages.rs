@@ -1,0 +1,212 @@
+//! What breaks around the agent: lost rows, lost answers, a Docker that restarts, calls that hang.
+
+use std::time::Duration;
+
+use berth::boundary::Clock;
+use berth::domain::status::TaskStatus;
+use berth::testing::sim::{Driver, SERVE, arn, shell, task};
+use berth::testing::world::{Effect, Fault, Operation};
+
+use super::on_paused_time;
+use super::tasks::{gone, is, web_and_database};
+
+const EVERY_CALL: [Operation; 9] = [
+    Operation::Info,
+    Operation::List,
+    Operation::Inspect,
+    Operation::Create,
+    Operation::Start,
+    Operation::Stop,
+    Operation::Kill,
+    Operation::Remove,
+    Operation::CreateVolume,
+];
+
+async fn all_is_well(driver: Driver) {
+    let wrong = driver.finish().await;
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn containers_outlive_the_rows_and_are_taken_over_as_they_are() {
+    on_paused_time(async {
+        let mut driver = Driver::new(None);
+        driver.sim.world.add_fault(Fault {
+            operation: Operation::Start,
+            about: "web".to_owned(),
+            times: 1,
+            effect: Effect::Fail(berth::boundary::ErrorKind::LogDriver),
+        });
+        driver.put(&arn(1), web_and_database()).await;
+        driver
+            .until("RUNNING", is(&arn(1), TaskStatus::Running))
+            .await;
+        let before = driver.sim.world.containers();
+        driver.sim.crash().await;
+        driver.sim.lose_rows();
+        // The registry does not answer either: nothing that runs may depend on it.
+        driver.sim.world.add_fault(Fault {
+            operation: Operation::Pull,
+            about: String::new(),
+            times: u32::MAX,
+            effect: Effect::Fail(berth::boundary::ErrorKind::Denied),
+        });
+        driver.sim.start();
+        driver
+            .until("RUNNING again", is(&arn(1), TaskStatus::Running))
+            .await;
+        driver.pass(Duration::from_mins(1)).await;
+        let same = |containers: Vec<berth::testing::world::Container>| {
+            let shown = containers.into_iter().map(|c| (c.id, c.state, c.starts));
+            shown.collect::<Vec<_>>()
+        };
+        assert_eq!(same(driver.sim.world.containers()), same(before));
+        driver.remove(&arn(1)).await;
+        driver.until("removal", gone(&arn(1))).await;
+        assert!(driver.sim.world.containers().is_empty());
+        assert!(driver.sim.world.volumes().is_empty());
+        all_is_well(driver).await;
+    });
+}
+
+/// Method: a run for each commit of the scenario, in which that commit is done and answered by an error.
+#[test]
+fn a_commit_that_was_durable_and_said_it_was_not_changes_nothing() {
+    let commits = (1..100).take_while(|&nth| {
+        let (wrong, reached) = on_paused_time(async {
+            let mut driver = Driver::new(None);
+            driver.sim.gate.lose_answer(nth);
+            driver.put(&arn(1), web_and_database()).await;
+            let running = is(&arn(1), TaskStatus::Running);
+            driver.until("RUNNING", running).await;
+            let app = shell("app", "image", "sleep 5; exit 7");
+            driver.put(&arn(2), task(vec![app])).await;
+            let stopped = is(&arn(2), TaskStatus::Stopped);
+            driver.until("STOPPED", stopped).await;
+            driver.stop(&arn(1)).await;
+            let stopped = is(&arn(1), TaskStatus::Stopped);
+            driver.until("STOPPED", stopped).await;
+            driver.remove(&arn(1)).await;
+            driver.until("removal", gone(&arn(1))).await;
+            let reached = !driver.sim.gate.answer_is_to_be_lost();
+            (driver.finish().await, reached)
+        });
+        assert!(wrong.is_empty(), "commit {nth}: {wrong:#?}");
+        reached
+    });
+    assert!((10..99).contains(&commits.count()));
+}
+
+#[test]
+fn a_docker_that_restarts_and_keeps_its_containers_changes_nothing() {
+    on_paused_time(async {
+        let mut driver = Driver::new(None);
+        driver.put(&arn(1), web_and_database()).await;
+        driver
+            .until("RUNNING", is(&arn(1), TaskStatus::Running))
+            .await;
+        driver.sim.world.set_down(true);
+        driver.pass(Duration::from_mins(2)).await;
+        driver.sim.world.set_down(false);
+        driver.pass(Duration::from_secs(10)).await;
+        assert!(driver.sim.world.ends().is_empty());
+        assert_eq!(driver.sim.status(&arn(1)), Some(TaskStatus::Running));
+        all_is_well(driver).await;
+    });
+}
+
+#[test]
+fn a_docker_that_takes_its_containers_down_ends_their_tasks_with_the_codes_it_saw() {
+    on_paused_time(async {
+        let mut driver = Driver::new(None);
+        driver.put(&arn(1), web_and_database()).await;
+        driver
+            .until("RUNNING", is(&arn(1), TaskStatus::Running))
+            .await;
+        driver.sim.world.set_down(true);
+        for container in driver.sim.world.containers() {
+            driver.sim.world.end_process(&container.id, 137, false);
+        }
+        driver.pass(Duration::from_secs(30)).await;
+        driver.sim.world.set_down(false);
+        driver
+            .until("STOPPED", is(&arn(1), TaskStatus::Stopped))
+            .await;
+        all_is_well(driver).await;
+    });
+}
+
+#[test]
+fn one_container_whose_calls_hang_holds_up_nothing_but_itself() {
+    on_paused_time(async {
+        let mut driver = Driver::new(None);
+        for operation in EVERY_CALL {
+            driver.sim.world.add_fault(Fault {
+                operation,
+                about: "wedged".to_owned(),
+                times: u32::MAX,
+                effect: Effect::Hang(Duration::from_mins(3)),
+            });
+        }
+        driver
+            .put(&arn(1), task(vec![shell("wedged", "image", SERVE)]))
+            .await;
+        driver.pass(Duration::from_secs(1)).await;
+        let begin = driver.sim.clock.now();
+        for n in 2..=30 {
+            driver
+                .put(&arn(n), task(vec![shell("app", "image", SERVE)]))
+                .await;
+        }
+        for n in 2..=30 {
+            driver
+                .until("RUNNING", is(&arn(n), TaskStatus::Running))
+                .await;
+        }
+        for n in 2..=30 {
+            driver.stop(&arn(n)).await;
+        }
+        for n in 2..=30 {
+            driver
+                .until("STOPPED", is(&arn(n), TaskStatus::Stopped))
+                .await;
+        }
+        let took = driver.sim.clock.now().since(begin);
+        assert!(took < Duration::from_secs(5), "{took:?}");
+        let snapshot = driver.sim.snapshot();
+        assert!(!snapshot.tasks[&arn(1)].task.known.conditions.is_empty());
+        driver.sim.world.heal();
+        driver
+            .until("RUNNING", is(&arn(1), TaskStatus::Running))
+            .await;
+        all_is_well(driver).await;
+    });
+}
+
+#[test]
+fn a_docker_whose_every_call_hangs_for_a_while_costs_time_and_nothing_else() {
+    on_paused_time(async {
+        let mut driver = Driver::new(None);
+        driver.put(&arn(1), web_and_database()).await;
+        driver
+            .until("RUNNING", is(&arn(1), TaskStatus::Running))
+            .await;
+        for operation in EVERY_CALL {
+            driver.sim.world.add_fault(Fault {
+                operation,
+                about: String::new(),
+                times: u32::MAX,
+                effect: Effect::Hang(Duration::from_mins(1)),
+            });
+        }
+        driver.put(&arn(2), web_and_database()).await;
+        driver.pass(Duration::from_mins(1)).await;
+        driver.sim.world.heal();
+        driver
+            .until("RUNNING", is(&arn(2), TaskStatus::Running))
+            .await;
+        assert_eq!(driver.sim.status(&arn(1)), Some(TaskStatus::Running));
+        assert!(driver.sim.world.ends().is_empty());
+        all_is_well(driver).await;
+    });
+}
