@@ -29,6 +29,8 @@ mod news;
 
 mod adopt;
 
+mod doubt;
+
 mod sweep;
 
 mod entry;

@@ -7,8 +7,8 @@
 //!            timers ─┘                                          └─► nothing happened; try again with back-off
 //! ```
 //!
-//! **Invariants.** No effect before the commit it rests on. Nothing of a failed commit is kept, nothing that arrived
-//! is lost by it. The loop itself waits for the store only; Docker is waited for in actions of their own.
+//! **Invariants.** No effect before the commit it rests on. Nothing of a failed commit is kept in memory, nothing that
+//! arrived is lost by it, and the rows are read again before the next, since it may have been durable all the same. The loop itself waits for the store only; Docker is waited for in actions of their own.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -107,6 +107,8 @@ pub struct Reconciler {
     pub(super) pace: watch::Sender<Duration>,
     /// Strays that cannot be understood, by Docker id.
     pub(super) adoptions: BTreeSet<String>,
+    /// A commit failed: whether it was durable is not known until the rows have been read again.
+    pub(super) rows_in_doubt: bool,
     /// Tasks removed last: a container of theirs that appears is no task to be rebuilt.
     pub(super) forgotten: VecDeque<TaskArn>,
     /// Rebuilt tasks whose desired state is not committed yet.
@@ -166,6 +168,7 @@ impl Reconciler {
             nudge: Arc::new(Notify::new()),
             pace,
             adoptions: BTreeSet::new(),
+            rows_in_doubt: false,
             forgotten: VecDeque::new(),
             adopted: Vec::new(),
         };
@@ -279,6 +282,7 @@ impl Reconciler {
 
     /// Takes in the turn and everything else that is ready, then decides and acts.
     async fn take_turn(&mut self, first: Turn, news: &mut mpsc::Receiver<News>) {
+        self.settle_doubt().await;
         let mut staged = Staged::default();
         match first {
             Turn::Command(Some(command)) => self.stage(command, &mut staged),
@@ -377,6 +381,7 @@ impl Reconciler {
             let why = ErrorChain(&failure).to_string();
             warn!(error = %why, "state cannot be written; nothing is done until it can");
             self.view.store_error = Some(why.clone());
+            self.rows_in_doubt = true;
             staged.roll_back(&mut self.entries, &why, self.deps.codec.as_ref());
             for key in keys {
                 self.queue.wake(&key, now.plus(STORE_RETRY));
@@ -442,10 +447,7 @@ impl Reconciler {
             entry.install(&pass);
             freed |= was != TaskStatus::Stopped && entry.task.known.status == TaskStatus::Stopped;
             if pass.plan.forget {
-                self.entries.remove(&arn);
-                self.queue.remove(&arn);
-                self.forgotten.truncate(MAX_FORGOTTEN - 1);
-                self.forgotten.push_front(arn);
+                self.drop_entry(&arn);
                 freed = true;
                 continue;
             }
@@ -462,6 +464,14 @@ impl Reconciler {
             }
         }
         freed
+    }
+
+    /// Nothing of the task is left.
+    pub(super) fn drop_entry(&mut self, arn: &TaskArn) {
+        self.entries.remove(arn);
+        self.queue.remove(arn);
+        self.forgotten.truncate(MAX_FORGOTTEN - 1);
+        self.forgotten.push_front(arn.clone());
     }
 
     fn launch(&mut self, arn: &TaskArn, action: Action, now: UnixMillis) {
