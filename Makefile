@@ -21,6 +21,8 @@ endif
 
 # Cases a property in `make soak`; the default of proptest is 256.
 SOAK_CASES ?= 20000
+# How long `make soak` goes on with random runs of the simulator.
+SOAK_SECONDS ?= 1800
 
 .NOTPARALLEL:
 .PHONY: demo test steps setup nextest fmt lint unit e2e sim soak smoke doc sqlx openapi deny bench help
@@ -61,7 +63,7 @@ sim: ## only the simulation of the engine
 	$(SIM)
 
 soak: ## properties and simulation with many more cases
-	PROPTEST_CASES=$(SOAK_CASES) $(SIM)
+	BERTH_SOAK_SECONDS=$(SOAK_SECONDS) PROPTEST_CASES=$(SOAK_CASES) $(SIM)
 
 smoke:
 	@$(GUARD) python3 tools/demo.py --binary $${CARGO_TARGET_DIR:-target}/debug/berth

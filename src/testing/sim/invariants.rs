@@ -138,10 +138,7 @@ impl Simulation {
                 };
                 let told = known.exit.as_ref().and_then(|exit| exit.code);
                 let final_one = known.status == ContainerStatus::Stopped;
-                let vanished = known
-                    .reason
-                    .as_ref()
-                    .is_some_and(|r| r.name.as_str() == "ContainerVanishedError");
+                let vanished = self.world.was_removed_outside(task.arn(), name);
                 let by_hand = self.world.was_started_outside(task.arn(), name);
                 if final_one && !vanished && !by_hand && told != truth.code {
                     wrong.push(format!(

@@ -98,15 +98,22 @@ impl Runner {
                 self.sim.start();
             }
             12 => self.toggle_docker(),
-            13 => {
-                let n = self.rng.random_range(1..4);
-                self.note(format!("fail the next {n} commits"));
-                self.sim.store.fail_next(n);
-            }
+            13 => self.break_store(),
             _ => {}
         }
         let time = Duration::from_millis(self.rng.random_range(0..4_000));
         self.sim.pass(time).await;
+    }
+
+    fn break_store(&mut self) {
+        let n = self.rng.random_range(1..4);
+        if self.rng.random_bool(0.5) {
+            self.note(format!("fail the next {n} commits"));
+            self.sim.store.fail_next(n);
+        } else {
+            self.note(format!("lose the answers of the next {n} commits"));
+            self.sim.store.lose_next_answers(n);
+        }
     }
 
     async fn put_one(&mut self) {
@@ -224,8 +231,17 @@ impl Runner {
         });
     }
 
+    /// Docker goes away, with its containers or without, or comes back.
     fn toggle_docker(&mut self) {
         let down = self.rng.random_bool(0.5);
+        if down && self.rng.random_bool(0.3) {
+            self.note("docker goes down and takes its containers along".to_owned());
+            self.sim.world.set_down(true);
+            for container in self.sim.world.containers() {
+                self.sim.world.end_process(&container.id, 137, false);
+            }
+            return;
+        }
         self.note(format!("docker down: {down}"));
         self.sim.world.set_down(down);
     }
@@ -307,6 +323,7 @@ impl Runner {
         self.note("heal".to_owned());
         self.sim.world.heal();
         self.sim.store.fail_next(0);
+        self.sim.store.lose_next_answers(0);
         if !self.sim.agent_runs() {
             self.sim.crash().await;
             self.sim.start();

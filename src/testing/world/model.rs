@@ -73,6 +73,8 @@ pub(super) struct Inner {
     pub(super) ends: Vec<(TaskArn, ContainerName, Exit)>,
     /// Containers that somebody else started.
     pub(super) started_outside: BTreeSet<(TaskArn, ContainerName)>,
+    /// Containers that somebody else removed.
+    pub(super) removed_outside: BTreeSet<(TaskArn, ContainerName)>,
 }
 
 impl World {
@@ -94,6 +96,7 @@ impl World {
             unhealthy: BTreeSet::new(),
             ends: Vec::new(),
             started_outside: BTreeSet::new(),
+            removed_outside: BTreeSet::new(),
         };
         Self {
             inner: Arc::new(Mutex::new(inner)),
@@ -237,6 +240,8 @@ impl World {
         }
         let removed = self.lock().containers.remove(id.as_str());
         if let Some(container) = removed {
+            let who = (container.task.clone(), container.name.clone());
+            self.lock().removed_outside.insert(who);
             self.emit(&container, RuntimeEventKind::Destroyed);
         }
     }
@@ -256,6 +261,13 @@ impl World {
     pub fn was_started_outside(&self, task: &TaskArn, name: &ContainerName) -> bool {
         self.lock()
             .started_outside
+            .contains(&(task.clone(), name.clone()))
+    }
+
+    /// Whether somebody else ever removed that container, so that nobody can look at how it ended.
+    pub fn was_removed_outside(&self, task: &TaskArn, name: &ContainerName) -> bool {
+        self.lock()
+            .removed_outside
             .contains(&(task.clone(), name.clone()))
     }
 

@@ -1,22 +1,58 @@
-//! The simulator's random runs and scripts, with a fixed budget; `make soak` gives it hours.
+//! Random runs: each seed is a script of wishes, faults and crashes. `BERTH_SIM_SEEDS` (`FROM..TO`) chooses the
+//! seeds; with `BERTH_SOAK_SECONDS` fresh ones are run until that time is over. A seed that fails is printed with its
+//! script: run it again with `BERTH_SIM_SEEDS=N..N+1`.
+
+use std::time::{Duration, Instant};
 
 use berth::testing::sim::RandomRun;
 
 use super::on_paused_time;
 
+/// Seeds of an ordinary run.
+const SEEDS: std::ops::Range<u64> = 0..60;
+
+/// Steps of a run before everything is healed.
+const STEPS: u32 = 40;
+
+fn run(seed: u64) {
+    let outcome = on_paused_time(RandomRun { seed, steps: STEPS }.run());
+    assert!(
+        outcome.wrong.is_empty(),
+        "seed {seed}: {:#?}\nscript:\n{}",
+        outcome.wrong,
+        outcome.script.join("\n")
+    );
+}
+
+fn seeds() -> std::ops::Range<u64> {
+    let Ok(text) = std::env::var("BERTH_SIM_SEEDS") else {
+        return SEEDS;
+    };
+    let (from, to) = text.split_once("..").expect("FROM..TO");
+    from.parse().unwrap()..to.parse().unwrap()
+}
+
 #[test]
 fn random_runs_keep_every_promise() {
-    let seeds = std::env::var("BERTH_SEEDS").unwrap_or_else(|_| "0..60".to_owned());
-    let (from, to) = seeds.split_once("..").unwrap();
-    for seed in from.parse::<u64>().unwrap()..to.parse::<u64>().unwrap() {
-        let t = std::time::Instant::now();
-        let outcome = on_paused_time(RandomRun { seed, steps: 40 }.run());
-        eprintln!("seed {seed} {:?}", t.elapsed());
-        assert!(
-            outcome.wrong.is_empty(),
-            "seed {seed}: {:#?}\nscript:\n{}",
-            outcome.wrong,
-            outcome.script.join("\n")
-        );
+    let seeds = seeds();
+    eprintln!("seeds {seeds:?}");
+    seeds.for_each(run);
+}
+
+/// Does nothing unless `BERTH_SOAK_SECONDS` says for how long: `make soak`.
+#[test]
+fn random_runs_keep_every_promise_for_as_long_as_there_is_time() {
+    let Ok(text) = std::env::var("BERTH_SOAK_SECONDS") else {
+        return;
+    };
+    let end = Instant::now() + Duration::from_secs(text.parse().unwrap());
+    let first: u64 = rand::random::<u32>().into();
+    eprintln!("seeds from {first}");
+    for seed in first.. {
+        run(seed);
+        if Instant::now() >= end {
+            eprintln!("{} runs", seed - first + 1);
+            return;
+        }
     }
 }
