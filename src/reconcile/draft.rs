@@ -110,10 +110,14 @@ impl<'a> Draft<'a> {
     pub fn retry(&mut self, name: &ContainerName, step: Step, backoff: Backoff, reason: Reason) {
         let now = self.now;
         let container = self.container(name);
-        let retry = next_retry(container.retry.take(), step, backoff, reason, now);
-        let message = format!("{step} failed (try {}): {}", retry.failures, retry.reason);
+        let last = container.retry.take();
+        let retry = next_retry(last.clone(), step, backoff, reason, now);
+        let news = is_news(last.as_ref(), &retry);
+        let message = retry_words(&retry);
         container.retry = Some(retry);
-        self.tell_of(name, "Retrying", message);
+        if news {
+            self.tell_of(name, "Retrying", message);
+        }
     }
 }
 
@@ -137,6 +141,21 @@ pub fn next_retry(
     }
 }
 
+/// Whether one more failure belongs in the timeline: the first, one for another reason, and every doubling, so that
+/// what fails for days does not push everything else out of a bounded timeline. Conditions count all of them.
+pub fn is_news(last: Option<&Retry>, retry: &Retry) -> bool {
+    let same = last.is_some_and(|last| last.step == retry.step && last.reason == retry.reason);
+    !same || retry.failures.is_power_of_two()
+}
+
+/// A failure that will be tried again, in words.
+pub fn retry_words(retry: &Retry) -> String {
+    format!(
+        "{} failed (try {}): {}",
+        retry.step, retry.failures, retry.reason
+    )
+}
+
 /// A container's end in words.
 pub fn describe_end(container: &KnownContainer) -> String {
     let code = container.exit.as_ref().and_then(|exit| exit.code);
@@ -144,6 +163,7 @@ pub fn describe_end(container: &KnownContainer) -> String {
         (Some(code), Some(reason)) => format!("exited with code {code}: {reason}"),
         (Some(code), None) => format!("exited with code {code}"),
         (None, Some(reason)) => reason.to_string(),
+        (None, None) if container.exit.is_some() => "ended with an unknown exit code".to_owned(),
         (None, None) => "never ran".to_owned(),
     }
 }

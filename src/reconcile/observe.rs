@@ -319,7 +319,14 @@ fn take_died(
         && container.status == ContainerStatus::Running
         && container.exit.is_none()
         && container.running_since.is_some_and(|since| since <= at);
+    let told = container.docker_id.as_ref() == Some(id)
+        && container.status == ContainerStatus::Stopped
+        && container
+            .exit
+            .as_ref()
+            .is_some_and(|exit| exit.code == code);
     match code {
+        Some(_) if told => {}
         Some(code) if this_run && code != KILLED_EXIT_CODE => {
             draft.hints.states.insert(name.clone(), RunState::Exited);
             ended(

@@ -13,7 +13,7 @@ use crate::domain::task::{KnownResource, ResourceKey, ResourceStatus, Retry, Ste
 
 use super::action::{Action, Failure, Outcome, Subject, Verb};
 use super::backoff;
-use super::draft::{Draft, next_retry};
+use super::draft::{Draft, is_news, next_retry, retry_words};
 use super::observe::{Observation, observe};
 
 /// Failures in a row of a pull after which the container fails: about two and a half minutes of waiting.
@@ -315,25 +315,15 @@ fn apply_to_resource(draft: &mut Draft<'_>, key: &ResourceKey, verb: &Verb, outc
                 ResourceKey::Volume(_) => ReasonName::CannotCreateVolumeError,
             };
             let reason = Reason::new(name, format!("{key}: {}", failure.message));
-            let failures = failures_of(resource.retry.as_ref(), step).saturating_add(1);
-            let hopeless = !failure.kind.may_pass() || failures >= MAX_RESOURCE_FAILURES;
-            resource.retry = Some(next_retry(
-                resource.retry.take(),
-                step,
-                backoff::CALLS,
-                reason.clone(),
-                now,
-            ));
+            let last = resource.retry.take();
+            let retry = next_retry(last.clone(), step, backoff::CALLS, reason.clone(), now);
+            let hopeless = !failure.kind.may_pass() || retry.failures >= MAX_RESOURCE_FAILURES;
+            let words = is_news(last.as_ref(), &retry).then(|| retry_words(&retry));
+            resource.retry = Some(retry);
             if step == Step::SetUp && hopeless {
                 draft.stop_task(reason);
-            } else {
-                draft.tell(
-                    "Retrying",
-                    format!(
-                        "{step} of {key} failed (try {failures}): {}",
-                        failure.message
-                    ),
-                );
+            } else if let Some(words) = words {
+                draft.tell("Retrying", words);
             }
         }
         Outcome::ImageReady(_) | Outcome::Created(_) | Outcome::Seen(_) => {}
