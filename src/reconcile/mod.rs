@@ -60,5 +60,11 @@ pub mod backoff;
 #[cfg(test)]
 mod notation;
 
+#[cfg(test)]
+mod observe_tests;
+
+#[cfg(test)]
+mod outcome_tests;
+
 pub use handle::ReconcilerHandle;
 pub use worker::{Dependencies, Reconciler};

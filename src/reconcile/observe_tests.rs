@@ -1,0 +1,481 @@
+//! Tables of what was seen and what is known then.
+
+use insta::assert_snapshot;
+
+use super::notation::Scene;
+
+/// What the lines `saw`, `list`, `died` … and `did` of a scene change, as text.
+fn check(scene: &str) -> String {
+    Scene::read(scene).taken_in()
+}
+
+#[test]
+fn only_an_inspect_that_finds_nothing_is_absence() {
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        list app nothing
+    "), @"look at app");
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        saw app absent
+    "), @"
+    known app STOPPED image started=50 exit=?@100 removed (ContainerVanishedError: No container matching saved ID found)
+    tell app Stopped: ContainerVanishedError: No container matching saved ID found
+    ");
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        change app
+    "), @"look at app");
+    // Before its start it is only to be made again.
+    assert_snapshot!(check("
+        def app!
+        known app CREATED id
+        saw app absent
+    "), @"
+    known app CREATED image
+    tell app Vanished: removed by somebody else before its start
+    ");
+    assert_snapshot!(check("
+        def app!
+        known app STOPPED id started=50 exit=0@90
+        saw app absent
+    "), @"known app STOPPED image started=50 exit=0@90 removed");
+    assert_snapshot!(check("
+        def app!
+        known app PULLED image retry=create:1@90
+        saw app absent
+    "), @"known app PULLED image");
+}
+
+#[test]
+fn a_list_only_asks_for_looks() {
+    assert_snapshot!(check("
+        def app!
+        known app CREATED id
+        list app created
+    "), @"app seems created");
+    assert_snapshot!(check("
+        def app!
+        known app CREATED id
+        list app running
+    "), @"
+    look at app
+    app seems running
+    ");
+    assert_snapshot!(check("
+        def app!
+        known app CREATED id
+        list app exited
+    "), @"
+    look at app
+    app seems exited
+    ");
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        list app running
+    "), @"app seems running");
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        list app exited
+    "), @"
+    look at app
+    app seems exited
+    ");
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        list app dead
+    "), @"
+    look at app
+    app seems dead
+    ");
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        list app paused
+    "), @"app seems paused");
+    assert_snapshot!(check("
+        def app!
+        known app STOPPED id started=50 exit=0@90
+        list app running
+    "), @"app seems running");
+    // Another id under the same name.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        list app running other
+    "), @"
+    look at app
+    app seems running
+    ");
+    // An earlier attempt is nothing to the present one.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id attempt=1 started=50
+        list app exited
+    "), @"");
+    assert_snapshot!(check("
+        def app!
+        list app running
+    "), @"
+    known app NONE
+    look at app
+    app seems running
+    ");
+    // What runs as known brings its health and ports.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        list app running health=HEALTHY port=49200
+    "), @"
+    known app RUNNING id started=50 health=HEALTHY port=49200
+    app seems running
+    tell app Health: HEALTHY
+    ");
+}
+
+#[test]
+fn an_inspect_tells_start_and_end() {
+    assert_snapshot!(check("
+        def app!
+        known app CREATED id
+        saw app created
+    "), @"app seems created");
+    assert_snapshot!(check("
+        def app!
+        known app CREATED id
+        saw app running started=60 port=49200
+    "), @"
+    known app RUNNING id started=60 port=49200
+    app seems running
+    tell app Started: started, ports 49200->80/tcp
+    ");
+    assert_snapshot!(check("
+        def app!
+        known app CREATED id
+        saw app exited started=60 code=3 at=70
+    "), @"
+    known app STOPPED id started=60 exit=3@70
+    app seems exited
+    tell app Stopped: exited with code 3
+    ");
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        saw app exited started=50 code=0 at=95
+    "), @"
+    known app STOPPED id started=50 exit=0@95
+    app seems exited
+    tell app Stopped: exited with code 0
+    ");
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        saw app exited started=50 at=95
+    "), @"
+    known app STOPPED id started=50 exit=?@95
+    app seems exited
+    tell app Stopped: ended with an unknown exit code
+    ");
+    // Docker takes it down badly: ended all the same.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        saw app dead started=50 code=137 at=95
+    "), @"
+    known app STOPPED id started=50 exit=137@95
+    app seems dead
+    tell app Stopped: exited with code 137
+    ");
+    assert_snapshot!(check("
+        def app!
+        known app CREATED id
+        saw app exited started=60 code=127 at=61 exec: no such file
+    "), @"
+    known app STOPPED id started=60 exit=127@61 (DockerStateError: exec: no such file)
+    app seems exited
+    tell app Stopped: exited with code 127: DockerStateError: exec: no such file
+    ");
+    // Memory was the cause: it explains the exit and is none.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        saw app exited started=50 code=137 at=95 oom
+    "), @"
+    known app STOPPED id started=50 exit=137oom@95 (OutOfMemoryError: Container killed due to memory usage)
+    app seems exited
+    tell app Stopped: exited with code 137: OutOfMemoryError: Container killed due to memory usage
+    ");
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        saw app removing started=50
+    "), @"app seems removing");
+}
+
+#[test]
+fn a_container_that_is_found_is_taken_over() {
+    assert_snapshot!(check("
+        def app!
+        saw app created
+    "), @"
+    known app CREATED id
+    app seems created
+    tell app Created: container ecs-web-0-app-… exists
+    ");
+    assert_snapshot!(check("
+        def app!
+        saw app running started=60
+    "), @"
+    known app RUNNING id started=60
+    app seems running
+    tell app Created: container ecs-web-0-app-… exists
+    tell app Started: started
+    ");
+    assert_snapshot!(check("
+        def app!
+        known app PULLED image attempt=1
+        saw app running started=60
+    "), @"");
+}
+
+#[test]
+fn a_die_event_ends_the_run_that_is_known_and_no_other() {
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        died app code=3 at=95
+    "), @"
+    known app STOPPED id started=50 exit=3@95
+    app seems exited
+    tell app Stopped: exited with code 3
+    ");
+    // Killed: only an inspect tells whether memory was the cause.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        died app code=137 at=95
+    "), @"look at app");
+    // Without a code.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        died app at=95
+    "), @"look at app");
+    // Of an earlier run.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        died app code=3 at=40
+    "), @"look at app");
+    // Of another container.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        died app other code=3 at=95
+    "), @"look at app");
+    // Before its start was recorded.
+    assert_snapshot!(check("
+        def app!
+        known app CREATED id
+        died app code=3 at=95
+    "), @"look at app");
+    // After its end.
+    assert_snapshot!(check("
+        def app!
+        known app STOPPED id started=50 exit=0@90
+        died app code=0 at=90
+    "), @"");
+}
+
+#[test]
+fn an_end_after_somebodys_signal_is_held_back_for_a_moment() {
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        signal app
+    "), @"app was signalled at 100");
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        signalled app 95
+        died app code=0 at=99
+    "), @"
+    known app RUNNING id started=50 settles=103 exit=0@99
+    app seems exited
+    ");
+    // Too long ago.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        signalled app 75
+        died app code=0 at=99
+    "), @"
+    known app STOPPED id started=50 exit=0@99
+    app seems exited
+    tell app Stopped: exited with code 0
+    ");
+    // Our own request is no sign of a restart by hand.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50 asked=95
+        signal app
+    "), @"");
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50 asked=95
+        signalled app 94
+        died app code=0 at=99
+    "), @"
+    known app STOPPED id started=50 asked=95 exit=0@99
+    app seems exited
+    tell app Stopped: exited with code 0
+    ");
+    // It came back.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50 exit=0@99 settles=102
+        saw app running started=99.5
+    "), @"
+    known app RUNNING id started=50 since=99.5
+    app seems running
+    tell app RestartedOutside: restarted by somebody else
+    ");
+    // It did not, and the time is over.
+    assert_snapshot!(check("
+        at 102
+        def app!
+        known app RUNNING id started=50 exit=0@99 settles=102
+        saw app exited started=50 code=0 at=99
+    "), @"
+    known app STOPPED id started=50 exit=0@99
+    app seems exited
+    tell app Stopped: exited with code 0
+    ");
+    assert_snapshot!(check("
+        at 101
+        def app!
+        known app RUNNING id started=50 exit=0@99 settles=102
+        saw app exited started=50 code=0 at=99
+    "), @"app seems exited");
+}
+
+#[test]
+fn a_restart_policy_goes_by_dockers_clock() {
+    assert_snapshot!(check("
+        def app! restart=60
+        known app RUNNING id started=20
+        died app code=1 at=99
+    "), @"
+    known app RUNNING id started=20 exit=1@99
+    app seems exited
+    tell app Exited: exited with code 1, restart policy starts it again
+    ");
+    assert_snapshot!(check("
+        def app! restart=60
+        known app RUNNING id started=50
+        died app code=1 at=99
+    "), @"
+    known app STOPPED id started=50 exit=1@99
+    app seems exited
+    tell app Stopped: exited with code 1
+    ");
+    assert_snapshot!(check("
+        def app! restart=60
+        known app RUNNING id started=20
+        died app code=0 at=99
+    "), @"
+    known app STOPPED id started=20 exit=0@99
+    app seems exited
+    tell app Stopped: exited with code 0
+    ");
+    // Its next run, seen by whoever comes first.
+    assert_snapshot!(check("
+        def app! restart=60
+        known app RUNNING id started=20 exit=1@90
+        saw app running started=91
+    "), @"
+    known app RUNNING id started=20 since=91 restarted=91 restarts=1
+    app seems running
+    tell app Restarted: restarted by its policy, 1 times so far
+    ");
+    assert_snapshot!(check("
+        def app! restart=60
+        known app RUNNING id started=20 exit=1@90
+        saw app exited started=91 code=2 at=92
+    "), @"
+    known app STOPPED id started=20 since=91 restarted=91 exit=2@92 restarts=1
+    app seems exited
+    tell app Restarted: restarted by its policy, 1 times so far
+    tell app Stopped: exited with code 2
+    ");
+    // Not started again yet.
+    assert_snapshot!(check("
+        def app! restart=60
+        known app RUNNING id started=20 exit=1@90
+        saw app exited started=20 code=1 at=90
+    "), @"app seems exited");
+}
+
+#[test]
+fn a_final_end_only_learns_what_it_lacked() {
+    assert_snapshot!(check("
+        def app!
+        known app STOPPED id started=50 exit=?@90
+        saw app exited started=50 code=9 at=89
+    "), @"
+    known app STOPPED id started=50 exit=9@90
+    app seems exited
+    ");
+    assert_snapshot!(check("
+        def app!
+        known app STOPPED id started=50 exit=0@90
+        saw app exited started=50 code=5 at=99
+    "), @"app seems exited");
+    assert_snapshot!(check("
+        def app!
+        known app STOPPED id started=50 exit=0@90
+        saw app running started=99
+    "), @"app seems running");
+}
+
+#[test]
+fn health_counts_while_it_runs() {
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        probe app HEALTHY
+    "), @"
+    known app RUNNING id started=50 health=HEALTHY
+    tell app Health: HEALTHY
+    ");
+    assert_snapshot!(check("
+        def app!
+        known app CREATED id
+        probe app HEALTHY
+    "), @"");
+    assert_snapshot!(check("
+        def app!
+        known app STOPPED id started=50 exit=0@90
+        probe app UNHEALTHY
+    "), @"");
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50 health=HEALTHY
+        probe app HEALTHY
+    "), @"");
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50 health=HEALTHY
+        died app code=0 at=99
+    "), @"
+    known app STOPPED id started=50 exit=0@99
+    app seems exited
+    tell app Stopped: exited with code 0
+    ");
+}
