@@ -46,8 +46,12 @@ pub(super) fn evaluate(
         .as_ref()
         .and_then(|exit| exit.code)
         .filter(|_| stopped);
+    // A container that ended without ever having run met no condition, whatever exit code it was given for that.
+    let never_ran = stopped && known.started_at.is_none();
+    let never_was = stopped && known.docker_id.is_none() && !known.removed;
     let open = match edge.condition {
-        Condition::Create => known.status >= ContainerStatus::Created,
+        Condition::Create => known.status >= ContainerStatus::Created && !never_was,
+        Condition::Start | Condition::Complete if never_ran => false,
         Condition::Start => known.status >= ContainerStatus::Running,
         Condition::Complete => code.is_some(),
         Condition::Success => code == Some(0),
@@ -67,7 +71,6 @@ pub(super) fn evaluate(
             "dependency graph: failed to resolve {head} as dependency did not exit successfully."
         ));
     }
-    let never_ran = stopped && known.started_at.is_none();
     let lost = stopped && matches!(edge.condition, Condition::Complete | Condition::Healthy);
     if never_ran || lost || (dependee.stopping && known.status < ContainerStatus::Running) {
         return Gate::Never(format!(
@@ -184,6 +187,10 @@ mod tests {
             status: ContainerStatus::Stopped,
             ..KnownContainer::default()
         };
+        let never_started = KnownContainer {
+            started_at: None,
+            ..exited(Some(143))
+        };
         let rows = [
             (Create, known(Nothing), "closed"),
             (Create, known(Created), "open"),
@@ -202,6 +209,12 @@ mod tests {
             (Healthy, healthy, "open"),
             (Healthy, exited(Some(0)), "never"),
             (Complete, never_ran.clone(), "never"),
+            (Start, never_ran.clone(), "never"),
+            (Create, never_ran.clone(), "never"),
+            (Success, never_ran.clone(), "failed"),
+            (Start, never_started.clone(), "never"),
+            (Complete, never_started.clone(), "never"),
+            (Success, never_started, "failed"),
             (Healthy, never_ran, "never"),
         ];
         for (condition, known, want) in rows {
