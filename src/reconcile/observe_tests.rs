@@ -104,6 +104,10 @@ fn a_list_only_asks_for_looks() {
         known app STOPPED id started=50 exit=0@90
         list app running
     "), @"app seems running");
+}
+
+#[test]
+fn a_list_tells_which_container_it_means() {
     // Another id under the same name.
     assert_snapshot!(check("
         def app!
@@ -182,6 +186,10 @@ fn an_inspect_tells_start_and_end() {
     app seems exited
     tell app Stopped: ended with an unknown exit code
     ");
+}
+
+#[test]
+fn an_inspect_tells_why_it_ended() {
     // Docker takes it down badly: ended all the same.
     assert_snapshot!(check("
         def app!

@@ -198,6 +198,10 @@ fn a_start_that_fails_is_repeated_remade_or_final() {
     known app STOPPED id attempt=1 degraded (CannotStartContainerError: connection refused)
     tell app Stopped: CannotStartContainerError: connection refused
     ");
+}
+
+#[test]
+fn a_start_whose_port_is_taken_gets_another_one_or_names_its_holder() {
     assert_snapshot!(check("
         def app!
         known app CREATED id

@@ -1,6 +1,7 @@
 //! A task in its surroundings, and the three questions that tables ask about it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use crate::domain::host::HostFacts;
 use crate::domain::ids::{ContainerName, DockerId, UnixMillis};
@@ -128,8 +129,11 @@ impl Scene {
 
 /// The Docker id that an attempt at a container has in tables.
 pub(in crate::reconcile) fn docker_id(name: &ContainerName, attempt: u32) -> DockerId {
-    let letters: String = name.as_str().bytes().map(|b| format!("{b:02x}")).collect();
-    let mut text = format!("{letters}{attempt:02x}");
+    let mut text = String::new();
+    for byte in name.as_str().bytes() {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    write!(text, "{attempt:02x}").unwrap();
     text.truncate(64);
     DockerId::parse(&format!("{text:0<64}")).unwrap()
 }

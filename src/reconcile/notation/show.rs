@@ -173,7 +173,8 @@ fn action(action: &Action) -> String {
         Verb::Create { spec, replaces } => {
             let log = spec.log.as_ref().map(|log| format!(", log {}", log.driver));
             let ports = spec.ports.iter().filter_map(|port| port.host_port);
-            let ports: String = ports.map(|port| format!(", port {port}")).collect();
+            let ports: Vec<String> = ports.map(|port| format!(", port {port}")).collect();
+            let ports = ports.concat();
             let earlier = replaces.as_ref().map(|name| format!(", replaces {name}"));
             format!(
                 "{ports}{}{}",

@@ -176,7 +176,7 @@ impl Gate {
     async fn pass<T: Send + 'static>(
         &self,
         what: &str,
-        about: &str,
+        object: &str,
         call: impl Future<Output = T> + Send + 'static,
     ) -> T {
         match self.step() {
@@ -187,12 +187,12 @@ impl Gate {
                 pending().await
             }
             Pass::LateThenFreeze => {
-                let (gate, about) = (self.clone(), about.to_owned());
-                gate.lock().busy.insert(about.clone());
+                let (gate, object) = (self.clone(), object.to_owned());
+                gate.lock().busy.insert(object.clone());
                 let _detached = tokio::spawn(async move {
                     tokio::time::sleep(LATE).await;
                     let _unheard = call.await;
-                    gate.lock().busy.remove(&about);
+                    gate.lock().busy.remove(&object);
                 });
                 self.freeze(what);
                 pending().await
@@ -218,11 +218,11 @@ impl<S: TaskStore> TaskStore for GatedStore<S> {
     async fn commit(&self, changes: &[Change]) -> Result<i64, BoundaryError> {
         // The store is the agent's own: nobody goes on with a commit when it dies.
         let lost = self.1.count_commit();
-        let last = self.1.pass_own("commit", self.0.commit(changes)).await?;
+        let sequence = self.1.pass_own("commit", self.0.commit(changes)).await?;
         if lost {
             return Err(BoundaryError::deadline("commit", LATE));
         }
-        Ok(last)
+        Ok(sequence)
     }
 
     async fn events_after(

@@ -19,7 +19,7 @@ use super::tasks::{gone, is, web_and_database};
 const MOST_CALLS: u64 = 200;
 
 /// Runs the scenario with a crash at each of its calls.
-fn crash_everywhere(scenario: impl AsyncFn(&mut Driver)) {
+fn crash_everywhere<F: AsyncFn(&mut Driver)>(scenario: &F) {
     for at in [CrashAt::Before, CrashAt::After, CrashAt::Late] {
         let crashes = (1..=MOST_CALLS).take_while(|&nth| {
             let (wrong, crashed) = on_paused_time(async {
@@ -57,7 +57,7 @@ async fn remove_all(driver: &mut Driver, arn: &TaskArn) {
 
 #[test]
 fn a_task_that_is_run_stopped_and_removed() {
-    crash_everywhere(async |driver| {
+    crash_everywhere(&async |driver: &mut Driver| {
         let arn = arn(1);
         driver.put(&arn, web_and_database()).await;
         driver.until("RUNNING", is(&arn, TaskStatus::Running)).await;
@@ -69,7 +69,7 @@ fn a_task_that_is_run_stopped_and_removed() {
 
 #[test]
 fn a_task_that_is_stopped_while_it_starts() {
-    crash_everywhere(async |driver| {
+    crash_everywhere(&async |driver: &mut Driver| {
         let arn = arn(1);
         driver.put(&arn, web_and_database()).await;
         driver.pass(Duration::from_millis(3)).await;
@@ -81,7 +81,7 @@ fn a_task_that_is_stopped_while_it_starts() {
 
 #[test]
 fn a_task_that_is_stopped_as_soon_as_the_next_agent_is_there() {
-    crash_everywhere(async |driver| {
+    crash_everywhere(&async |driver: &mut Driver| {
         let arn = arn(1);
         driver.put(&arn, web_and_database()).await;
         driver.pass(Duration::from_secs(1)).await;
@@ -94,7 +94,7 @@ fn a_task_that_is_stopped_as_soon_as_the_next_agent_is_there() {
 
 #[test]
 fn an_essential_container_that_ends() {
-    crash_everywhere(async |driver| {
+    crash_everywhere(&async |driver: &mut Driver| {
         let arn = arn(1);
         let app = shell("app", "image", "sleep 3; exit 7");
         let definition = task(vec![app, shell("side", "image", SERVE)]);
@@ -112,7 +112,7 @@ fn an_essential_container_that_ends() {
 
 #[test]
 fn a_container_that_its_policy_restarts() {
-    crash_everywhere(async |driver| {
+    crash_everywhere(&async |driver: &mut Driver| {
         let arn = arn(1);
         let mut app = shell("app", "image", "sleep 61; exit 1");
         app.restart_policy = Some(RestartPolicy {
@@ -134,7 +134,7 @@ fn a_container_that_its_policy_restarts() {
 
 #[test]
 fn containers_that_are_given_host_ports_for_a_range() {
-    crash_everywhere(async |driver| {
+    crash_everywhere(&async |driver: &mut Driver| {
         driver.sim.world.take_port(49_153);
         for n in 1..=2 {
             let mut app = shell("app", "image", SERVE);
@@ -161,7 +161,7 @@ fn containers_that_are_given_host_ports_for_a_range() {
 
 #[test]
 fn a_container_whose_log_driver_refuses() {
-    crash_everywhere(async |driver| {
+    crash_everywhere(&async |driver: &mut Driver| {
         driver.sim.world.add_fault(Fault {
             operation: Operation::Start,
             about: "app".to_owned(),

@@ -24,6 +24,10 @@ fn run(seed: u64) {
     );
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the range is the caller's to choose"
+)]
 fn seeds() -> std::ops::Range<u64> {
     let Ok(text) = std::env::var("BERTH_SIM_SEEDS") else {
         return SEEDS;
@@ -41,6 +45,10 @@ fn random_runs_keep_every_promise() {
 
 /// Does nothing unless `BERTH_SOAK_SECONDS` says for how long: `make soak`.
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the time is the caller's to choose"
+)]
 fn random_runs_keep_every_promise_for_as_long_as_there_is_time() {
     let Ok(text) = std::env::var("BERTH_SOAK_SECONDS") else {
         return;

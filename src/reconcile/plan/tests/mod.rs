@@ -12,6 +12,8 @@ mod cleanup;
 
 mod surroundings;
 
+mod properties;
+
 use crate::reconcile::notation::Scene;
 
 /// The decision about a scene, as text.

@@ -181,6 +181,10 @@ fn resources_are_registered_and_ready_before_containers_that_need_them() {
     wait app CallOutstanding: the create of the container is under way; then go on when the create is done (since 100, until 340)
     wait side CallOutstanding: the create of the container is under way; then go on when the create is done (since 100, until 340)
     ");
+}
+
+#[test]
+fn resources_that_must_be_there_are_looked_for() {
     // A shared volume that is not ours to make must be there.
     assert_snapshot!(check("
         vol data found
