@@ -25,4 +25,8 @@ mod e2e_dockerd;
 
 mod e2e_registry;
 
+mod e2e_parameters_process;
+
+mod e2e_parameters_host;
+
 mod e2e_pause_image;

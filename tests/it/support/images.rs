@@ -11,8 +11,9 @@ use sha2::{Digest, Sha256};
 const BUSYBOX: &str = "/bin/busybox";
 
 /// Commands that tests may use in a container.
-const APPLETS: [&str; 12] = [
-    "cat", "date", "echo", "env", "false", "id", "ls", "nc", "printf", "sh", "sleep", "true",
+const APPLETS: [&str; 13] = [
+    "cat", "date", "echo", "env", "false", "grep", "id", "ls", "nc", "printf", "sh", "sleep",
+    "true",
 ];
 
 /// Loads an image of that `name:tag` that has a shell and little else. Repeating it changes nothing.

@@ -141,8 +141,15 @@ async fn serve(
         let _ended = rules.wait_for(|rules| !lost(rules)).await;
         return Ok(());
     }
-    copy_bidirectional(&mut client, &mut docker).await?;
-    Ok(())
+    let mut copy = std::pin::pin!(copy_bidirectional(&mut client, &mut docker));
+    loop {
+        let waits = in_the_way(&rules.borrow_and_update());
+        // Cancel-safe: `copy` is kept, and not polled while nothing shall pass.
+        tokio::select! {
+            done = &mut copy, if !waits => return done.map(|_| ()),
+            changed = rules.changed() => if changed.is_err() { return Ok(()) },
+        }
+    }
 }
 
 /// The head with its empty line, and what came after it.
