@@ -19,10 +19,9 @@ use berth::domain::task::TaskOptions;
 use berth::domain::volume::{
     DockerVolume, MountPoint, Volume, VolumeScope, VolumeSource, VolumesFrom,
 };
-use berth::reconcile::settings::LogFailurePolicy;
 use berth::reconcile::snapshot::TaskView;
 
-use crate::support::rig::{Rig, Setup, with_engine, with_setup};
+use crate::support::rig::{Rig, with_engine};
 use crate::support::view::{SERVE, cause, eventually, exit_code, is, known, name};
 
 async fn run(rig: &mut Rig, definition: TaskDefinition, options: TaskOptions) -> TaskArn {
@@ -141,8 +140,8 @@ async fn ports_are_published_and_reached() {
     with_engine(async |rig| {
         let fixed = free_port();
         let script = format!(
-            "{} & {} & {} & nc -u -l -p 7003 > /tmp/udp & \
-             while ! grep -q knock /tmp/udp; do sleep 1; done; echo knocked; wait",
+            "{} & {} & {} & until grep -q 'Udp: [0-9]* [1-9]' /proc/net/snmp; do sleep 1; done; \
+             echo knocked; wait",
             listen(7000),
             listen(7001),
             listen(7011),
@@ -175,6 +174,7 @@ async fn ports_are_published_and_reached() {
             first + 2,
             "a range stays one"
         );
+        // Nobody listens in the container: its kernel counts what came in vain.
         let udp = UdpSocket::bind(("127.0.0.1", 0)).expect("a socket");
         let to = ("127.0.0.1", host_port(&view, "app", 7003));
         eventually("the datagram arrives", async || {
@@ -415,14 +415,16 @@ async fn log_drivers_and_their_options_reach_docker() {
     .await;
 }
 
+/// Log configurations whose backend refuses connections.
+fn down() -> [LogConfiguration; 2] {
+    [
+        log("fluentd", &[("fluentd-address", "127.0.0.1:1")]),
+        log("syslog", &[("syslog-address", "tcp://127.0.0.1:1")]),
+    ]
+}
+
 #[tokio::test]
-async fn a_log_backend_that_is_down_degrades_or_fails_as_set() {
-    let down = || {
-        [
-            log("fluentd", &[("fluentd-address", "127.0.0.1:1")]),
-            log("syslog", &[("syslog-address", "tcp://127.0.0.1:1")]),
-        ]
-    };
+async fn a_log_backend_that_is_down_is_replaced_by_files() {
     with_engine(async |rig| {
         for configuration in down() {
             let mut app = rig.shell("app", SERVE);
@@ -433,19 +435,6 @@ async fn a_log_backend_that_is_down_degrades_or_fails_as_set() {
             assert!(known(&view, "app").degraded_log);
             let shown = rig.inspect(&rig.docker_id(&arn, "app")).await;
             assert_eq!(shown["HostConfig"]["LogConfig"]["Type"], "json-file");
-        }
-    })
-    .await;
-    let mut setup = Setup::default();
-    setup.engine.log_failure = LogFailurePolicy::Fail;
-    with_setup(setup, async |rig| {
-        for configuration in down() {
-            let mut app = rig.shell("app", SERVE);
-            app.log_configuration = Some(configuration);
-            let definition = rig.definition(vec![app]);
-            let (_, view) = stopped(rig, definition).await;
-            let words = cause(&view);
-            assert!(words.contains("CannotStartContainerError"), "{words}");
         }
     })
     .await;

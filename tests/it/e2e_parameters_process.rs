@@ -196,7 +196,8 @@ async fn a_start_timeout_fails_what_is_waited_for() {
         }];
         let arn = rig.put(vec![slow, app]).await;
         let view = rig.until_task(&arn, "fails", is(TaskStatus::Stopped)).await;
-        assert_eq!(cause(&view), "");
+        let words = "container ordering dependency [slow] for target [app] has timed out";
+        assert!(cause(&view).contains(words), "{}", cause(&view));
         assert_eq!(known(&view, "app").started_at, None, "it never ran");
     })
     .await;
