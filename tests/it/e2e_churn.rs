@@ -54,7 +54,10 @@ impl Churn {
             };
             let arn = rig.put(vec![rig.shell("app", &command)]).await;
             self.wishes.insert(arn, wish);
-        } else if let Some(arn) = running.get(rand::rng().random_range(0..running.len().max(1))) {
+            return;
+        }
+        let chosen = rand::rng().random_range(0..running.len().max(1));
+        if let Some(arn) = running.get(chosen) {
             rig.stop(arn).await;
             self.wishes.insert(arn.clone(), Wish::Stops);
         }

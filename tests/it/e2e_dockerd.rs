@@ -32,7 +32,7 @@ async fn with_dockerd(live_restore: bool, test: impl AsyncFnOnce(&mut Rig, &mut 
 }
 
 async fn put(rig: &mut Rig, command: &str) -> TaskArn {
-    let mut definition = rig.definition(vec![rig.shell("app", command)]);
+    let mut definition = Rig::definition(vec![rig.shell("app", command)]);
     definition.network_mode = NetworkMode::None;
     let options = TaskOptions::default();
     rig.put_definition(definition, options).await

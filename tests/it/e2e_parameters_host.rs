@@ -43,7 +43,7 @@ async fn limits_of_container_and_task_are_enforced() {
         app.cpu_units = 256;
         app.memory_mib = Some(48);
         app.memory_reservation_mib = Some(24);
-        let mut definition = rig.definition(vec![app]);
+        let mut definition = Rig::definition(vec![app]);
         (definition.cpu_units, definition.memory_mib) = (Some(512), Some(96));
         let arn = run(rig, definition, TaskOptions::default()).await;
         let shown = rig.inspect(&rig.docker_id(&arn, "app")).await;
@@ -75,7 +75,7 @@ async fn too_much_memory_is_an_out_of_memory_kill() {
     with_engine(async |rig| {
         let mut app = rig.shell("app", "x=a; while :; do x=$x$x; done");
         app.memory_mib = Some(8);
-        let definition = rig.definition(vec![app]);
+        let definition = Rig::definition(vec![app]);
         let (_, view) = stopped(rig, definition).await;
         assert_eq!(exit_code(&view, "app"), Some(137));
         let reason = known(&view, "app").reason.as_ref().expect("a reason");
@@ -160,7 +160,7 @@ async fn ports_are_published_and_reached() {
             port(range, None, Protocol::Tcp),
             port(single(7003), None, Protocol::Udp),
         ];
-        let definition = rig.definition(vec![app]);
+        let definition = Rig::definition(vec![app]);
         let arn = run(rig, definition, TaskOptions::default()).await;
         let view = rig.until_task(&arn, "runs", |_| true).await;
         assert_eq!(host_port(&view, "app", 7000), fixed);
@@ -201,7 +201,7 @@ async fn links_reach_their_containers() {
             container: name("db"),
             alias: "database".to_owned(),
         }];
-        let definition = rig.definition(vec![app, db]);
+        let definition = Rig::definition(vec![app, db]);
         let arn = run(rig, definition, TaskOptions::default()).await;
         eventually("the link works", async || {
             rig.output(&arn, "app").await.contains("linked").then_some(())
@@ -220,7 +220,7 @@ async fn awsvpc_as_bridge_is_one_network_with_ports_outside() {
             "client",
             "until nc 127.0.0.1 7100 < /dev/null | grep -q hello; do sleep 1; done; echo near; sleep 1000",
         );
-        let mut definition = rig.definition(vec![server, client]);
+        let mut definition = Rig::definition(vec![server, client]);
         definition.network_mode = NetworkMode::Awsvpc;
         let options = TaskOptions {
             network_as: Some(NetworkMode::Bridge),
@@ -248,7 +248,7 @@ async fn network_modes_are_what_they_say() {
         let host = std::fs::read_link("/proc/self/ns/net").expect("a namespace");
         for mode in [NetworkMode::Host, NetworkMode::None, NetworkMode::Bridge] {
             let script = "ls -l /proc/self/ns/net; ls /sys/class/net";
-            let mut definition = rig.definition(vec![rig.shell("app", script)]);
+            let mut definition = Rig::definition(vec![rig.shell("app", script)]);
             definition.network_mode = mode;
             let (arn, _) = stopped(rig, definition).await;
             let output = rig.output(&arn, "app").await;
@@ -324,7 +324,7 @@ fn kept(rig: &Rig) -> String {
 async fn volumes_live_as_long_as_their_scope() {
     with_engine(async |rig| {
         let dir = tempfile::tempdir().expect("a directory");
-        let mut definition = rig.definition(writer_and_reader(rig));
+        let mut definition = Rig::definition(writer_and_reader(rig));
         let path = dir.path().to_string_lossy().into_owned();
         let made = VolumeScope::Shared {
             autoprovision: true,
@@ -366,7 +366,7 @@ async fn a_shared_volume_that_must_exist_and_does_not_fails_the_task() {
         let mut app = rig.shell("app", SERVE);
         let missing = format!("missing-{}", rig.instance);
         app.mount_points = vec![mount(&missing, "/v", false)];
-        let mut definition = rig.definition(vec![app]);
+        let mut definition = Rig::definition(vec![app]);
         let scope = VolumeScope::Shared {
             autoprovision: false,
         };
@@ -402,7 +402,7 @@ async fn log_drivers_and_their_options_reach_docker() {
         ] {
             let mut app = rig.shell("app", "echo said");
             app.log_configuration = Some(log(driver, options));
-            let definition = rig.definition(vec![app]);
+            let definition = Rig::definition(vec![app]);
             let (arn, _) = stopped(rig, definition).await;
             let shown = rig.inspect(&rig.docker_id(&arn, "app")).await;
             let config = &shown["HostConfig"]["LogConfig"];
@@ -429,7 +429,7 @@ async fn a_log_backend_that_is_down_is_replaced_by_files() {
         for configuration in down() {
             let mut app = rig.shell("app", SERVE);
             app.log_configuration = Some(configuration);
-            let definition = rig.definition(vec![app]);
+            let definition = Rig::definition(vec![app]);
             let arn = run(rig, definition, TaskOptions::default()).await;
             let view = rig.until_task(&arn, "runs", |_| true).await;
             assert!(known(&view, "app").degraded_log);

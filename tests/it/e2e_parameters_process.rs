@@ -17,7 +17,7 @@ use crate::support::view::{SERVE, cause, exit_code, is, known, name};
 
 /// Puts a task of that one container, waits for its end and returns what it wrote.
 async fn said(rig: &mut Rig, container: ContainerDefinition) -> (TaskArn, String) {
-    let definition = rig.definition(vec![container]);
+    let definition = Rig::definition(vec![container]);
     said_of(rig, definition).await
 }
 
@@ -267,7 +267,7 @@ async fn namespaces_are_shared_as_the_task_says() {
         ] {
             let command = "ls -l /proc/self/ns/pid /proc/self/ns/ipc; sleep 1";
             let mut definition =
-                rig.definition(vec![rig.shell("a", command), rig.shell("b", command)]);
+                Rig::definition(vec![rig.shell("a", command), rig.shell("b", command)]);
             (definition.pid_mode, definition.ipc_mode) = (pid, ipc);
             let options = TaskOptions::default();
             let arn = rig.put_definition(definition, options).await;

@@ -186,13 +186,13 @@ impl Rig {
     }
 
     /// A definition of these containers.
-    pub(crate) fn definition(&self, containers: Vec<ContainerDefinition>) -> TaskDefinition {
+    pub(crate) fn definition(containers: Vec<ContainerDefinition>) -> TaskDefinition {
         TaskDefinition::new(Family::parse("it").expect("a family"), containers)
     }
 
     /// Puts a task of these containers.
     pub(crate) async fn put(&mut self, containers: Vec<ContainerDefinition>) -> TaskArn {
-        let definition = self.definition(containers);
+        let definition = Self::definition(containers);
         self.put_definition(definition, TaskOptions::default())
             .await
     }
@@ -240,9 +240,8 @@ impl Rig {
                 }
             }
         };
-        if tokio::time::timeout(PATIENCE, wait).await.is_err() {
-            panic!("{what}: never; {:#?}", self.handle.snapshot());
-        }
+        let came = tokio::time::timeout(PATIENCE, wait).await;
+        assert!(came.is_ok(), "{what}: never; {:#?}", self.handle.snapshot());
     }
 
     /// Waits until the task satisfies the condition.
