@@ -19,9 +19,10 @@ use berth::domain::task::TaskOptions;
 use berth::domain::volume::{
     DockerVolume, MountPoint, Volume, VolumeScope, VolumeSource, VolumesFrom,
 };
+use berth::reconcile::settings::LogFailurePolicy;
 use berth::reconcile::snapshot::TaskView;
 
-use crate::support::rig::{Rig, with_engine};
+use crate::support::rig::{Rig, Setup, with_engine, with_setup};
 use crate::support::view::{SERVE, cause, eventually, exit_code, is, known, name};
 
 async fn run(rig: &mut Rig, definition: TaskDefinition, options: TaskOptions) -> TaskArn {
@@ -435,6 +436,23 @@ async fn a_log_backend_that_is_down_is_replaced_by_files() {
             assert!(known(&view, "app").degraded_log);
             let shown = rig.inspect(&rig.docker_id(&arn, "app")).await;
             assert_eq!(shown["HostConfig"]["LogConfig"]["Type"], "json-file");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_log_backend_that_is_down_fails_the_container_where_that_is_set() {
+    let mut setup = Setup::default();
+    setup.engine.log_failure = LogFailurePolicy::Fail;
+    with_setup(setup, async |rig| {
+        for configuration in down() {
+            let mut app = rig.shell("app", SERVE);
+            app.log_configuration = Some(configuration);
+            let definition = Rig::definition(vec![app]);
+            let (_, view) = stopped(rig, definition).await;
+            let words = cause(&view);
+            assert!(words.contains("CannotStartContainerError"), "{words}");
         }
     })
     .await;
