@@ -80,17 +80,9 @@ async fn a_flipped_bit_loses_nothing_without_a_word() {
 async fn a_truncated_file_loses_nothing_without_a_word() {
     let damaged = Damaged::new().await;
     let whole = damaged.good.len();
-    for length in [
-        0,
-        1,
-        99,
-        PAGE - 1,
-        PAGE,
-        PAGE * 3,
-        whole / 2,
-        whole - PAGE,
-        whole - 1,
-    ] {
+    let pages = (0..whole).step_by(PAGE);
+    let within_pages = [1, 99, PAGE - 1, whole / 2 + 1, whole - 1];
+    for length in pages.chain(within_pages) {
         damaged
             .check(&damaged.good[..length], &format!("{length} bytes"))
             .await;
