@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 
 use super::rows::EventRow;
 use crate::boundary::store::{MAX_EVENTS_PER_TASK, StoredEvent};
-use crate::domain::ids::{ContainerName, TaskArn};
+use crate::domain::ids::{ContainerName, TaskArn, UnixMillis};
 use crate::domain::task::TaskEvent;
 
 /// Most entries of all tasks together, those that were forgotten included: about 10 MB. The oldest go first.
@@ -28,6 +28,27 @@ pub(super) async fn add(connection: &mut SqliteConnection, event: &TaskEvent) ->
     .execute(connection)
     .await?;
     Ok(done.last_insert_rowid())
+}
+
+/// Numbers begin above that instant in milliseconds, or go on if they are above it already. Where a file was lost at
+/// that instant, they are above all that it can have given: it began like this too or at zero, and no store writes a
+/// thousand events a second. Does nothing when it is done again, so it is done at each opening.
+pub(super) async fn number_after(
+    connection: &mut SqliteConnection,
+    lost_at: UnixMillis,
+) -> sqlx::Result<()> {
+    sqlx::query("UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'events' AND seq < ?1")
+        .bind(lost_at.0)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "INSERT INTO sqlite_sequence (name, seq) SELECT 'events', ?
+         WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'events')",
+    )
+    .bind(lost_at.0)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Number of entries there are.

@@ -9,11 +9,15 @@ use std::path::{Path, PathBuf};
 use crate::domain::ids::UnixMillis;
 use crate::platform::{private_directory, private_file};
 
-/// Name of the database in the data directory. SQLite adds `-wal` and `-shm` for its log and the log's index.
+/// Name of the database in the data directory. SQLite adds `-wal` and `-shm` for its log and the log's index, and
+/// `-journal` while a new file does not have the log yet.
 const NAME: &str = "berth.db";
 
+/// Name of the log.
+const LOG: &str = "berth.db-wal";
+
 /// Endings of the files that make up the database.
-const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
+const ENDINGS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
 /// Damaged databases kept.
 const KEPT: usize = 3;
@@ -36,6 +40,15 @@ pub(super) enum Found {
     Stump,
     /// Something.
     Content,
+}
+
+/// A file that was set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lost {
+    /// When, as its name says.
+    pub at: UnixMillis,
+    /// Its name now.
+    pub name: String,
 }
 
 /// The database's place.
@@ -83,17 +96,26 @@ impl Files {
         Ok(name)
     }
 
-    /// Whether a database was set aside here before.
-    pub(super) fn has_lost_one(&self) -> bool {
-        !self.times(&format!("{NAME}.damaged-")).is_empty()
+    /// The database or log that was set aside last, of those still there.
+    pub(super) fn last_lost(&self) -> Option<Lost> {
+        [NAME, LOG]
+            .into_iter()
+            .flat_map(|name| {
+                let prefix = damaged(name);
+                let times = self.times(&prefix).into_iter();
+                times.map(move |at| Lost {
+                    at: UnixMillis(at),
+                    name: format!("{prefix}{at}"),
+                })
+            })
+            .max_by_key(|lost| lost.at)
     }
 
     /// Renames the log if it is none. The database is then as it was when the log was last written into it, which is
     /// better than nothing; SQLite itself would overwrite the log without a word. Returns the new name.
     pub(super) fn set_bad_log_aside(&self, now: UnixMillis) -> io::Result<Option<String>> {
-        let log = format!("{NAME}-wal");
         let mut header = [0; LOG_HEADER_BYTES];
-        match File::open(self.directory.join(&log)) {
+        match File::open(self.directory.join(LOG)) {
             Ok(mut file) => match file.read_exact(&mut header) {
                 Ok(()) => {}
                 // A log that ends within its header has just been begun.
@@ -106,10 +128,25 @@ impl Files {
         if is_log_header(&header) {
             return Ok(None);
         }
-        let name = self.free_name(&log, now);
-        self.rename(&log, &name)?;
+        self.set_log_aside(now).map(Some)
+    }
+
+    /// Renames a log whose database is gone, as after a kill between two renames; SQLite itself would delete it
+    /// without a word. Returns the new name.
+    pub(super) fn set_lone_log_aside(&self, now: UnixMillis) -> io::Result<Option<String>> {
+        match fs::metadata(self.directory.join(LOG)) {
+            Ok(metadata) if metadata.len() > 0 => self.set_log_aside(now).map(Some),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn set_log_aside(&self, now: UnixMillis) -> io::Result<String> {
+        let name = self.free_name(LOG, now);
+        self.rename(LOG, &name)?;
         self.forget_old();
-        Ok(Some(name))
+        Ok(name)
     }
 
     /// Removes what was made in vain, so that the next attempt does not take it for a damaged database.
@@ -124,7 +161,7 @@ impl Files {
 
     /// A name that sorts after those of the same kind, whatever the clock says.
     fn free_name(&self, name: &str, now: UnixMillis) -> String {
-        let prefix = format!("{name}.damaged-");
+        let prefix = damaged(name);
         let newest = self.times(&prefix).into_iter().max();
         let at = newest.map_or(now.0, |newest| newest.saturating_add(1).max(now.0));
         format!("{prefix}{at}")
@@ -139,7 +176,7 @@ impl Files {
 
     /// Deletes damaged files beyond [`KEPT`], the oldest first. One that cannot be deleted does no harm.
     fn forget_old(&self) {
-        for prefix in [format!("{NAME}.damaged-"), format!("{NAME}-wal.damaged-")] {
+        for prefix in [NAME, LOG].map(damaged) {
             let mut times = self.times(&prefix);
             times.sort_unstable();
             let old = times.len().saturating_sub(KEPT);
@@ -163,6 +200,11 @@ impl Files {
             })
             .collect()
     }
+}
+
+/// What the name of a damaged file begins with; the time follows.
+fn damaged(name: &str) -> String {
+    format!("{name}.damaged-")
 }
 
 /// Whether the header of a log is whole: magic, and the checksum over the 24 bytes before it.

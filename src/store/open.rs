@@ -15,11 +15,11 @@ use sqlx::sqlite::{
 
 use super::checksum::Checksums;
 use super::error::{boundary, io_kind, says_damaged};
-use super::files::{Files, Found};
+use super::files::{Files, Found, Lost};
 use super::integrity::{self, Integrity};
-use super::load;
 use super::schema::{self, SchemaError};
 use super::service::SqliteStore;
+use super::{events, load};
 use crate::boundary::store::Damage;
 use crate::boundary::{BoundaryError, Clock, ErrorKind};
 use crate::domain::ids::UnixMillis;
@@ -50,7 +50,8 @@ pub struct Opened {
     pub store: SqliteStore,
     /// Files that were set aside, one line each with the new name.
     pub damage: Vec<Damage>,
-    /// There was no database, or none that could be used: whatever runs on the host is not known to the store.
+    /// The store was never used: there was no database, or none that could be read. Whatever runs on the host is not
+    /// known to it. Said at each opening until the first commit, so that a kill in between loses nothing.
     pub fresh: bool,
 }
 
@@ -66,35 +67,22 @@ pub async fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Opened, Bou
     let failed = |error: OpenError| error.into_boundary(&operation);
     let found = files.look().map_err(OpenError::Io).map_err(failed)?;
     let mut damage = Vec::new();
-    if found == Found::Content {
-        let log = files
-            .set_bad_log_aside(clock.now())
-            .map_err(OpenError::Io)
-            .map_err(failed)?;
-        damage.extend(log.map(|name| note(format!(
-            "the write-ahead log is damaged and was renamed to {name}: the latest changes may be lost"
-        ))));
-    }
+    let log = set_log_aside(&files, found, clock.now())
+        .map_err(OpenError::Io)
+        .map_err(failed)?;
+    damage.extend(log);
     let why = match found {
         Found::Nothing => None,
         Found::Stump => Some(OpenError::Stump),
         Found::Content => match connect(&files).await {
-            Ok(database) => {
-                damage.extend(database.notes.iter().cloned());
-                return Ok(Opened {
-                    store: SqliteStore::new(database, clock),
-                    damage,
-                    fresh: false,
-                });
-            }
+            Ok(database) => return Ok(opened(database, damage, &files, clock)),
             Err(error) if error.is_damage() => Some(error),
             Err(error) => return Err(failed(error)),
         },
     };
     if let Some(why) = why {
-        let now = clock.now();
         let name = files
-            .set_aside(now)
+            .set_aside(clock.now())
             .map_err(OpenError::Io)
             .map_err(failed)?;
         damage.push(note(format!(
@@ -102,13 +90,44 @@ pub async fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Opened, Bou
             ErrorChain(&why)
         )));
     }
-    let first_sequence = files.has_lost_one().then(|| clock.now());
-    let database = create(&files, first_sequence).await.map_err(failed)?;
-    Ok(Opened {
+    let database = create(&files).await.map_err(failed)?;
+    Ok(opened(database, damage, &files, clock))
+}
+
+fn opened(
+    database: Database,
+    mut damage: Vec<Damage>,
+    files: &Files,
+    clock: Arc<dyn Clock>,
+) -> Opened {
+    damage.extend(database.notes.iter().cloned());
+    let fresh = database.unused;
+    if let (true, [], Some(lost)) = (fresh, damage.as_slice(), files.last_lost()) {
+        // Whoever set it aside was killed before it could say so, or nothing was written since.
+        let name = lost.name;
+        damage.push(note(format!(
+            "an earlier database could not be used and is kept as {name}"
+        )));
+    }
+    Opened {
         store: SqliteStore::new(database, clock),
         damage,
-        fresh: true,
-    })
+        fresh,
+    }
+}
+
+fn set_log_aside(files: &Files, found: Found, now: UnixMillis) -> std::io::Result<Option<Damage>> {
+    let (name, what) = match found {
+        Found::Nothing => (files.set_lone_log_aside(now)?, "has no database"),
+        Found::Content => (files.set_bad_log_aside(now)?, "is damaged"),
+        // It goes where its database goes.
+        Found::Stump => (None, ""),
+    };
+    Ok(name.map(|name| {
+        note(format!(
+            "the write-ahead log {what} and was renamed to {name}: the latest changes may be lost"
+        ))
+    }))
 }
 
 /// Connections to a sound file with a schema that can be used.
@@ -116,6 +135,7 @@ pub(super) struct Database {
     pub writer: SqlitePool,
     pub readers: SqlitePool,
     pub checksums: Checksums,
+    unused: bool,
     notes: Vec<Damage>,
 }
 
@@ -172,20 +192,9 @@ fn note(message: String) -> Damage {
     }
 }
 
-/// A new file. Where one was lost, sequence numbers of events go on above any that the lost one can have given: they
-/// begin with the time in milliseconds, and no store writes a thousand events a second.
-async fn create(files: &Files, sequence_above: Option<UnixMillis>) -> Result<Database, OpenError> {
-    let made = async {
-        let database = connect(files).await?;
-        if let Some(UnixMillis(above)) = sequence_above {
-            sqlx::query("INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?)")
-                .bind(above)
-                .execute(&database.writer)
-                .await?;
-        }
-        Ok(database)
-    }
-    .await;
+/// A new file.
+async fn create(files: &Files) -> Result<Database, OpenError> {
+    let made = connect(files).await;
     if made.is_err() {
         files.remove();
     }
@@ -212,9 +221,10 @@ async fn connect(files: &Files) -> Result<Database, OpenError> {
             .test_before_acquire(false)
             .connect_lazy_with(options.read_only(true)),
         checksums: Checksums::Unused,
+        unused: false,
         notes: Vec::new(),
     };
-    if let Err(error) = check(&mut database).await {
+    if let Err(error) = check(&mut database, files.last_lost()).await {
         // Before the file is renamed, so that no log is written under its old name.
         database.writer.close().await;
         return Err(error);
@@ -240,7 +250,7 @@ fn options(files: &Files) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-async fn check(database: &mut Database) -> Result<(), OpenError> {
+async fn check(database: &mut Database, lost: Option<Lost>) -> Result<(), OpenError> {
     let mut connection = database.writer.acquire().await?;
     match integrity::check(&mut connection).await? {
         Integrity::Sound => {}
@@ -257,5 +267,9 @@ async fn check(database: &mut Database) -> Result<(), OpenError> {
         .await?;
     // What this reads is read again when the engine asks; here it shows that it can be.
     load::read(&mut connection, database.checksums).await?;
+    database.unused = schema::is_unused(&mut connection).await?;
+    if let Some(lost) = lost {
+        events::number_after(&mut connection, lost.at).await?;
+    }
     Ok(())
 }

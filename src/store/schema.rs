@@ -53,6 +53,17 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<Checksu
     })
 }
 
+/// Whether nothing was ever committed, as far as it matters: every task that was put has left an event, which stays
+/// when the task is forgotten.
+pub(super) async fn is_unused(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"SELECT NOT (EXISTS (SELECT 1 FROM tasks) OR EXISTS (SELECT 1 FROM images)
+               OR EXISTS (SELECT 1 FROM events) OR EXISTS (SELECT 1 FROM quarantine)) AS "unused!: bool""#
+    )
+    .fetch_one(connection)
+    .await
+}
+
 fn migrator() -> Migrator {
     let mut migrator = sqlx::migrate!();
     // Migrations of later versions.

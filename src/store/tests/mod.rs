@@ -12,6 +12,8 @@ mod damaged_rows;
 
 mod damaged_files;
 
+mod cut_off;
+
 mod refused;
 
 mod versions;
