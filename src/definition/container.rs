@@ -126,8 +126,8 @@ fn read_image(object: &Object<'_>) -> Option<ImageRef> {
 
 fn read_process(object: &Object<'_>, container: &mut ContainerDefinition) {
     container.essential = object.flag("essential", true);
-    container.entry_point = object.free_texts("entryPoint");
-    container.command = object.free_texts("command");
+    container.entry_point = read_words(object, "entryPoint");
+    container.command = read_words(object, "command");
     container.environment = environment::read_variables(object);
     container.environment_files = environment::read_files(object);
     container.secrets = environment::read_secrets(object, "secrets");
@@ -141,6 +141,16 @@ fn read_process(object: &Object<'_>, container: &mut ContainerDefinition) {
         .and_then(lifecycle::read_restart_policy);
     container.start_timeout = seconds(object, "startTimeout");
     container.stop_timeout = seconds(object, "stopTimeout");
+}
+
+fn read_words(object: &Object<'_>, name: &str) -> Option<Vec<String>> {
+    let words = object.free_texts(name)?;
+    for (index, word) in words.iter().enumerate() {
+        if word.contains('\0') {
+            object.rule_of_item(name, index, "has a NUL character, no argument can");
+        }
+    }
+    Some(words)
 }
 
 fn read_resources(object: &Object<'_>, context: &Context, container: &mut ContainerDefinition) {

@@ -64,10 +64,14 @@ impl Parts {
     ) -> Option<Self> {
         let notes = cursor.notes();
         if containers.len() > MAX_CONTAINERS {
-            cursor.error(format!(
-                "has {} containers, the limit is {MAX_CONTAINERS}",
-                containers.len()
-            ));
+            // The list they stand in; a list at the top has no name.
+            let first = containers.first().map(|first| first.path.as_str());
+            let list = first.and_then(|path| path.strip_suffix("[0]"));
+            let count = containers.len();
+            notes.error(
+                list.unwrap_or(&cursor.path),
+                format!("has {count} containers, the limit is {MAX_CONTAINERS}"),
+            );
             return None;
         }
         let context = Context {

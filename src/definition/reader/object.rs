@@ -139,6 +139,12 @@ impl<'a> Object<'a> {
         self.notes.rule(&self.at(name), message);
     }
 
+    /// A rule that an item of the field's list breaks.
+    pub(in crate::definition) fn rule_of_item(&self, name: &str, index: usize, message: &str) {
+        let path = format!("{}[{index}]", self.at(name));
+        self.notes.rule(&path, message);
+    }
+
     pub(in crate::definition) fn warn(&self, name: &str, message: impl Into<String>) {
         self.notes.warn(&self.at(name), message);
     }

@@ -127,5 +127,6 @@ fn more_containers_than_a_host_can_use_are_refused() {
     let one = r#"{"name": "web", "image": "nginx"}"#;
     let many = vec![one; MAX_CONTAINERS + 1].join(",");
     let text = format!(r#"{{"family": "f", "containerDefinitions": [{many}]}}"#);
-    assert_eq!(refusal(&text), ["has 501 containers, the limit is 500"]);
+    let words = "containerDefinitions: has 501 containers, the limit is 500";
+    assert_eq!(refusal(&text), [words]);
 }

@@ -135,6 +135,13 @@ fn environment_is_a_list_and_its_values_stay_out_of_messages() {
             &["warning: environment[1].name: A is given twice, the last one counts"],
         ),
         (
+            r#""command": ["a", "b\u0000"], "entryPoint": ["\u0000"]"#,
+            &[
+                "entryPoint[0]: has a NUL character, no argument can",
+                "command[1]: has a NUL character, no argument can",
+            ],
+        ),
+        (
             r#""environment": [{"name": "A=", "value": "a\u0000"}]"#,
             &[
                 "environment[0].name: has a '=' or NUL, no variable's name can",
