@@ -38,24 +38,27 @@ const LONG_ABOUT: &str = "Runs Amazon ECS task definitions on Docker.\n\n\
     Settings come from flags, then the environment (the ECS_* names of ECS agents), then a settings file, \
     then defaults: `berth check-config` shows them all.";
 
+/// Heading that keeps them apart from a command's own.
+const GLOBAL: &str = "Options of every command";
+
 /// Flags of every command.
 #[expect(clippy::doc_markdown, reason = "these comments are printed as help")]
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// Directory of the agent's state [setting ECS_DATADIR; default: the system's place for it]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Settings file: JSON as ECS agents read it, or KEY=value lines [setting ECS_AGENT_CONFIG_FILE_PATH]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Print JSON, for programs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     /// Least level of log lines: debug, info, warn, error or none [setting ECS_LOGLEVEL]
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "LEVEL")]
     pub log_level: Option<String>,
     /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
 }
 
