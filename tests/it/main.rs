@@ -11,6 +11,8 @@ mod sim;
 
 mod contract;
 
+mod bad_input;
+
 mod e2e_docker_contract;
 
 mod e2e_engine;

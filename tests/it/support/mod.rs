@@ -17,3 +17,6 @@ pub(crate) mod program;
 pub(crate) mod dockerd;
 
 pub(crate) mod registry;
+
+pub(crate) mod berth;
+
