@@ -3,9 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use berth::cli::entry;
-use berth::cli::exit;
 use berth::cli::root::Cli;
+use berth::cli::{entry, exit};
 
 fn main() -> ExitCode {
     let cli = Cli::of_process();
@@ -13,7 +12,7 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             let code = entry::exit_code_of(&error);
-            // A reader of our output that went away is an error without being a failure: nothing to tell.
+            // A reader that went away (`berth ps | head`) is no failure and not worth a word.
             if code != exit::OK {
                 // If standard error is closed there is nobody to tell.
                 drop(writeln!(std::io::stderr(), "berth: {error:#}"));

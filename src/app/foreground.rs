@@ -1,7 +1,8 @@
 //! `berth run`'s side of the composition: one task on an engine of its own, in a state directory of its own.
 //!
 //! **Invariant.** The state directory of a run is locked while the run lives and goes with it; one that is not locked
-//! was left by a run that was killed, and is cleaned up by whoever starts next.
+//! was left by a run that was killed, and is cleaned up by whoever starts next,
+//! unless it says that it is to be kept.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,10 +18,11 @@ use crate::config::Config;
 use crate::domain::definition::TaskDefinition;
 use crate::domain::ids::TaskArn;
 use crate::domain::reason::{Reason, ReasonName};
+use crate::domain::status::TaskStatus;
 use crate::domain::task::{Origin, TaskOptions};
 use crate::error::ErrorChain;
 use crate::platform::{
-    DataDirLock, ShutdownSignals, SystemIds, private_directory, shutdown_signals,
+    DataDirLock, ShutdownSignals, SystemIds, private_directory, private_file, shutdown_signals,
 };
 use crate::reconcile::ReconcilerHandle;
 use crate::reconcile::handle::PutTask;
@@ -28,6 +30,9 @@ use crate::standalone::desired::Engine;
 
 /// Directory of the runs in the data directory.
 const RUNS: &str = "runs";
+
+/// File in the state directory of a run whose task was to be kept: nobody cleans it up.
+const KEPT: &str = "kept";
 
 /// How long the clean-up of one killed run may take before the rest is left to the next start.
 const CLEAN_UP: Duration = Duration::from_mins(2);
@@ -40,6 +45,15 @@ pub fn interrupts() -> Result<ShutdownSignals, AppError> {
     shutdown_signals().map_err(AppError::Signals)
 }
 
+/// What becomes of a task that has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leftovers {
+    /// What is left of it is cleaned up at the next start.
+    Remove,
+    /// It stays, the state directory included, until somebody removes it by hand.
+    Keep,
+}
+
 /// A task in the foreground.
 pub struct Foreground {
     /// The engine that has the task.
@@ -48,9 +62,10 @@ pub struct Foreground {
     pub containers: Containers,
     /// The task.
     pub arn: TaskArn,
+    /// The state directory.
+    pub dir: PathBuf,
     lifecycle: Lifecycle,
     handle: ReconcilerHandle,
-    dir: PathBuf,
     _lock: DataDirLock,
 }
 
@@ -87,9 +102,9 @@ impl Foreground {
             engine: Arc::new(engine.handle.clone()),
             containers: Containers::new(runtime),
             arn,
+            dir,
             lifecycle,
             handle: engine.handle,
-            dir,
             _lock: lock,
         })
     }
@@ -99,25 +114,37 @@ impl Foreground {
     ///
     /// # Errors
     /// If a component of the engine ended by itself.
-    pub async fn until<T>(self, session: impl Future<Output = T>) -> Result<T, AppError> {
+    pub async fn until<T>(
+        self,
+        session: impl Future<Output = T>,
+        leftovers: Leftovers,
+    ) -> Result<T, AppError> {
         let mut answer = None;
         let asked = async { answer = Some(session.await) };
         let ended = self.lifecycle.run(asked, std::future::pending()).await;
-        if self.handle.snapshot().tasks.is_empty() {
+        let tasks = &self.handle.snapshot().tasks;
+        let mut tasks = tasks.values().map(|view| view.task.known.status);
+        if tasks.len() == 0 {
             remove_dir(&self.dir);
+        } else if leftovers == Leftovers::Keep && tasks.all(|status| status == TaskStatus::Stopped)
+        {
+            keep_dir(&self.dir);
         }
         ended?;
         answer.ok_or(AppError::Cancelled)
     }
 }
 
-/// Removes what runs that were killed have left: their containers, volumes and state directories. Runs that live are
-/// left alone.
+/// Removes what runs that were killed have left: their containers, volumes and state directories. Runs that live, and
+/// what is to be kept, are left alone.
 pub async fn clean_up_killed(config: &Config) {
     let Ok(entries) = std::fs::read_dir(data_dir_of(config).join(RUNS)) else {
         return;
     };
     for dir in entries.flatten().map(|entry| entry.path()) {
+        if dir.join(KEPT).exists() {
+            continue;
+        }
         let Ok(lock) = DataDirLock::acquire(&dir) else {
             continue;
         };
@@ -155,6 +182,12 @@ async fn clean_up(config: &Config, dir: &Path) -> Result<(), AppError> {
         }
     };
     Ok(lifecycle.run(gone, std::future::pending()).await?)
+}
+
+fn keep_dir(dir: &Path) {
+    if let Err(error) = private_file(&dir.join(KEPT)) {
+        tracing::warn!(%error, dir = %dir.display(), "the next start will remove what was to be kept");
+    }
 }
 
 fn remove_dir(dir: &Path) {

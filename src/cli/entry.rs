@@ -131,13 +131,10 @@ fn style(global: &Global) -> OutputStyle {
 
 /// Whether colours are wanted on standard output.
 fn colored(global: &Global) -> bool {
-    let forbidden = source::environment()
-        .get("NO_COLOR")
-        .is_some_and(|text| !text.is_empty());
     match global.color {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
-        ColorChoice::Auto => io::stdout().is_terminal() && !forbidden,
+        ColorChoice::Auto => io::stdout().is_terminal() && !source::no_color(),
     }
 }
 

@@ -95,6 +95,16 @@ pub fn environment() -> BTreeMap<String, String> {
     }))
 }
 
+/// Whether the user wants no colours of any program (<https://no-color.org>).
+pub fn no_color() -> bool {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
+    let named = std::env::var_os("NO_COLOR");
+    named.is_some_and(|text| !text.is_empty())
+}
+
 /// Where programs of this user keep their state, by the environment: for agents that do not run as root.
 pub fn user_state_dir() -> Option<PathBuf> {
     #[expect(

@@ -1,6 +1,6 @@
 //! The command itself: reads, judges, runs, and gives the task's exit code.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use anyhow::Context;
 use clap::Args;
@@ -8,12 +8,14 @@ use tokio::sync::mpsc;
 
 use super::prefix::Prefixes;
 use super::screen::{Screen, Style};
-use super::session::{Afterwards, Session, SessionDeps};
-use crate::app::foreground::{Foreground, clean_up_killed, interrupts};
+use super::session::{Afterwards, Session, SessionDeps, SessionError};
+use crate::app::foreground::{Foreground, Leftovers, clean_up_killed, interrupts};
+use crate::app::plan_report::HostSource;
 use crate::app::{plan_print, planner};
 use crate::cli::exit;
 use crate::cli::input::DefinitionArgs;
 use crate::config::Config;
+use crate::domain::names::LABEL_TASK_ARN;
 
 /// Requests to end that may wait: the third leaves at once, more say nothing new.
 const INTERRUPTS: usize = 4;
@@ -60,7 +62,13 @@ pub async fn run(args: &RunArgs, config: &Config, style: RunStyle) -> anyhow::Re
         return Ok(exit::REFUSED);
     }
     let mut interrupts = interrupts()?;
-    clean_up_killed(config).await;
+    if host.source == HostSource::Asked {
+        // Cancel-safe: a clean-up that is dropped is begun anew by the next start.
+        tokio::select! {
+            () = clean_up_killed(config) => {}
+            _ = interrupts.next() => return Err(SessionError::Abandoned.into()),
+        }
+    }
     let names: Vec<String> = input
         .definition
         .containers
@@ -80,10 +88,10 @@ pub async fn run(args: &RunArgs, config: &Config, style: RunStyle) -> anyhow::Re
         prefixes,
         how,
     );
-    let afterwards = if args.keep {
-        Afterwards::Keep
+    let (afterwards, leftovers) = if args.keep {
+        (Afterwards::Keep, Leftovers::Keep)
     } else {
-        Afterwards::Remove
+        (Afterwards::Remove, Leftovers::Remove)
     };
     let (sender, receiver) = mpsc::channel(INTERRUPTS);
     let deps = SessionDeps {
@@ -106,5 +114,14 @@ pub async fn run(args: &RunArgs, config: &Config, style: RunStyle) -> anyhow::Re
             never = signals => never,
         }
     };
-    Ok(run.until(session).await??)
+    let kept = format!(
+        "berth: kept: containers with the label {LABEL_TASK_ARN}={}, state in {}",
+        run.arn,
+        run.dir.display()
+    );
+    let code = run.until(session, leftovers).await??;
+    if args.keep && !style.json {
+        writeln!(io::stderr(), "{kept}").context("say what is kept")?;
+    }
+    Ok(code)
 }
