@@ -32,3 +32,7 @@ mod e2e_parameters_process;
 mod e2e_parameters_host;
 
 mod e2e_pause_image;
+
+mod e2e_cli_life;
+
+mod e2e_cli_run;

@@ -20,3 +20,4 @@ pub(crate) mod registry;
 
 pub(crate) mod berth;
 
+pub(crate) mod agent;
