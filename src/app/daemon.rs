@@ -46,7 +46,15 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
     let mut lifecycle = Lifecycle::default();
     let address = admin_address_of(config);
     let server = UnixServer::bind(&address).await;
-    let engine = engine::start(config, &data_dir, &mut lifecycle.engine).await?;
+    let next = async || {
+        let (_, name) = signals.lock().await.next().await;
+        info!(signal = name, "asked to end; containers are left running");
+    };
+    // Cancel-safe: what has begun is in the group, which goes with this function.
+    let engine = tokio::select! {
+        engine = engine::start(config, &data_dir, &mut lifecycle.engine) => engine?,
+        () = next() => return Ok(()),
+    };
     start_admin(&mut lifecycle, config, &engine, server, &address);
     start_watch(&mut lifecycle, config, &engine, files);
     let killed = (config.clone(), lifecycle.drivers.stop_token());
@@ -57,10 +65,6 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
             let _ended = stop.run_until_cancelled(clean_up_killed(&config)).await;
             stop.cancelled().await;
         });
-    let next = async || {
-        let (_, name) = signals.lock().await.next().await;
-        info!(signal = name, "asked to end; containers are left running");
-    };
     Ok(lifecycle.run(next(), next()).await?)
 }
 

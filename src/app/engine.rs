@@ -87,16 +87,22 @@ pub async fn start(
     let docker = Arc::new(docker);
     let host = Arc::new(HostOs::new(settings::host(config)));
     let store: Arc<dyn TaskStore> = Arc::new(opened.store);
-    let known = store
-        .load()
-        .await
-        .map(|loaded| loaded.images)
-        .unwrap_or_default();
+    // What is set aside by this reading is not found by the engine's.
+    let loaded = store.load().await.unwrap_or_default();
+    let damage: Vec<String> = opened
+        .damage
+        .into_iter()
+        .chain(loaded.damage)
+        .map(|damage| damage.message)
+        .collect();
+    for message in &damage {
+        warn!("{message}");
+    }
     let outside = Outside {
         runtime: docker.clone(),
         host: host.clone(),
         clock: clock.clone(),
-        known,
+        known: loaded.images,
     };
     let (images_service, images) = service(settings::images(config), outside);
     let probe = Probe {
@@ -114,11 +120,7 @@ pub async fn start(
         codec: Arc::new(LabelCodec),
         probe: Arc::new(probe),
         settings: settings::engine(config, &instance),
-        damage: opened
-            .damage
-            .into_iter()
-            .map(|damage| damage.message)
-            .collect(),
+        damage,
     });
     let stop = group.stop_token();
     group.start("images", images_service.run(stop.clone()));

@@ -38,6 +38,8 @@ pub(super) enum Found {
     Nothing,
     /// Less than one page, which SQLite never leaves behind but takes for an empty database.
     Stump,
+    /// A directory, a socket or the like.
+    NoFile,
     /// Something.
     Content,
 }
@@ -74,6 +76,7 @@ impl Files {
     pub(super) fn look(&self) -> io::Result<Found> {
         private_directory(&self.directory)?;
         match fs::metadata(self.database()) {
+            Ok(metadata) if !metadata.is_file() => Ok(Found::NoFile),
             Ok(metadata) if metadata.len() < SMALLEST_PAGE_BYTES => Ok(Found::Stump),
             Ok(_) => Ok(Found::Content),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Found::Nothing),

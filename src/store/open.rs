@@ -74,6 +74,7 @@ pub async fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Opened, Bou
     let why = match found {
         Found::Nothing => None,
         Found::Stump => Some(OpenError::Stump),
+        Found::NoFile => Some(OpenError::NoFile),
         Found::Content => match connect(&files).await {
             Ok(database) => return Ok(opened(database, damage, &files, clock)),
             Err(error) if error.is_damage() => Some(error),
@@ -145,6 +146,8 @@ enum OpenError {
     Io(#[source] std::io::Error),
     #[error("the file is cut short")]
     Stump,
+    #[error("it is no file")]
+    NoFile,
     #[error("its structure is damaged: {finding}")]
     Structure { finding: String },
     #[error(transparent)]
@@ -158,6 +161,7 @@ impl OpenError {
         match self {
             Self::Io(_) => false,
             Self::Stump
+            | Self::NoFile
             | Self::Structure { .. }
             | Self::Schema(SchemaError::TooNew { .. } | SchemaError::Record(_)) => true,
             Self::Schema(SchemaError::Statement(error)) | Self::Sqlite(error) => {
@@ -176,6 +180,7 @@ impl OpenError {
                 boundary(operation, error)
             }
             Self::Stump
+            | Self::NoFile
             | Self::Structure { .. }
             | Self::Schema(SchemaError::TooNew { .. } | SchemaError::Record(_)) => {
                 BoundaryError::new(operation, ErrorKind::Invalid, "a fresh file is damaged")
