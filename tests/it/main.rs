@@ -36,3 +36,7 @@ mod e2e_pause_image;
 mod e2e_cli_life;
 
 mod e2e_cli_run;
+
+mod e2e_cli_kill;
+
+mod e2e_cli_damage;
