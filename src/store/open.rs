@@ -122,7 +122,7 @@ fn set_log_aside(files: &Files, found: Found, now: UnixMillis) -> std::io::Resul
         Found::Nothing => (files.set_lone_log_aside(now)?, "has no database"),
         Found::Content => (files.set_bad_log_aside(now)?, "is damaged"),
         // It goes where its database goes.
-        Found::Stump => (None, ""),
+        Found::Stump | Found::NoFile => (None, ""),
     };
     Ok(name.map(|name| {
         note(format!(

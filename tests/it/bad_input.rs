@@ -94,6 +94,7 @@ async fn text_that_is_no_json_is_refused_with_its_place() {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 #[tokio::test]
 async fn fields_that_are_wrong_are_named() {
     let desk = Desk::new();

@@ -75,11 +75,11 @@ async fn a_database_that_is_no_more_one_is_set_aside_and_what_runs_is_found() {
                     .write(true)
                     .open(path)
                     .and_then(|file| file.set_len(5000))
-                    .expect("cut")
+                    .expect("cut");
             }),
             ("empty", |path| std::fs::write(path, b"").expect("emptied")),
             ("zeroed", |path| {
-                std::fs::write(path, vec![0; length(path)]).expect("zeroed")
+                std::fs::write(path, vec![0; length(path)]).expect("zeroed");
             }),
             ("random", |path| {
                 let bytes: Vec<u8> = (0..length(path)).map(|_| rand::random()).collect();
@@ -90,7 +90,7 @@ async fn a_database_that_is_no_more_one_is_set_aside_and_what_runs_is_found() {
                 std::fs::create_dir(path).expect("a directory");
             }),
             ("text", |path| {
-                std::fs::write(path, "hello").expect("overwritten")
+                std::fs::write(path, "hello").expect("overwritten");
             }),
         ];
         let before = running(site, true).await;

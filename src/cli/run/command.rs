@@ -15,6 +15,7 @@ use crate::app::{plan_print, planner};
 use crate::cli::exit;
 use crate::cli::input::DefinitionArgs;
 use crate::config::Config;
+use crate::domain::definition::TaskDefinition;
 use crate::domain::names::LABEL_TASK_ARN;
 
 /// Requests to end that may wait: the third leaves at once, more say nothing new.
@@ -69,25 +70,8 @@ pub async fn run(args: &RunArgs, config: &Config, style: RunStyle) -> anyhow::Re
             _ = interrupts.next() => return Err(SessionError::Abandoned.into()),
         }
     }
-    let names: Vec<String> = input
-        .definition
-        .containers
-        .iter()
-        .map(|found| found.name.to_string())
-        .collect();
-    let prefixes = Prefixes::new(names, style.color);
+    let screen = screen(&input.definition, style);
     let run = Foreground::start(config, input.definition, input.options).await?;
-    let how = match (style.json, style.terminal) {
-        (true, _) => Style::Json,
-        (false, true) => Style::Live,
-        (false, false) => Style::Plain,
-    };
-    let screen = Screen::new(
-        Box::new(io::stdout()),
-        Box::new(io::stderr()),
-        prefixes,
-        how,
-    );
     let (afterwards, leftovers) = if args.keep {
         (Afterwards::Keep, Leftovers::Keep)
     } else {
@@ -124,4 +108,24 @@ pub async fn run(args: &RunArgs, config: &Config, style: RunStyle) -> anyhow::Re
         writeln!(io::stderr(), "{kept}").context("say what is kept")?;
     }
     Ok(code)
+}
+
+/// Where the run prints: bars on a terminal, lines elsewhere, objects for programs.
+fn screen(definition: &TaskDefinition, style: RunStyle) -> Screen {
+    let names = definition
+        .containers
+        .iter()
+        .map(|found| found.name.to_string());
+    let prefixes = Prefixes::new(names, style.color);
+    let how = match (style.json, style.terminal) {
+        (true, _) => Style::Json,
+        (false, true) => Style::Live,
+        (false, false) => Style::Plain,
+    };
+    Screen::new(
+        Box::new(io::stdout()),
+        Box::new(io::stderr()),
+        prefixes,
+        how,
+    )
 }
