@@ -21,7 +21,7 @@ use crate::api::{AdminState, UnixServer, admin_router};
 use crate::boundary::ContainerRuntime;
 use crate::config::Config;
 use crate::domain::task::TaskOptions;
-use crate::platform::{self, DataDirLock, SystemIds, shutdown_signals};
+use crate::platform::{DataDirLock, LockError, SystemIds, private_directory, shutdown_signals};
 use crate::standalone::watch::{Watch, WatchConfig, WatchDeps};
 
 /// File of the records of the watched directory, in the data directory.
@@ -30,6 +30,9 @@ const RECORDS: &str = "task-files.json";
 /// How often a socket that cannot be bound is tried again.
 const BIND_RETRY: Duration = Duration::from_secs(5);
 
+/// How often a data directory on a full disk is tried again.
+const ROOM_RETRY: Duration = Duration::from_secs(2);
+
 /// Runs the agent until a signal asks it to end. Running containers are left alone. `files` says how tasks of the
 /// watched directory are run.
 ///
@@ -37,19 +40,19 @@ const BIND_RETRY: Duration = Duration::from_secs(5);
 /// If another agent has the data directory, or a component ended by itself.
 pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
     let signals = Mutex::new(shutdown_signals().map_err(AppError::Signals)?);
-    let data_dir = data_dir_of(config);
-    platform::private::private_directory(&data_dir).map_err(|source| AppError::Directory {
-        path: data_dir.clone(),
-        source,
-    })?;
-    let _lock = DataDirLock::acquire(&data_dir)?;
-    let mut lifecycle = Lifecycle::default();
-    let address = admin_address_of(config);
-    let server = UnixServer::bind(&address).await;
     let next = async || {
         let (_, name) = signals.lock().await.next().await;
         info!(signal = name, "asked to end; containers are left running");
     };
+    let data_dir = data_dir_of(config);
+    // Cancel-safe: a lock that was not had is not held.
+    let _lock = tokio::select! {
+        lock = hold(&data_dir) => lock?,
+        () = next() => return Ok(()),
+    };
+    let mut lifecycle = Lifecycle::default();
+    let address = admin_address_of(config);
+    let server = UnixServer::bind(&address).await;
     // Cancel-safe: what has begun is in the group, which goes with this function.
     let engine = tokio::select! {
         engine = engine::start(config, &data_dir, &mut lifecycle.engine) => engine?,
@@ -66,6 +69,34 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
             stop.cancelled().await;
         });
     Ok(lifecycle.run(next(), next()).await?)
+}
+
+/// Makes and locks the data directory; waits for room on its disk (promise 4).
+async fn hold(data_dir: &Path) -> Result<DataDirLock, AppError> {
+    loop {
+        let made = private_directory(data_dir).map_err(|source| AppError::Directory {
+            path: data_dir.to_owned(),
+            source,
+        });
+        match made.and_then(|()| Ok(DataDirLock::acquire(data_dir)?)) {
+            Err(error) if wants_room(&error) => {
+                let error = crate::error::ErrorChain(&error).to_string();
+                warn!(error, "the data directory cannot be used; trying again");
+            }
+            settled => return settled,
+        }
+        tokio::time::sleep(ROOM_RETRY).await;
+    }
+}
+
+fn wants_room(error: &AppError) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    match error {
+        AppError::Directory { source, .. } | AppError::Lock(LockError::Open { source, .. }) => {
+            matches!(source.kind(), StorageFull | QuotaExceeded)
+        }
+        _ => false,
+    }
 }
 
 fn start_admin(

@@ -79,6 +79,7 @@ pub struct Session {
     kills: JoinSet<()>,
     interrupts: u32,
     last: Option<Task>,
+    docker_trouble: Option<String>,
 }
 
 enum Phase {
@@ -109,6 +110,7 @@ impl Session {
             kills: JoinSet::new(),
             interrupts: 0,
             last: None,
+            docker_trouble: None,
         }
     }
 
@@ -188,6 +190,16 @@ impl Session {
 
     fn look(&mut self) -> Result<(), SessionError> {
         let snapshot = self.deps.engine.snapshot();
+        if self.docker_trouble != snapshot.engine.runtime_error {
+            self.docker_trouble
+                .clone_from(&snapshot.engine.runtime_error);
+            match &self.docker_trouble {
+                Some(why) => self
+                    .screen
+                    .note(format!("waiting: Docker does not answer: {why}"))?,
+                None => self.screen.note("Docker answers")?,
+            }
+        }
         let Some(view) = snapshot.tasks.get(&self.arn) else {
             return Ok(());
         };
