@@ -40,3 +40,5 @@ mod e2e_cli_run;
 mod e2e_cli_kill;
 
 mod e2e_cli_damage;
+
+mod e2e_cli_faults;
