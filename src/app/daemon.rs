@@ -91,12 +91,12 @@ async fn hold(data_dir: &Path) -> Result<DataDirLock, AppError> {
 
 fn wants_room(error: &AppError) -> bool {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
-    match error {
-        AppError::Directory { source, .. } | AppError::Lock(LockError::Open { source, .. }) => {
-            matches!(source.kind(), StorageFull | QuotaExceeded)
-        }
-        _ => false,
-    }
+    let (AppError::Directory { source, .. } | AppError::Lock(LockError::Open { source, .. })) =
+        error
+    else {
+        return false;
+    };
+    matches!(source.kind(), StorageFull | QuotaExceeded)
 }
 
 fn start_admin(

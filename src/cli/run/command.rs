@@ -103,7 +103,7 @@ pub async fn run(args: &RunArgs, config: &Config, style: RunStyle) -> anyhow::Re
         run.arn,
         run.dir.display()
     );
-    let code = run.until(session, leftovers).await??;
+    let code = Box::pin(run.until(session, leftovers)).await??;
     if args.keep && !style.json {
         writeln!(io::stderr(), "{kept}").context("say what is kept")?;
     }

@@ -281,10 +281,6 @@ impl Agent {
         self.client.get("/v1/tasks").await
     }
 
-    pub(crate) async fn why(&self, id: &str) -> Result<Value, ClientError> {
-        self.client.get(&format!("{}/why", self.path(id))).await
-    }
-
     /// Waits until the task has that status.
     pub(crate) async fn until(&self, id: &str, status: &str) -> Value {
         eventually(&format!("{id} is {status}"), async || {
