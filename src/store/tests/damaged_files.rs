@@ -262,3 +262,14 @@ async fn a_flipped_bit_in_the_log_gives_no_task_that_never_was() {
         assert!(loaded.tasks.iter().all(|task| tasks.contains(task)));
     }
 }
+
+#[tokio::test]
+async fn a_directory_in_its_place_is_set_aside() {
+    let world = World::new();
+    std::fs::create_dir_all(world.file("berth.db").join("inner")).unwrap();
+    let opened = world.open().await;
+    assert!(opened.fresh);
+    let damage = &opened.damage[0].message;
+    assert!(damage.contains("it is no file"), "{damage}");
+    assert!(world.names().iter().any(|name| name.contains("damaged-")));
+}

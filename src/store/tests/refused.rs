@@ -75,15 +75,6 @@ async fn a_directory_that_cannot_be_made_is_denied() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_a_directory_is_an_error() {
-    let world = World::new();
-    fs::create_dir_all(world.file("berth.db")).unwrap();
-    let kind = world.try_open().await.err();
-    assert_eq!(kind, Some(ErrorKind::Denied));
-    assert_eq!(world.names(), ["berth.db"]);
-}
-
-#[tokio::test]
 async fn a_store_that_is_closed_says_so() {
     let world = World::new();
     let store = world.open().await.store;
