@@ -3,6 +3,7 @@
 //! **Invariant.** A container that cannot be understood is named and left alone (promise 1).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tracing::warn;
 
@@ -20,7 +21,16 @@ use super::worker::Reconciler;
 /// Tasks rebuilt from one list; the rest follow with the next.
 const MAX_ADOPTIONS: usize = 256;
 
+/// Wait before a stray that could not be looked at is tried again.
+const RETRY: Duration = Duration::from_mins(1);
+
 impl Reconciler {
+    /// Whether a look at the container failed a moment ago: one that hangs must not hold up each list.
+    fn waits_to_be_adopted(&self, stray: &ListedContainer) -> bool {
+        let again = self.adoption_retries.get(stray.id.as_str());
+        again.is_some_and(|&again| again > self.deps.clock.now())
+    }
+
     /// Rebuilds the tasks of containers that no row knows. What their containers do is then observed like that of any
     /// other, from the same list.
     pub(super) async fn adopt(&mut self, containers: &[ListedContainer]) {
@@ -28,6 +38,7 @@ impl Reconciler {
         for stray in containers {
             if tried.len() >= MAX_ADOPTIONS
                 || self.adoptions.contains(stray.id.as_str())
+                || self.waits_to_be_adopted(stray)
                 || self.entries.contains_key(&stray.task)
                 || tried.contains(&stray.task)
             {
@@ -38,6 +49,8 @@ impl Reconciler {
                 Ok(Some(observed)) => observed.labels.get(names::LABEL_DEFINITION).cloned(),
                 Ok(None) => continue,
                 Err(error) => {
+                    let again = self.deps.clock.now().plus(RETRY);
+                    self.adoption_retries.insert(stray.id.to_string(), again);
                     warn!(container.id = %stray.id, error = %ErrorChain(&error), "a stray container was not looked at");
                     continue;
                 }

@@ -24,7 +24,8 @@ impl Reconciler {
         match self.deps.store.load().await {
             Ok(loaded) => {
                 self.rows_in_doubt = false;
-                self.take_rows(loaded.tasks);
+                let damaged = !loaded.damage.is_empty();
+                self.take_rows(loaded.tasks, damaged);
             }
             Err(failure) => {
                 debug!(error = %ErrorChain(&failure), "the rows cannot be read again yet");
@@ -32,7 +33,9 @@ impl Reconciler {
         }
     }
 
-    fn take_rows(&mut self, tasks: Vec<Task>) {
+    /// `damaged`: some rows could not be read. Then a task that is not among them is not gone; what is in memory is
+    /// good and is written again.
+    fn take_rows(&mut self, tasks: Vec<Task>, damaged: bool) {
         let mut rows: BTreeMap<TaskArn, Task> = tasks
             .into_iter()
             .map(|task| (task.arn().clone(), task))
@@ -46,7 +49,10 @@ impl Reconciler {
             .cloned()
             .collect();
         for arn in gone {
-            self.drop_entry(&arn);
+            match self.entries.get(&arn) {
+                Some(entry) if damaged => self.adopted.push(entry.task.desired.clone()),
+                _ => self.drop_entry(&arn),
+            }
         }
         let mut changed = 0_usize;
         for (arn, entry) in &mut self.entries {

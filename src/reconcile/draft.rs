@@ -12,6 +12,7 @@ use crate::domain::task::{
 
 use super::backoff::Backoff;
 use super::observe::Hints;
+use super::settings::LogFailurePolicy;
 
 /// The known state to be and what led to it.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Draft<'a> {
     pub events: Vec<TaskEvent>,
     /// The instant of the decision.
     pub now: UnixMillis,
+    /// What happens to a container whose log backend does not answer.
+    pub log_failure: LogFailurePolicy,
 }
 
 impl<'a> Draft<'a> {
@@ -37,6 +40,7 @@ impl<'a> Draft<'a> {
             hints,
             events: Vec::new(),
             now,
+            log_failure: LogFailurePolicy::default(),
         }
     }
 

@@ -127,6 +127,19 @@ impl Entry {
         )
     }
 
+    /// Takes an observation in at the next pass. Of those that say a state, the latest is enough: while rows cannot
+    /// be written nothing may pile up.
+    pub(super) fn see(&mut self, name: ContainerName, seen: Observation) {
+        let kind = state_kind(&seen);
+        if kind.is_some() {
+            self.inputs.retain(|input| match input {
+                Input::Seen(other, before) => *other != name || state_kind(before) != kind,
+                Input::Done(..) => true,
+            });
+        }
+        self.inputs.push(Input::Seen(name, seen));
+    }
+
     /// Whether an entry of a full list says anything that is not known already: most say nothing.
     pub(super) fn is_news(&self, name: &ContainerName, seen: &Observation) -> bool {
         let mut draft = self.draft(UnixMillis(0));
@@ -137,6 +150,7 @@ impl Entry {
     /// Observes, applies and plans: pure but for reading `self`.
     pub(super) fn think(&self, input: &PlanInput<'_>) -> Pass {
         let mut draft = self.draft(input.now);
+        draft.log_failure = input.settings.log_failure;
         for item in &self.inputs {
             match item {
                 Input::Seen(name, seen) => {
@@ -201,4 +215,15 @@ fn expected_name(draft: &Draft<'_>, container: &ContainerName) -> String {
         .get(container)
         .map_or(0, |known| known.attempt);
     draft.desired.docker_name(container, attempt)
+}
+
+/// Observations of one kind replace each other; `None` = each counts.
+fn state_kind(seen: &Observation) -> Option<u8> {
+    match seen {
+        Observation::Listed(_) | Observation::Unlisted => Some(0),
+        Observation::Probed(_) => Some(1),
+        Observation::Changed => Some(2),
+        Observation::Signalled => Some(3),
+        Observation::Inspected(_) | Observation::Died { .. } => None,
+    }
 }

@@ -63,12 +63,12 @@ impl Executor {
     /// Does the action and says what came of it. Safe to drop at any await.
     pub async fn execute(&self, task: &TaskId, action: &Action) -> Outcome {
         let lane = match &action.verb {
-            Verb::Pull { .. } => None,
+            Verb::Pull { .. } | Verb::Kill { .. } => None,
             Verb::Create { .. }
             | Verb::Start { .. }
             | Verb::CreateCgroup { .. }
             | Verb::CreateVolume { .. } => Some(&self.starts),
-            Verb::Stop { .. } | Verb::Kill { .. } => Some(&self.stops),
+            Verb::Stop { .. } => Some(&self.stops),
             Verb::Inspect { .. } | Verb::ExpectVolume { .. } => Some(&self.looks),
             Verb::Remove { .. } | Verb::RemoveCgroup | Verb::RemoveVolume { .. } => {
                 Some(&self.removals)

@@ -9,7 +9,6 @@ use crate::domain::ids::{ContainerName, TaskArn, UnixMillis};
 use crate::domain::runtime::{ListedContainer, RuntimeEvent, RuntimeEventKind};
 use crate::domain::status::TaskStatus;
 
-use super::entry::Input;
 use super::observe::Observation;
 use super::relist::News;
 use super::worker::Reconciler;
@@ -106,7 +105,7 @@ impl Reconciler {
                 None => Observation::Unlisted,
             };
             if entry.is_news(&name, &seen) {
-                entry.inputs.push(Input::Seen(name, seen));
+                entry.see(name, seen);
                 news = true;
             }
         }
@@ -138,7 +137,10 @@ impl Reconciler {
         let known_state =
             entry.task.known.status != TaskStatus::Stopped || matches!(seen, Observation::Changed);
         if known_state && !(own && matches!(seen, Observation::Changed)) {
-            entry.inputs.push(Input::Seen(event.container, seen));
+            if matches!(seen, Observation::Died { .. }) {
+                entry.fact_at.insert(event.container.clone(), now);
+            }
+            entry.see(event.container, seen);
             self.queue.wake(&event.task, now);
         }
     }

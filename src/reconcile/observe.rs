@@ -83,8 +83,12 @@ pub fn observe(
         }
         Observation::Inspected(None) => take_absent(draft, name),
         Observation::Inspected(Some(observed)) => {
-            if observed.docker_name == expected_name {
+            // An id stays what it is when somebody renames its container.
+            let ours = draft.container(name).docker_id.as_ref() == Some(&observed.id);
+            if ours || observed.docker_name == expected_name {
                 take_inspected(draft, name, &observed);
+            } else {
+                draft.hints.look.remove(name);
             }
         }
         Observation::Died { id, code, at } => take_died(draft, name, &id, code, at),
@@ -106,7 +110,8 @@ fn take_listed(
     expected_name: &str,
     listed: &ListedContainer,
 ) {
-    if listed.docker_name != expected_name {
+    let ours = draft.container(name).docker_id.as_ref() == Some(&listed.id);
+    if !ours && listed.docker_name != expected_name {
         return;
     }
     draft.hints.states.insert(name.clone(), listed.state);

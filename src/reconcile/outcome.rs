@@ -15,6 +15,7 @@ use super::action::{Action, Failure, Outcome, Subject, Verb};
 use super::backoff;
 use super::draft::{Draft, is_news, next_retry, retry_words};
 use super::observe::{Observation, observe};
+use super::settings::LogFailurePolicy;
 
 /// Failures in a row of a pull after which the container fails: about two and a half minutes of waiting.
 const MAX_PULL_FAILURES: u32 = 9;
@@ -72,7 +73,11 @@ fn take_image(draft: &mut Draft<'_>, name: &ContainerName, ready: ReadyImage) {
     let container = draft.container(name);
     container.image_id = Some(ready.image_id);
     container.image_digest = ready.digest;
-    container.retry = None;
+    // Failures of a create that led here still count.
+    container.retry = container
+        .retry
+        .take()
+        .filter(|retry| retry.step != Step::Pull);
     if container.status == ContainerStatus::None {
         container.status = ContainerStatus::Pulled;
     }
@@ -220,12 +225,17 @@ fn fail_start(draft: &mut Draft<'_>, name: &ContainerName, failure: &Failure) {
         );
     }
     let failures = count(draft, name, Step::Start);
+    let degrade = draft.log_failure == LogFailurePolicy::Degrade;
     let container = draft.container(name);
     let another_try = container.attempt < MAX_ATTEMPTS && container.started_at.is_none();
     let tries_left = failures < MAX_START_FAILURES;
     if failure.kind == ErrorKind::PortTaken && another_try && !container.reservations.is_empty() {
         remake(draft, name, "another host port range", &reason);
-    } else if failure.kind == ErrorKind::LogDriver && another_try && !container.degraded_log {
+    } else if failure.kind == ErrorKind::LogDriver
+        && degrade
+        && another_try
+        && !container.degraded_log
+    {
         container.degraded_log = true;
         remake(draft, name, "the json-file log driver", &reason);
     } else if failure.kind.may_pass() && tries_left {
@@ -320,7 +330,13 @@ fn apply_to_resource(draft: &mut Draft<'_>, key: &ResourceKey, verb: &Verb, outc
             let hopeless = !failure.kind.may_pass() || retry.failures >= MAX_RESOURCE_FAILURES;
             let words = is_news(last.as_ref(), &retry).then(|| retry_words(&retry));
             resource.retry = Some(retry);
-            if step == Step::SetUp && hopeless {
+            // A task that runs is not stopped for what it has run without so far (promise 1).
+            let began = draft
+                .known
+                .containers
+                .values()
+                .any(|known| known.started_at.is_some());
+            if step == Step::SetUp && hopeless && !began {
                 draft.stop_task(reason);
             } else if let Some(words) = words {
                 draft.tell("Retrying", words);

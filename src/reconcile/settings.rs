@@ -56,7 +56,8 @@ impl Default for EngineSettings {
             propagate_task_memory: false,
             match_shared_volume: false,
             parallel_starts: 16,
-            parallel_stops: 16,
+            // A stop mostly waits for its container's grace: few places would make strangers wait for each other.
+            parallel_stops: 256,
             relist_busy: Duration::from_secs(1),
             relist_idle: Duration::from_secs(5),
         }

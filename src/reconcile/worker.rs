@@ -107,6 +107,8 @@ pub struct Reconciler {
     pub(super) pace: watch::Sender<Duration>,
     /// Strays that cannot be understood, by Docker id.
     pub(super) adoptions: BTreeSet<String>,
+    /// Strays that could not be looked at, by Docker id, and when they may be tried again.
+    pub(super) adoption_retries: BTreeMap<String, UnixMillis>,
     /// A commit failed: whether it was durable is not known until the rows have been read again.
     pub(super) rows_in_doubt: bool,
     /// Tasks removed last: a container of theirs that appears is no task to be rebuilt.
@@ -168,6 +170,7 @@ impl Reconciler {
             nudge: Arc::new(Notify::new()),
             pace,
             adoptions: BTreeSet::new(),
+            adoption_retries: BTreeMap::new(),
             rows_in_doubt: false,
             forgotten: VecDeque::new(),
             adopted: Vec::new(),
@@ -370,8 +373,14 @@ impl Reconciler {
         } else {
             Vec::new()
         };
-        let mut changes = staged.changes(&self.entries);
-        changes.extend(self.adopted.iter().cloned().map(Change::Desired));
+        // As they are wanted now: a command of this batch may have changed them since.
+        let adopted = self
+            .adopted
+            .iter()
+            .filter_map(|desired| self.entries.get(&desired.arn));
+        let adopted = adopted.map(|entry| Change::Desired(entry.task.desired.clone()));
+        let mut changes: Vec<Change> = adopted.collect();
+        changes.extend(staged.changes(&self.entries));
         for (arn, pass) in &passes {
             if let Some(entry) = self.entries.get(arn) {
                 changes.extend(entry.changes(pass));

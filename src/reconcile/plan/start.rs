@@ -105,7 +105,7 @@ impl Planner<'_, '_> {
         {
             return;
         }
-        if known.docker_id.is_none() && self.draft.hints.look.contains(name) {
+        if known.status < ContainerStatus::Running && self.draft.hints.look.contains(name) {
             // Something of that name may exist and even run; nothing is decided about it unseen.
             self.look(name);
             return;
