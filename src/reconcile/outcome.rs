@@ -113,12 +113,17 @@ fn seen_after(
             );
             draft.retry(name, Step::Stop, backoff::CALLS, reason);
         }
-        Verb::Pull { .. }
+        // A look between two tries of a start or create is no success of it.
+        Verb::Inspect { .. } if observed.is_some_and(|seen| !seen.state.may_live()) => {
+            let looked = |retry: &Retry| matches!(retry.step, Step::Create | Step::Start);
+            container.retry = container.retry.take().filter(looked);
+        }
+        Verb::Inspect { .. }
+        | Verb::Pull { .. }
         | Verb::Create { .. }
         | Verb::Start { .. }
         | Verb::Stop { .. }
         | Verb::Kill { .. }
-        | Verb::Inspect { .. }
         | Verb::Remove { .. }
         | Verb::CreateCgroup { .. }
         | Verb::RemoveCgroup
@@ -185,6 +190,7 @@ fn fail_pull(draft: &mut Draft<'_>, name: &ContainerName, failure: &Failure) {
 
 fn fail_create(draft: &mut Draft<'_>, name: &ContainerName, failure: &Failure) {
     let failures = count(draft, name, Step::Create);
+    draft.hints.sure.remove(name);
     let reason = reason_of(ReasonName::CannotCreateContainerError, failure);
     if failure.kind == ErrorKind::NotFound && failures < MAX_START_FAILURES {
         // The image went away between the pull and the create: pull it again.
@@ -239,6 +245,7 @@ fn fail_start(draft: &mut Draft<'_>, name: &ContainerName, failure: &Failure) {
         container.degraded_log = true;
         remake(draft, name, "the json-file log driver", &reason);
     } else if failure.kind.may_pass() && tries_left {
+        draft.hints.sure.remove(name);
         draft.hints.look.insert(name.clone());
         draft.retry(name, Step::Start, backoff::CALLS, reason);
     } else if failure.kind.may_pass() {

@@ -61,8 +61,13 @@ impl Planner<'_, '_> {
     /// asked for its start: then look first.
     fn end_unstarted(&mut self, name: &ContainerName, known: &KnownContainer) {
         let failed = known.retry.as_ref().map(|retry| retry.step);
-        let doubtful = matches!(failed, Some(Step::Create | Step::Start | Step::Inspect));
-        let unsure = known.docker_id.is_some() && !self.draft.hints.sure.contains(name);
+        let sure = self.draft.hints.sure.contains(name);
+        let doubtful = match failed {
+            Some(Step::Create | Step::Start) => !sure,
+            Some(Step::Inspect) => true,
+            _ => false,
+        };
+        let unsure = known.docker_id.is_some() && !sure;
         if doubtful || unsure || self.draft.hints.look.contains(name) {
             if failed != Some(Step::Inspect) || !self.wait_for_retry(name) {
                 self.look(name);
