@@ -69,7 +69,7 @@ smoke:
 	@$(GUARD) python3 tools/demo.py --binary $${CARGO_TARGET_DIR:-target}/debug/berth
 
 doc: ## API documentation, warnings are errors
-	RUSTDOCFLAGS="-D warnings" cargo doc $(FEATURES) --no-deps
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc $(FEATURES) --no-deps
 
 bench: ## figures: planner sweep, and the agent beside plain Docker calls
 	@python3 tools/setup.py demo
