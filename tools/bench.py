@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures the agent beside plain Docker calls, in turns, in one run.
 
-Absolute figures move with the machine; what counts is the ratio to the plain Docker API at its best concurrency,
-measured between the rounds of the agent. Any agent that speaks berth's admin API can be driven: `--binary PATH`.
+Absolute figures move with the machine; what counts is the ratio to the plain Docker API at the concurrency that is
+best in the median of all rounds, measured between the rounds of the agent. Any agent that speaks berth's admin API can be driven: `--binary PATH`.
 
 Tasks are one busybox container that ends on SIGTERM, 32 MiB, on the bridge network.
 """
@@ -18,12 +18,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import demo_images  # noqa: E402
 from docker_api import Docker, _UnixConnection  # noqa: E402
+from docker_recorder import Recorder  # noqa: E402
 
 COMMAND = ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]
 TASKS = 50
@@ -49,8 +49,8 @@ def call(socket, method, path, body=None):
 class Agent:
     """One agent process and its admin socket."""
 
-    def __init__(self, binary, directory):
-        self.binary, self.directory = binary, directory
+    def __init__(self, binary, directory, environment=None):
+        self.binary, self.directory, self.environment = binary, directory, environment or {}
         self.socket = os.path.join(directory, "berth.sock")
         self.process = None
 
@@ -58,7 +58,7 @@ class Agent:
         """Starts it; gives the seconds until its admin API answered."""
         log = open(os.path.join(self.directory, "agent.log"), "ab")
         began = time.monotonic()
-        environment = dict(os.environ, ECS_IMAGE_PULL_BEHAVIOR="prefer-cached")
+        environment = dict(os.environ, ECS_IMAGE_PULL_BEHAVIOR="prefer-cached", **self.environment)
         self.process = subprocess.Popen(
             [self.binary, "agent", "--data-dir", self.directory], stdout=log, stderr=log, env=environment
         )
@@ -74,6 +74,11 @@ class Agent:
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
         self.process.wait(WAIT_SECS)
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(WAIT_SECS)
 
     def rss_mb(self):
         with open(f"/proc/{self.process.pid}/status") as status:
@@ -149,27 +154,6 @@ def plain_round(docker, image, concurrency):
     return took
 
 
-class CreateWatch(threading.Thread):
-    """Notes when Docker's create events come, by container label."""
-
-    def __init__(self, docker):
-        super().__init__(daemon=True)
-        self.connection = _UnixConnection(docker.path, WAIT_SECS)
-        filters = json.dumps({"type": ["container"], "event": ["create"]})
-        self.connection.request("GET", "/events?filters=" + filters.replace('"', "%22").replace(" ", ""))
-        self.answer = self.connection.getresponse()
-        self.seen = {}
-
-    def run(self):
-        try:
-            for line in self.answer:
-                event = json.loads(line)
-                arn = event["Actor"]["Attributes"].get("com.amazonaws.ecs.task-arn", "")
-                self.seen.setdefault(arn.rsplit("/", 1)[-1], event["timeNano"] / 1e9)
-        except (OSError, ValueError, http.client.HTTPException):
-            pass
-
-
 def wait_for(condition, what):
     deadline = time.monotonic() + WAIT_SECS
     while not condition():
@@ -203,40 +187,32 @@ def remove(agent, ids):
     wait_for(lambda: not agent.tasks(), "all tasks removed")
 
 
-def overhead(agent, docker, image, count=40):
-    """Milliseconds from a put to Docker's create event, one task at a time."""
-    watch = CreateWatch(docker)
-    watch.start()
-    sent = {}
-    for index in range(count):
-        identity = f"lone{index:04d}"
-        sent[identity] = time.time()
-        call(agent.socket, "PUT", f"/v1/tasks/{identity}", definition(image, 0))
-        wait_for(
-            lambda: any(t["taskId"] == identity and t["status"] == "RUNNING" for t in agent.tasks()), "one task"
-        )
-    remove(agent, list(sent))
-    return [(watch.seen[i] - at) * 1000 for i, at in sent.items() if i in watch.seen]
-
-
-def plain_create_ms(docker, image, count=40):
-    """Milliseconds from a plain create call to Docker's create event."""
-    connection = _UnixConnection(docker.path, WAIT_SECS)
-    filters = json.dumps({"type": ["container"], "event": ["create"]}).replace('"', "%22").replace(" ", "")
-    connection.request("GET", "/events?filters=" + filters)
-    answer = connection.getresponse()
-    took = []
-    for number in range(count):
-        body = {"Image": image, "Cmd": COMMAND, "HostConfig": {"Memory": 32 << 20, "CpuShares": 2}}
-        sent = time.time()
-        _, text = docker.call(
-            "POST", "/containers/create", {"name": f"berth-bench-{os.getpid()}-c{number}"}, json.dumps(body),
-            "application/json",
-        )
-        took.append((json.loads(answer.readline())["timeNano"] / 1e9 - sent) * 1000)
-        docker.call("DELETE", f"/containers/{json.loads(text)['Id']}", {"force": "true"})
-    connection.close()
-    return took
+def overhead(binary, docker, image, count=100):
+    """Milliseconds from a put to the arrival of its create call at Docker's socket, one task at a time."""
+    directory = tempfile.mkdtemp(prefix="berth-bench-")
+    recorder = Recorder(os.path.join(directory, "docker.sock"), docker.path)
+    agent = Agent(binary, directory, {"DOCKER_HOST": f"unix://{recorder.path}"})
+    try:
+        agent.start()
+        sent = []
+        for index in range(count):
+            identity = f"bench0x{index:04d}"
+            sent.append(time.time())
+            call(agent.socket, "PUT", f"/v1/tasks/{identity}", definition(image, 0))
+            wait_for(
+                lambda: any(t["taskId"] == identity and t["status"] == "RUNNING" for t in agent.tasks()), "one task"
+            )
+            # The way from a put to its create call does not depend on how many tasks there are.
+            if index % 20 == 19:
+                remove(agent, [t["taskId"] for t in agent.tasks()])
+        arrived = [at for at, head in recorder.requests if "/containers/create?" in head]
+        if len(arrived) != count:
+            raise SystemExit(f"{len(arrived)} create calls for {count} tasks")
+        return [(create - put) * 1000 for put, create in zip(sent, arrived)]
+    finally:
+        agent.kill()
+        recorder.close()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def idle(agent, seconds):
@@ -251,7 +227,7 @@ def idle(agent, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", default="target/release/berth")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", help="also write the figures to this file")
     arguments = parser.parse_args()
     docker = Docker()
@@ -272,40 +248,36 @@ def main():
         note("RSS idle", agent.rss_mb(), "MB", "aim <= 15")
         note("CPU idle, no task: agent", idle(agent, IDLE_SECS)[0], "%")
 
-        plain = plain_create_ms(docker, image)
-        extra = overhead(agent, docker, image)
-        note("put to Docker's create event, p50", statistics.median(extra), "ms")
-        note("put to Docker's create event, p99", percentile(extra, 0.99), "ms")
-        note("plain create call to its event, p50", statistics.median(plain), "ms")
-        note("overhead before create, p50", statistics.median(extra) - statistics.median(plain), "ms")
-        note("overhead before create, p99", percentile(extra, 0.99) - statistics.median(plain), "ms", "aim <= 10")
+        extra = overhead(arguments.binary, docker, image)
+        note("put to create call at Docker's socket, p50", statistics.median(extra), "ms")
+        note("put to create call at Docker's socket, p99", percentile(extra, 0.99), "ms", "aim <= 10")
 
-        best_plain, best_agent, accepted = [], [], []
+        plain, own, accepted = {c: [] for c in PLAIN_CONCURRENCY}, [], []
         for number in range(1, arguments.rounds + 1):
-            times = {c: plain_round(docker, image, c) for c in PLAIN_CONCURRENCY}
-            print("  plain API:", ", ".join(f"{c} at once {t:.2f} s" for c, t in times.items()), flush=True)
-            best_plain.append(min(times.values()))
+            for concurrency, times in plain.items():
+                times.append(plain_round(docker, image, concurrency))
             took, took_put, ids = agent_round(agent, image, number)
-            print(f"  agent: {took:.2f} s", flush=True)
-            best_agent.append(took)
+            latest = ", ".join(f"{c} at once {times[-1]:.2f} s" for c, times in plain.items())
+            print(f"  plain API: {latest}; agent: {took:.2f} s", flush=True)
+            own.append(took)
             accepted.append(took_put)
             if number < arguments.rounds:
                 remove(agent, ids)
-        note(f"{TASKS} tasks, plain API at its best", statistics.median(best_plain), "s")
-        note(f"{TASKS} tasks, agent", statistics.median(best_agent), "s")
-        ratio = statistics.median(a / p for a, p in zip(best_agent, best_plain))
-        note("ratio to the plain API, median of rounds", ratio, "", "aim <= 1.10")
+        best, times = min(plain.items(), key=lambda entry: statistics.median(entry[1]))
+        note(f"{TASKS} tasks, plain API, {best} at once, median", statistics.median(times), "s")
+        note(f"{TASKS} tasks, agent, median", statistics.median(own), "s")
+        note("ratio to the plain API", statistics.median(own) / statistics.median(times), "", "aim <= 1.10")
         note(f"{TASKS} puts answered", statistics.median(accepted), "s")
 
         time.sleep(3)
         note(f"RSS with {TASKS} tasks", agent.rss_mb(), "MB", "aim <= 25")
-        own, engine = idle(agent, IDLE_SECS)
+        share, engine = idle(agent, IDLE_SECS)
         agent.stop()
         baseline = engine_baseline(IDLE_SECS)
-        note(f"CPU idle, {TASKS} tasks: agent", own, "%")
+        note(f"CPU idle, {TASKS} tasks: agent", share, "%")
         note(f"CPU idle, {TASKS} tasks: engine with agent", engine, "%")
         note(f"CPU idle, {TASKS} tasks: engine alone", baseline, "%")
-        note("CPU idle: agent and what it costs the engine", own + max(0, engine - baseline), "%", "aim <= 1")
+        note("CPU idle: agent and what it costs the engine", share + max(0, engine - baseline), "%", "aim <= 1")
 
         restarts = []
         for _ in range(3):
@@ -323,8 +295,7 @@ def main():
         remove(agent, [t["taskId"] for t in agent.tasks()])
         agent.stop()
     finally:
-        if agent.process and agent.process.poll() is None:
-            agent.process.kill()
+        agent.kill()
         for container in docker.containers():
             names = container.get("Names", [])
             if any("bench" in name for name in names):
