@@ -18,8 +18,11 @@ pub mod clock;
 
 pub mod codec;
 
+pub mod credentials;
+
 pub use clock::{Clock, Ids};
 pub use codec::DesiredCodec;
+pub use credentials::{AuditLog, CredentialsSource, TaskRoles};
 pub use error::{BoundaryError, ErrorKind};
 pub use host::{Host, HostProbe};
 pub use images::{ImageRuntime, ImageSource};

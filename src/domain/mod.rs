@@ -1,7 +1,7 @@
 //! Values and rules: what ECS' words mean, with no I/O, no async, no serialisation and no clock.
 //!
 //! **Invariant.** This folder uses `std` and `thiserror` only (`placement` also a regular
-//! expression matcher), so everything in it can be tested as a table.
+//! expression matcher, `secret` what wipes memory), so everything in it can be tested as a table.
 
 pub mod ids;
 
@@ -36,6 +36,12 @@ pub mod demand;
 pub mod placement;
 
 pub mod fit;
+
+pub mod secret;
+
+pub mod credentials;
+
+pub mod caller;
 
 #[cfg(test)]
 pub(crate) mod sample;
