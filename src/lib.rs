@@ -12,6 +12,8 @@ pub mod reconcile;
 
 pub mod images;
 
+pub mod credentials;
+
 pub mod definition;
 
 pub mod standalone;

@@ -6,6 +6,8 @@ pub mod world;
 
 pub mod images;
 
+pub mod credentials;
+
 pub mod memory_store;
 
 pub mod store_contract;

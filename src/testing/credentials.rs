@@ -1,0 +1,140 @@
+//! A source of credentials that can be told to fail, hang and change, and a record in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+
+use crate::boundary::credentials::{AuditEntry, AuditLog, CredentialsSource};
+use crate::boundary::{BoundaryError, Clock, ErrorKind};
+use crate::domain::credentials::{
+    Credentials, CredentialsId, Expiration, RoleArn, RoleGrant, RoleKind,
+};
+use crate::domain::ids::TaskArn;
+
+/// Makes numbered credentials, the way it is told to.
+pub struct FakeSource {
+    clock: Arc<dyn Clock>,
+    state: Mutex<SourceState>,
+    /// To be notified when what was fetched is out of date.
+    pub changed: Notify,
+}
+
+/// What the source does, and what it has done.
+#[derive(Debug)]
+pub struct SourceState {
+    /// Credentials made so far; their number is part of them.
+    pub made: u32,
+    /// Fetches by id.
+    pub fetches: BTreeMap<String, u32>,
+    /// How every fetch ends from now on; `None` = well.
+    pub fails: Option<ErrorKind>,
+    /// How long a fetch takes.
+    pub takes: Duration,
+    /// How long credentials live.
+    pub life: Duration,
+}
+
+impl FakeSource {
+    /// Everything succeeds at once and lives for an hour.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            state: Mutex::new(SourceState {
+                made: 0,
+                fetches: BTreeMap::new(),
+                fails: None,
+                takes: Duration::ZERO,
+                life: Duration::from_hours(1),
+            }),
+            changed: Notify::new(),
+        }
+    }
+
+    /// To read and to change.
+    pub fn state(&self) -> MutexGuard<'_, SourceState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fetches so far.
+    pub fn fetches(&self) -> u32 {
+        self.state().fetches.values().sum()
+    }
+}
+
+/// Credentials of that number.
+pub fn credentials(number: u32, clock: &dyn Clock, life: Duration) -> Credentials {
+    Credentials {
+        access_key_id: format!("KEY{number}").into(),
+        secret_access_key: format!("secret{number}").into(),
+        session_token: format!("token{number}").into(),
+        expiration: Expiration {
+            text: "2026-11-23T17:51:52Z".to_owned(),
+            at: clock.now().plus(life),
+        },
+    }
+}
+
+/// A task role of the nth simulated task.
+///
+/// # Panics
+/// Never: the texts are well formed.
+#[expect(clippy::expect_used, reason = "the texts are well formed")]
+pub fn grant(n: u32) -> RoleGrant {
+    let arn = format!("arn:aws:ecs:local:000000000000:task/default/{n:032x}");
+    RoleGrant {
+        id: CredentialsId::parse(&format!("id-{n}")).expect("an id"),
+        owner: TaskArn::parse(&arn).expect("an ARN"),
+        kind: RoleKind::Task,
+        role: RoleArn::parse("arn:aws:iam::123456789012:role/web").expect("a role"),
+    }
+}
+
+#[async_trait]
+impl CredentialsSource for FakeSource {
+    async fn fetch(&self, grant: &RoleGrant) -> Result<Credentials, BoundaryError> {
+        let takes = {
+            let mut state = self.state();
+            let count = state.fetches.entry(grant.id.expose().to_owned());
+            *count.or_default() += 1;
+            state.takes
+        };
+        tokio::time::sleep(takes).await;
+        let mut state = self.state();
+        if let Some(kind) = state.fails {
+            return Err(BoundaryError::new(
+                "assume role",
+                kind,
+                "it does not want to",
+            ));
+        }
+        state.made += 1;
+        Ok(credentials(state.made, self.clock.as_ref(), state.life))
+    }
+
+    async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}
+
+/// Keeps entries.
+#[derive(Debug, Default)]
+pub struct MemoryAudit(Mutex<Vec<AuditEntry>>);
+
+impl MemoryAudit {
+    /// The entries so far; they are taken away.
+    pub fn take(&self) -> Vec<AuditEntry> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl AuditLog for MemoryAudit {
+    fn record(&self, entry: AuditEntry) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(entry);
+    }
+}
