@@ -10,6 +10,8 @@ pub mod listeners;
 
 mod write_deadline;
 
+pub mod task_server;
+
 pub mod unix_socket;
 
 pub mod admin;
