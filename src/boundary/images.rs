@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
 use super::error::{BoundaryError, ErrorKind};
+use super::host::DiskSpace;
 use super::store::ImageRecord;
 use crate::domain::ids::UnixMillis;
 use crate::domain::image::ImageRef;
@@ -122,4 +123,55 @@ pub trait ImageSource: Send + Sync {
 
     /// What is being made ready, by reference with explicit tag.
     fn progress(&self) -> Arc<BTreeMap<String, PullView>>;
+}
+
+/// What is known of the host's images without asking anybody.
+pub trait ImageInventory: Send + Sync {
+    /// As of now, from memory.
+    fn inventory(&self) -> Inventory;
+}
+
+/// The host's images as the agent remembers them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inventory {
+    /// Images by reference: those that tasks used, those being made ready, and others that the last look found.
+    pub images: Vec<ImageEntry>,
+    /// The disk that holds them; `None` until it has been looked at.
+    pub disk: Option<InventoryDisk>,
+    /// Last time that all images were looked at.
+    pub looked_at: Option<UnixMillis>,
+    /// Whether images are removed at all.
+    pub cleans_up: bool,
+}
+
+/// One image.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ImageEntry {
+    /// Reference with an explicit tag, else the id.
+    pub reference: String,
+    /// `sha256:…`, once known.
+    pub image_id: Option<String>,
+    /// Bytes on disk, shared layers included; 0 = not known yet.
+    pub size_bytes: u64,
+    /// Pulled by the agent.
+    pub pulled_at: Option<UnixMillis>,
+    /// Last time a task used it.
+    pub last_used_at: Option<UnixMillis>,
+    /// Why it stays; `None` = the next clean-up may remove it.
+    pub kept: Option<&'static str>,
+    /// When it may be removed at the earliest, where that is a matter of its age.
+    pub removable_at: Option<UnixMillis>,
+    /// What is being done to make it ready.
+    pub pull: Option<PullView>,
+}
+
+/// A disk at an instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InventoryDisk {
+    /// Where Docker keeps images.
+    pub path: String,
+    /// Its space.
+    pub space: DiskSpace,
+    /// When it was looked at.
+    pub at: UnixMillis,
 }

@@ -25,6 +25,6 @@ pub use codec::DesiredCodec;
 pub use credentials::{AuditLog, CredentialsSource, TaskRoles};
 pub use error::{BoundaryError, ErrorKind};
 pub use host::{Host, HostProbe};
-pub use images::{ImageRuntime, ImageSource};
+pub use images::{ImageInventory, ImageRuntime, ImageSource};
 pub use runtime::{ContainerRuntime, EventStream, VolumeRuntime};
 pub use store::TaskStore;

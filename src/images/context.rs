@@ -10,8 +10,10 @@ use tokio::sync::watch;
 
 use super::config::ImagesConfig;
 use super::plan::HostPlatform;
+use super::plan::cleanup::Kept;
 use super::plan::name::canonical;
 use super::slots::Slots;
+use crate::boundary::host::DiskSpace;
 use crate::boundary::images::{PullState, PullView};
 use crate::boundary::store::ImageRecord;
 use crate::boundary::{Clock, Host, ImageRuntime};
@@ -46,6 +48,10 @@ pub(super) struct State {
     pub(super) storage_path: Option<String>,
     /// Last time that all images were looked at because it was time.
     pub(super) looked_at: Option<UnixMillis>,
+    /// What stayed at that look, or at a later one for space.
+    pub(super) kept: Vec<Kept>,
+    /// The disk when it was last looked at.
+    pub(super) disk: Option<(DiskSpace, UnixMillis)>,
 }
 
 /// The outside and what was remembered.

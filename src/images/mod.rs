@@ -20,6 +20,8 @@ mod context;
 
 mod ensure;
 
+mod inventory;
+
 mod pull;
 
 pub mod service;

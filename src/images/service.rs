@@ -19,14 +19,15 @@ use tokio_util::sync::CancellationToken;
 use super::config::ImagesConfig;
 use super::context::{Context, Parts};
 use super::ensure::ensure;
+use super::inventory::inventory;
 use super::plan::HostPlatform;
 use super::plan::governor::{Governor, SAMPLE, Sample};
 use super::plan::reason;
 use super::slots::Slots;
 use super::sweep::{self, SweepReport};
-use crate::boundary::images::{ImageError, PullState, PullView, ReadyImage};
+use crate::boundary::images::{ImageError, Inventory, PullState, PullView, ReadyImage};
 use crate::boundary::store::ImageRecord;
-use crate::boundary::{Clock, ErrorKind, Host, ImageRuntime, ImageSource};
+use crate::boundary::{Clock, ErrorKind, Host, ImageInventory, ImageRuntime, ImageSource};
 use crate::domain::image::ImageRef;
 
 /// Requests that may wait for the service, which only passes them on: a burst of one payload's containers.
@@ -118,6 +119,15 @@ impl ImageSource for ImagesHandle {
 
     fn set_needed(&self, references: BTreeSet<String>) {
         self.context.state().needed = references;
+    }
+}
+
+impl ImageInventory for ImagesHandle {
+    fn inventory(&self) -> Inventory {
+        // Before the state is locked: it looks at the state too.
+        let board = self.progress();
+        let now = self.context.clock.now();
+        inventory(&self.context.config, &self.context.state(), &board, now)
     }
 }
 

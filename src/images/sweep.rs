@@ -73,6 +73,7 @@ pub(super) async fn sweep(ctx: &Context) -> SweepReport {
         ctx.state().looked_at = Some(host.now);
     }
     let plan = cleanup::select(config, mode, &host);
+    ctx.state().kept.clone_from(&plan.keep);
     let mut pass = Pass { ctx, mode, report };
     pass.report.kept = plan.keep;
     pass.report.forgotten = plan.forget;
@@ -83,7 +84,11 @@ pub(super) async fn sweep(ctx: &Context) -> SweepReport {
 async fn disk_space(ctx: &Context) -> Result<Option<DiskSpace>, BoundaryError> {
     let path = ctx.state().storage_path.clone();
     match path {
-        Some(path) => ctx.host.disk_space(&path).await.map(Some),
+        Some(path) => {
+            let space = ctx.host.disk_space(&path).await?;
+            ctx.state().disk = Some((space, ctx.clock.now()));
+            Ok(Some(space))
+        }
         None => Ok(None),
     }
 }
