@@ -80,9 +80,11 @@ bench: ## figures: planner sweep, and the agent beside plain Docker calls
 sqlx: ## check every SQL statement against the migrations, and write what builds read instead of a database
 	@python3 tools/sqlx.py
 
-openapi: ## write the admin API's document from the code
-	cargo run $(FEATURES) --quiet -- openapi > openapi/admin.json.new
-	mv openapi/admin.json.new openapi/admin.json
+openapi: ## write the documents of the listeners from the code
+	for api in admin introspection; do \
+		cargo run $(FEATURES) --quiet -- openapi $$api > openapi/$$api.json.new && \
+		mv openapi/$$api.json.new openapi/$$api.json || exit 1; \
+	done
 
 deny: ## licences, sources and duplicates of dependencies, and unused ones (installs its tools)
 	cargo install --locked cargo-deny cargo-machete

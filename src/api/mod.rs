@@ -14,10 +14,13 @@ pub mod task_server;
 
 pub mod unix_socket;
 
+pub mod observe;
+
 pub mod admin;
 
 #[cfg(test)]
 mod tests;
 
 pub use admin::{AdminState, PlanSource, admin_router, openapi};
+pub use observe::{ObserveState, Surroundings};
 pub use unix_socket::{BindError, UnixServer, serve_unix};

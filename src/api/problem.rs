@@ -56,6 +56,8 @@ macro_rules! problems {
 problems! {
     /// Query, header or path cannot be understood.
     BadRequest = BAD_REQUEST, "bad-request", "the request cannot be understood";
+    /// Not from where it was asked, or not for a page of another site.
+    Forbidden = FORBIDDEN, "forbidden", "this may not be asked from here";
     /// No such route.
     NoSuchRoute = NOT_FOUND, "no-such-route", "there is nothing at this path";
     /// No such task.
@@ -84,6 +86,8 @@ problems! {
     NotDurable = SERVICE_UNAVAILABLE, "not-durable", "the state cannot be written now, nothing was changed";
     /// The state cannot be read.
     StoreUnavailable = SERVICE_UNAVAILABLE, "store-unavailable", "the event log cannot be read now";
+    /// The engine's loop has not turned for long.
+    StandsStill = SERVICE_UNAVAILABLE, "stands-still", "the engine's loop stands still";
     /// Docker does not answer or refuses.
     RuntimeUnavailable = SERVICE_UNAVAILABLE, "runtime-unavailable", "Docker does not give the output now";
     /// The agent is going down.
@@ -205,7 +209,11 @@ pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Response {
     problem.into_response()
 }
 
-/// Writes the body of every error answer.
+/// Marks an error answer whose body is the endpoint's own: what is asked for, only with a status that programs see.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OwnBody;
+
+/// Writes the body of every error answer but those marked [`OwnBody`].
 pub(super) async fn dress(
     State(ids): State<Arc<dyn Ids>>,
     request: Request,
@@ -214,7 +222,8 @@ pub(super) async fn dress(
     let route = format!("{} {}", request.method(), request.uri().path());
     let bare = next.run(request).await;
     let status = bare.status();
-    if !status.is_client_error() && !status.is_server_error() {
+    let good = !status.is_client_error() && !status.is_server_error();
+    if good || bare.extensions().get::<OwnBody>().is_some() {
         return bare;
     }
     let problem = bare

@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::admin::state::ListenerShutdown;
+use super::observe::state::ListenerShutdown;
 use super::write_deadline::WriteDeadline;
 
 /// Read and write for owner and group.

@@ -2,7 +2,7 @@
 //!
 //! **Invariant.** The socket is bound before anything starts, so that an agent that is up can be asked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ use super::lifecycle::Lifecycle;
 use super::place::{admin_address_of, data_dir_of};
 use super::plan_source::EnginePlans;
 use super::settings;
-use crate::api::{AdminState, UnixServer, admin_router};
+use super::surroundings::{Beside, ListenerBoard, Watched, settings_answer};
+use crate::api::{AdminState, ObserveState, UnixServer, admin_router};
 use crate::boundary::ContainerRuntime;
 use crate::config::Config;
 use crate::domain::task::TaskOptions;
@@ -58,8 +59,16 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
         engine = engine::start(config, &data_dir, &mut lifecycle.engine) => engine?,
         () = next() => return Ok(()),
     };
-    start_admin(&mut lifecycle, config, &engine, server, &address);
-    start_watch(&mut lifecycle, config, &engine, files);
+    let listeners = ListenerBoard::default();
+    let watched = start_watch(&mut lifecycle, config, &engine, files);
+    let observe = observe_state(config, &engine, listeners.clone(), watched);
+    let admin = Admin {
+        server,
+        address,
+        observe,
+        listeners,
+    };
+    start_admin(&mut lifecycle, config, &engine, admin);
     let killed = (config.clone(), lifecycle.drivers.stop_token());
     lifecycle
         .drivers
@@ -99,35 +108,60 @@ fn wants_room(error: &AppError) -> bool {
     matches!(source.kind(), StorageFull | QuotaExceeded)
 }
 
-fn start_admin(
-    lifecycle: &mut Lifecycle,
+/// What questions are answered from.
+fn observe_state(
     config: &Config,
     engine: &Engine,
-    server: Result<UnixServer, crate::api::BindError>,
-    address: &Path,
-) {
-    let runtime: Arc<dyn ContainerRuntime> = engine.docker.clone();
-    let router = admin_router(AdminState {
+    listeners: ListenerBoard,
+    watched: Option<Watched>,
+) -> ObserveState {
+    ObserveState {
         engine: engine.handle.clone(),
         store: engine.store.clone(),
+        images: Arc::new(engine.images.clone()),
+        surroundings: Arc::new(Beside { listeners, watched }),
+        settings: Arc::new(settings_answer(config)),
+        clock: engine.clock.clone(),
+        cluster: config.cluster.clone(),
+    }
+}
+
+/// The admin API before it is served.
+struct Admin {
+    server: Result<UnixServer, crate::api::BindError>,
+    address: PathBuf,
+    observe: ObserveState,
+    listeners: ListenerBoard,
+}
+
+fn start_admin(lifecycle: &mut Lifecycle, config: &Config, engine: &Engine, admin: Admin) {
+    let Admin {
+        server,
+        address,
+        observe,
+        listeners,
+    } = admin;
+    let runtime: Arc<dyn ContainerRuntime> = engine.docker.clone();
+    let router = admin_router(AdminState {
+        observe,
         runtime,
         planner: Arc::new(EnginePlans::new(config.clone(), engine.handle.clone())),
-        clock: engine.clock.clone(),
         ids: Arc::new(SystemIds),
-        cluster: config.cluster.clone(),
     });
-    let (stop, address) = (lifecycle.drivers.stop_token(), address.to_owned());
+    let stop = lifecycle.drivers.stop_token();
     lifecycle.drivers.start("admin api", async move {
         let mut server = server;
         loop {
             match server {
                 Ok(bound) => {
                     info!(socket = %bound.path().display(), "admin API listens");
+                    listeners.set("admin", Ok(bound.path().display().to_string()));
                     return bound.run(router, stop).await;
                 }
                 Err(error) => {
                     let error = crate::error::ErrorChain(&error).to_string();
                     warn!(error, "the admin socket cannot be had; trying again");
+                    listeners.set("admin", Err(error));
                 }
             }
             if stop
@@ -142,10 +176,14 @@ fn start_admin(
     });
 }
 
-fn start_watch(lifecycle: &mut Lifecycle, config: &Config, engine: &Engine, options: TaskOptions) {
-    let Some(dir) = config.standalone.tasks_dir.clone() else {
-        return;
-    };
+fn start_watch(
+    lifecycle: &mut Lifecycle,
+    config: &Config,
+    engine: &Engine,
+    options: TaskOptions,
+) -> Option<Watched> {
+    let dir = config.standalone.tasks_dir.clone()?;
+    let directory = dir.clone();
     info!(dir = %dir.display(), "task files are watched");
     let policy = settings::fit_policy(&config.engine);
     let watched = WatchConfig {
@@ -161,7 +199,8 @@ fn start_watch(lifecycle: &mut Lifecycle, config: &Config, engine: &Engine, opti
         judge: Arc::new(DefinitionJudge { policy }),
         clock: engine.clock.clone(),
     };
-    let (watch, _status) = Watch::new(watched, deps);
+    let (watch, status) = Watch::new(watched, deps);
     let stop = lifecycle.drivers.stop_token();
     lifecycle.drivers.start("task files", watch.run(stop));
+    Some(Watched { directory, status })
 }

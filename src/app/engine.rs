@@ -44,6 +44,8 @@ pub struct Engine {
     pub store: Arc<dyn TaskStore>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Images, as they are remembered.
+    pub images: ImagesHandle,
     /// Whether no earlier state was found.
     pub fresh: bool,
 }
@@ -125,7 +127,10 @@ pub async fn start(
     let stop = group.stop_token();
     group.start("images", images_service.run(stop.clone()));
     group.start("engine", reconciler.run(stop.clone()));
-    group.start("image clean-up", sweep(images, handle.clone(), stop));
+    group.start(
+        "image clean-up",
+        sweep(images.clone(), handle.clone(), stop),
+    );
     info!(instance, data_dir = %data_dir.display(), "engine started");
     let fresh = opened.fresh;
     Ok(Engine {
@@ -133,6 +138,7 @@ pub async fn start(
         docker,
         store,
         clock,
+        images,
         fresh,
     })
 }

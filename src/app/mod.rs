@@ -34,4 +34,6 @@ pub mod foreground;
 
 mod plan_source;
 
+pub mod surroundings;
+
 pub use error::AppError;

@@ -88,6 +88,9 @@ pub trait TaskStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<StoredEvent>, BoundaryError>;
 
+    /// The last events of each task that is there, at most so many each, oldest first.
+    async fn recent_events(&self, per_task: u32) -> Result<Vec<StoredEvent>, BoundaryError>;
+
     /// Unflushed data is written and the file closed.
     async fn close(&self);
 }

@@ -46,7 +46,9 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
                 .context("print the completion script")?;
         }
         Command::Man => completions::man(&mut io::stdout()).context("print the manual page")?,
-        Command::OpenApi => return openapi::run(&mut Output::process(style(global))),
+        Command::OpenApi { document } => {
+            return openapi::run(*document, &mut Output::process(style(global)));
+        }
         Command::CheckConfig => {
             let config = settings::load(global, []);
             telemetry::install(config.log)?;
@@ -112,7 +114,7 @@ fn ask(cli: &Cli) -> anyhow::Result<u8> {
             | Command::CheckConfig
             | Command::Completions { .. }
             | Command::Man
-            | Command::OpenApi => Ok(exit::OK),
+            | Command::OpenApi { .. } => Ok(exit::OK),
         }
     })
 }

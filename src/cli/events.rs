@@ -7,7 +7,7 @@ use super::exit;
 use super::output::{Format, Output, plain};
 use super::select::select;
 use super::why_text::event_words;
-use crate::api::admin::events::wire::{EndReason, EventRecord, StreamEnd, StreamItem};
+use crate::api::observe::events::wire::{EndReason, EventRecord, StreamEnd, StreamItem};
 
 /// Show what happened, and what happens.
 #[derive(Args, Clone, Debug, Default)]
@@ -83,7 +83,8 @@ async fn print(path: &str, client: &Client, out: &mut Output) -> anyhow::Result<
         match item {
             StreamItem::Event(event) if out.format() == Format::Json => out.json_line(&event)?,
             StreamItem::Event(event) => out.line(&line(&event))?,
-            StreamItem::Heartbeat => {}
+            // Tasks are told only where a snapshot is asked for.
+            StreamItem::Heartbeat | StreamItem::Task(_) | StreamItem::Sync(_) => {}
             StreamItem::End(end) => return Ok(Some(end)),
         }
     }

@@ -95,11 +95,13 @@ fn of_problem(urn: &str) -> u8 {
             | ProblemKind::NotDurable
             | ProblemKind::StoreUnavailable
             | ProblemKind::RuntimeUnavailable
+            | ProblemKind::StandsStill
             | ProblemKind::ShuttingDown
             | ProblemKind::TimedOut,
         ) => UNAVAILABLE,
         Some(
             ProblemKind::BadRequest
+            | ProblemKind::Forbidden
             | ProblemKind::NoSuchRoute
             | ProblemKind::WrongMethod
             | ProblemKind::Internal,

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
 use super::client::ClientError;
-use crate::api::admin::events::HEARTBEAT;
+use crate::api::observe::events::HEARTBEAT;
 
 /// Longest silence: three heartbeats.
 const SILENCE: Duration = HEARTBEAT.saturating_mul(3);

@@ -9,7 +9,7 @@ use super::exit;
 use super::output::{Format, Output};
 use super::select::select;
 use crate::api::admin::logs::wire::{LogItem, LogLine, LogStream};
-use crate::api::admin::tasks::wire::TaskDetail;
+use crate::api::observe::task::wire::TaskDetail;
 use crate::api::problem::ProblemKind;
 
 /// Show what a task's containers write.

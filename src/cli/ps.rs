@@ -7,8 +7,8 @@ use clap::Args;
 use super::client::{Client, encode};
 use super::exit;
 use super::output::{Format, Output, clip, plain};
-use crate::api::admin::tasks::wire::{Port, TaskList, TaskSummary};
-use crate::api::admin::why::human::short_span;
+use crate::api::observe::task::wire::{Port, TaskList, TaskSummary};
+use crate::api::observe::why::human::short_span;
 
 /// Shortest id shown.
 const SHORTEST_ID: usize = 8;

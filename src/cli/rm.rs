@@ -11,7 +11,8 @@ use super::output::{Format, Output};
 use super::ps::{PsArgs, read};
 use super::select::select;
 use super::wait::{Goal, WaitError, wait};
-use crate::api::admin::tasks::wire::{Accepted, TaskSummary};
+use crate::api::admin::tasks::wire::Accepted;
+use crate::api::observe::task::wire::TaskSummary;
 
 /// Remove tasks and everything of them.
 #[derive(Args, Clone, Debug)]

@@ -8,6 +8,7 @@ use super::agent::AgentArgs;
 use super::completions::Shell;
 use super::events::EventsArgs;
 use super::logs::LogsArgs;
+use super::openapi::Document;
 use super::plan::PlanArgs;
 use super::ps::PsArgs;
 use super::rm::RmArgs;
@@ -94,9 +95,13 @@ pub enum Command {
     },
     /// Print the manual page
     Man,
-    /// Print the document of the admin API
+    /// Print the document of a listener
     #[command(name = "openapi", hide = true)]
-    OpenApi,
+    OpenApi {
+        /// Which listener
+        #[arg(default_value = "admin")]
+        document: Document,
+    },
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use hyper::Method;
 
 use super::client::{Ask, Client, ClientError, encode};
-use crate::api::admin::tasks::wire::{TaskDetail, TaskList, TaskSummary};
+use crate::api::observe::task::wire::{TaskDetail, TaskList, TaskSummary};
 use crate::api::problem::ProblemKind;
 
 /// Most tasks named in an error.

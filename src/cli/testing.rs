@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 use super::output::{Format, Output, OutputStyle};
-use crate::api::admin::tasks::wire::TaskSummary;
 use crate::api::admin::testing::{FakeEvents, FakeOutput, Rig, run_map};
+use crate::api::observe::task::wire::TaskSummary;
 use crate::api::unix_socket::UnixServer;
 use crate::api::wire::Time;
 use crate::reconcile::detached::Publisher;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use clap::{Command, FromArgMatches};
 
 use super::client::{Ask, Client, ClientError, encode};
+use super::openapi::Document;
 use super::output::Format;
 use super::testing::{Agent, captured};
 use super::{events, exit, logs, openapi, ps, rm, stop, why};
@@ -141,8 +142,12 @@ async fn why_of_a_task_that_waits() {
         damage: vec!["task old: its definition cannot be read".to_owned()],
         ..EngineView::default()
     });
+    for view in snapshot.tasks.values_mut() {
+        let view = Arc::make_mut(view);
+        let id = view.task.arn().task_id().to_string();
+        Arc::make_mut(&mut view.timeline).push(event(20, &id));
+    }
     let agent = Agent::start(snapshot).await;
-    *agent.events.log.lock().expect("a log") = vec![event(20, "5f0c9a7eab00")];
     let (code, out, _) = run!(why, "5f0c9a7ea", agent);
     assert_eq!(code, Ok(exit::OK));
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
@@ -398,12 +403,18 @@ async fn a_refused_definition_lists_its_errors() {
 
 #[test]
 fn the_openapi_document_is_printed_as_it_is_committed() {
-    let (mut output, out, _) = captured(Format::Text);
-    assert_eq!(openapi::run(&mut output).expect("printed"), exit::OK);
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/admin.json");
-    let committed = std::fs::read_to_string(path).expect("a document");
-    // Not `assert_eq`: nobody wants to see both.
-    assert!(out.text() == committed);
+    for (document, file) in [
+        (Document::Admin, "admin.json"),
+        (Document::Introspection, "introspection.json"),
+    ] {
+        let (mut output, out, _) = captured(Format::Text);
+        let code = openapi::run(document, &mut output).expect("printed");
+        assert_eq!(code, exit::OK);
+        let path = format!("{}/openapi/{file}", env!("CARGO_MANIFEST_DIR"));
+        let committed = std::fs::read_to_string(path).expect("a document");
+        // Not `assert_eq`: nobody wants to see both.
+        assert!(out.text() == committed, "{file}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::client::{Client, ClientError, encode};
 use super::output::{Format, Output, plain};
-use crate::api::admin::tasks::wire::{TaskDetail, TaskSummary};
+use crate::api::observe::task::wire::{TaskDetail, TaskSummary};
 use crate::api::problem::ProblemKind;
 
 /// Between two looks: the answer comes from the agent's memory.

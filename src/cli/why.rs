@@ -7,7 +7,7 @@ use super::exit;
 use super::output::{Format, Output};
 use super::select::select;
 use super::why_text;
-use crate::api::admin::why::wire::{WhyAnswer, WhyList};
+use crate::api::observe::why::wire::{WhyAnswer, WhyList};
 
 /// Explain why a task is where it is.
 #[derive(Args, Clone, Debug)]

@@ -1,10 +1,10 @@
 //! Explanations as text. Pure: the API's answer in, lines out.
 
 use super::output::{plain, wrap};
-use crate::api::admin::events::wire::EventRecord;
-use crate::api::admin::tasks::wire::{Condition, Container, InFlightStep};
-use crate::api::admin::why::human::{bytes, span};
-use crate::api::admin::why::wire::{Engine, WhyAnswer, WhyList, WhyTask};
+use crate::api::observe::events::wire::EventRecord;
+use crate::api::observe::task::wire::{Condition, Container, InFlightStep};
+use crate::api::observe::why::human::{bytes, span};
+use crate::api::observe::why::wire::{Engine, WhyAnswer, WhyList, WhyTask};
 use crate::api::wire::Time;
 
 /// Column where the text begins.

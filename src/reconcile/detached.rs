@@ -3,6 +3,7 @@
 //! **Invariant.** Only built for tests. The handle behaves as in the product: the same channels, the same limits.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -12,7 +13,7 @@ use super::handle::{
 };
 use super::snapshot::Snapshot;
 use crate::boundary::store::StoredEvent;
-use crate::domain::ids::{Generation, TaskArn};
+use crate::domain::ids::{Generation, TaskArn, UnixMillis};
 use crate::domain::reason::Reason;
 
 /// A handle, and the other end of it.
@@ -21,11 +22,13 @@ pub fn detached(snapshot: Snapshot) -> (ReconcilerHandle, DetachedEngine) {
     let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
     let (counter, changed) = watch::channel(0);
     let (events, _) = broadcast::channel(EVENT_CAPACITY);
+    let turned_at = Arc::new(AtomicI64::new(0));
     let handle = ReconcilerHandle {
         commands,
         snapshot: Arc::clone(&snapshot),
         changed,
         events: events.clone(),
+        turned_at: Arc::clone(&turned_at),
     };
     let engine = DetachedEngine {
         inbox,
@@ -33,6 +36,7 @@ pub fn detached(snapshot: Snapshot) -> (ReconcilerHandle, DetachedEngine) {
             snapshot,
             counter,
             events,
+            turned_at,
         },
     };
     (handle, engine)
@@ -51,6 +55,7 @@ pub struct Publisher {
     snapshot: Arc<ArcSwap<Snapshot>>,
     counter: watch::Sender<u64>,
     events: broadcast::Sender<StoredEvent>,
+    turned_at: Arc<AtomicI64>,
 }
 
 /// A command as a driver sent it.
@@ -106,6 +111,11 @@ impl Publisher {
     /// The state that readers see.
     pub fn shown(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// Makes this the last turn of the engine's loop.
+    pub fn turn(&self, at: UnixMillis) {
+        self.turned_at.store(at.0, Ordering::Relaxed);
     }
 
     /// How many listen to events.

@@ -17,6 +17,7 @@ use super::draft::Draft;
 use super::observe::{Hints, Observation, observe};
 use super::outcome::apply;
 use super::plan::{Flight, Plan, PlanInput, plan};
+use super::timeline::Timeline;
 
 /// Something to be taken in at the next pass. Kept until the commit that rests on it.
 #[derive(Clone, Debug)]
@@ -44,6 +45,7 @@ pub(super) struct Entry {
     /// When the last fact about a container came in: a list that began before is stale for it.
     pub(super) fact_at: BTreeMap<ContainerName, UnixMillis>,
     pub(super) planned: Vec<String>,
+    pub(super) timeline: Arc<Timeline>,
     generation: Generation,
 }
 
@@ -68,6 +70,7 @@ impl Entry {
             inputs: Vec::new(),
             fact_at: BTreeMap::new(),
             planned: Vec::new(),
+            timeline: Arc::default(),
             generation,
         }
     }

@@ -4,6 +4,7 @@
 //! engine's queue is full and with [`HandleError::Closed`] when it has shut down.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -11,7 +12,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use super::snapshot::Snapshot;
 use crate::boundary::store::StoredEvent;
 use crate::domain::definition::TaskDefinition;
-use crate::domain::ids::{Generation, TaskArn};
+use crate::domain::ids::{Generation, TaskArn, UnixMillis};
 use crate::domain::reason::Reason;
 use crate::domain::task::{Origin, TaskOptions};
 
@@ -100,6 +101,7 @@ pub struct ReconcilerHandle {
     pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(super) changed: watch::Receiver<u64>,
     pub(super) events: broadcast::Sender<StoredEvent>,
+    pub(super) turned_at: Arc<AtomicI64>,
 }
 
 impl ReconcilerHandle {
@@ -149,6 +151,12 @@ impl ReconcilerHandle {
     /// them from the store.
     pub fn events(&self) -> broadcast::Receiver<StoredEvent> {
         self.events.subscribe()
+    }
+
+    /// Last turn of the engine's loop; `None` = it has not begun. It turns every few seconds also where nothing happens.
+    pub fn turned_at(&self) -> Option<UnixMillis> {
+        let at = self.turned_at.load(Ordering::Relaxed);
+        (at != 0).then_some(UnixMillis(at))
     }
 
     async fn ask<T>(

@@ -17,6 +17,8 @@ pub mod detached;
 
 pub mod snapshot;
 
+pub mod timeline;
+
 pub mod settings;
 
 pub mod worker;

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tracing::info;
+use tracing::{info, warn};
 
+use crate::boundary::store::StoredEvent;
 use crate::domain::ids::{ContainerName, TaskArn, UnixMillis};
 use crate::domain::runtime::{ListedContainer, RuntimeEvent, RuntimeEventKind};
 use crate::domain::status::TaskStatus;
@@ -36,6 +37,31 @@ impl Reconciler {
                 self.listed_once = true;
             }
             News::Event(event) => self.take_event(event, now),
+            News::Recalled(recalled) => self.take_recalled(recalled),
+        }
+    }
+
+    /// What timelines ended with before this start.
+    fn take_recalled(&mut self, recalled: Result<Vec<StoredEvent>, String>) {
+        let events = match recalled {
+            Ok(events) => events,
+            Err(why) => {
+                warn!(error = %why, "what happened before this start cannot be read");
+                self.view.timeline_error = Some(why);
+                return;
+            }
+        };
+        let last = events.last().map_or(0, |event| event.sequence);
+        self.view.last_event = self.view.last_event.max(last);
+        let mut by_task: BTreeMap<TaskArn, Vec<StoredEvent>> = BTreeMap::new();
+        for event in events {
+            let of_task = by_task.entry(event.event.arn.clone()).or_default();
+            of_task.push(event);
+        }
+        for (arn, events) in by_task {
+            if let Some(entry) = self.entries.get_mut(&arn) {
+                Arc::make_mut(&mut entry.timeline).recall(events);
+            }
         }
     }
 

@@ -62,6 +62,7 @@ fn view(entry: &Entry, pulls: &BTreeMap<String, PullView>) -> TaskView {
         task: entry.task.clone(),
         in_flight: in_flight.collect(),
         planned: entry.planned.clone(),
+        timeline: Arc::clone(&entry.timeline),
     }
 }
 

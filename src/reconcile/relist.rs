@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::boundary::runtime::EventStream;
+use crate::boundary::store::StoredEvent;
 use crate::boundary::{Clock, ContainerRuntime};
 use crate::domain::ids::UnixMillis;
 use crate::domain::runtime::{ListedContainer, RuntimeEvent, RuntimeInfo};
@@ -47,6 +48,8 @@ pub enum News {
     },
     /// One event.
     Event(RuntimeEvent),
+    /// The ends of all timelines as they were at start, or why they cannot be read.
+    Recalled(Result<Vec<StoredEvent>, String>),
 }
 
 /// Where the watcher looks and whom it tells.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::timeline::Timeline;
 use crate::domain::host::HostFacts;
 use crate::domain::ids::{ContainerName, TaskArn, UnixMillis};
 use crate::domain::runtime::PullProgress;
@@ -26,6 +27,8 @@ pub struct TaskView {
     pub in_flight: Vec<InFlight>,
     /// What the last plan does next, one line an action, in order; empty = nothing to do.
     pub planned: Vec<String>,
+    /// The end of its timeline, oldest first.
+    pub timeline: Arc<Timeline>,
 }
 
 /// A step under way: in memory only.
@@ -58,6 +61,10 @@ pub struct EngineView {
     pub store_error: Option<String>,
     /// Last commit that succeeded.
     pub committed_at: Option<UnixMillis>,
+    /// Sequence of the last event that is durable; 0 = none is known.
+    pub last_event: i64,
+    /// Why timelines lack what happened before the agent started.
+    pub timeline_error: Option<String>,
     /// What could not be read at start, one line each.
     pub damage: Vec<String>,
     /// Docker events that arrived, and changes that only the full list found.

@@ -6,8 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::domain::fit::{self, FitPolicy};
 use crate::domain::ids::{TaskArn, UnixMillis};
 use crate::domain::port_mapping::Protocol;
-use crate::domain::status::{DesiredStatus, TaskStatus};
-use crate::domain::task::Task;
 
 use super::entry::{Entry, Pass};
 use super::plan::PlanInput;
@@ -78,14 +76,14 @@ impl Reconciler {
         let any_waits = keys
             .iter()
             .filter_map(|arn| self.entries.get(arn))
-            .any(|entry| waits(&entry.task));
+            .any(|entry| admission::waits(&entry.task));
         if !any_waits {
             return BTreeMap::new();
         }
         let mut waiting: Vec<&Entry> = self
             .entries
             .values()
-            .filter(|entry| waits(&entry.task))
+            .filter(|entry| admission::waits(&entry.task))
             .collect();
         waiting.sort_by_key(|entry| (entry.task.desired.arrived_at, entry.task.arn().clone()));
         let demand = |entry: &Entry| (entry.task.arn().clone(), admission::demand(&entry.task));
@@ -93,7 +91,7 @@ impl Reconciler {
         let holding: Vec<_> = self
             .entries
             .values()
-            .filter(|entry| holds(&entry.task))
+            .filter(|entry| admission::holds(&entry.task))
             .map(demand)
             .collect();
         admission::decide(host, &holding, &waiting)
@@ -101,7 +99,7 @@ impl Reconciler {
 
     /// Every reason why this host cannot run the definition; only asked before admission.
     fn refusals(&self, entry: &Entry) -> Vec<String> {
-        let (Some(host), true) = (self.host.as_deref(), waits(&entry.task)) else {
+        let (Some(host), true) = (self.host.as_deref(), admission::waits(&entry.task)) else {
             return Vec::new();
         };
         let desired = &entry.task.desired;
@@ -119,7 +117,11 @@ impl Reconciler {
     /// Host ports that tasks have, chosen or asked for.
     fn taken_ports(&self) -> BTreeSet<(u16, Protocol)> {
         let mut taken = BTreeSet::new();
-        for entry in self.entries.values().filter(|entry| holds(&entry.task)) {
+        for entry in self
+            .entries
+            .values()
+            .filter(|entry| admission::holds(&entry.task))
+        {
             for container in &entry.task.desired.definition.containers {
                 taken.extend(
                     container
@@ -148,16 +150,4 @@ impl Reconciler {
         }
         taken
     }
-}
-
-/// Whether the task waits for the host's resources.
-fn waits(task: &Task) -> bool {
-    task.known.admitted_at.is_none()
-        && task.effective_desired() == DesiredStatus::Running
-        && task.known.status != TaskStatus::Stopped
-}
-
-/// Whether the task holds some of the host's resources.
-fn holds(task: &Task) -> bool {
-    task.known.admitted_at.is_some() && task.known.status != TaskStatus::Stopped
 }

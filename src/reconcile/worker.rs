@@ -12,6 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -41,6 +42,7 @@ use super::queue::Queue;
 use super::relist::{NEWS_CAPACITY, News, Watcher};
 use super::settings::EngineSettings;
 use super::snapshot::{EngineView, Snapshot};
+use super::timeline::TIMELINE_EVENTS;
 
 /// Keys in one transaction: a payload of 1,000 tasks in two.
 const MAX_BATCH: usize = 512;
@@ -56,6 +58,9 @@ const PANIC_RETRY: Duration = Duration::from_mins(1);
 
 /// How often the progress of pulls is shown.
 const PROGRESS_PACE: Duration = Duration::from_millis(250);
+
+/// Longest time between two turns of the loop, so that one that stands still is noticed.
+const PULSE: Duration = Duration::from_secs(5);
 
 /// How long actions under way may take to report at shutdown; what does not is found again by looking.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
@@ -103,6 +108,7 @@ pub struct Reconciler {
     pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(super) changed: watch::Sender<u64>,
     pub(super) events: broadcast::Sender<StoredEvent>,
+    turned_at: Arc<AtomicI64>,
     pub(super) nudge: Arc<Notify>,
     pub(super) pace: watch::Sender<Duration>,
     /// Strays that cannot be understood, by Docker id.
@@ -123,6 +129,7 @@ enum Turn {
     Finished(Option<Result<(tokio::task::Id, Finished), JoinError>>),
     Due,
     Progress,
+    Pulse,
     Shutdown,
 }
 
@@ -133,11 +140,13 @@ impl Reconciler {
         let (changed, changed_receiver) = watch::channel(0);
         let (events, _) = broadcast::channel(EVENT_CAPACITY);
         let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
+        let turned_at = Arc::new(AtomicI64::new(0));
         let handle = ReconcilerHandle {
             commands: command_sender,
             snapshot: Arc::clone(&snapshot),
             changed: changed_receiver,
             events: events.clone(),
+            turned_at: Arc::clone(&turned_at),
         };
         let executor = Executor::new(
             Arc::clone(&deps.runtime),
@@ -167,6 +176,7 @@ impl Reconciler {
             snapshot,
             changed,
             events,
+            turned_at,
             nudge: Arc::new(Notify::new()),
             pace,
             adoptions: BTreeSet::new(),
@@ -184,7 +194,7 @@ impl Reconciler {
         let watcher = Watcher {
             runtime: Arc::clone(&self.deps.runtime),
             clock: Arc::clone(&self.deps.clock),
-            news: news_sender,
+            news: news_sender.clone(),
             pace: self.pace.subscribe(),
             nudge: Arc::clone(&self.nudge),
         };
@@ -193,8 +203,14 @@ impl Reconciler {
         }
         let mut watching = JoinSet::new();
         watching.spawn(watcher.run(shutdown.child_token()));
+        watching.spawn(recall(Arc::clone(&self.deps.store), news_sender));
         loop {
             let turn = self.turn(&mut news, &shutdown).await;
+            self.turned_at
+                .store(self.deps.clock.now().0, Ordering::Relaxed);
+            if matches!(turn, Turn::Pulse) {
+                continue;
+            }
             if matches!(turn, Turn::Progress) {
                 self.publish();
                 continue;
@@ -280,6 +296,7 @@ impl Reconciler {
             finished = self.flights.join_next_with_id(), if !self.flights.is_empty() => Turn::Finished(finished),
             () = sleep, if due.is_some() => Turn::Due,
             () = tokio::time::sleep(PROGRESS_PACE), if pulling => Turn::Progress,
+            () = tokio::time::sleep(PULSE) => Turn::Pulse,
         }
     }
 
@@ -296,6 +313,7 @@ impl Reconciler {
             | Turn::Finished(None)
             | Turn::Due
             | Turn::Progress
+            | Turn::Pulse
             | Turn::Shutdown => {}
         }
         for _ in 0..MAX_BATCH {
@@ -439,10 +457,19 @@ impl Reconciler {
                 "{}",
                 event.message
             );
-            // Nobody need listen.
-            let _listeners = self.events.send(StoredEvent { sequence, event });
+            self.tell(StoredEvent { sequence, event });
         }
         Ok(())
+    }
+
+    /// Shows an event that is durable to whoever looks or listens.
+    fn tell(&mut self, stored: StoredEvent) {
+        self.view.last_event = stored.sequence;
+        if let Some(entry) = self.entries.get_mut(&stored.event.arn) {
+            Arc::make_mut(&mut entry.timeline).push(stored.clone());
+        }
+        // Nobody need listen.
+        let _listeners = self.events.send(stored);
     }
 
     /// The passes are durable: take them over and start their actions. True = a task let go of host resources.
@@ -585,6 +612,14 @@ impl Reconciler {
         error!(task.arn = %arn, "deciding about the task panicked; it is left alone for a while");
         self.queue.wake(arn, now.plus(PANIC_RETRY));
     }
+}
+
+/// Reads the ends of all timelines beside the loop: the engine does not wait for its past.
+async fn recall(store: Arc<dyn TaskStore>, news: mpsc::Sender<News>) {
+    let read = store.recent_events(TIMELINE_EVENTS).await;
+    let recalled = read.map_err(|failure| ErrorChain(&failure).to_string());
+    // An engine that has ended meanwhile needs no past.
+    drop(news.send(News::Recalled(recalled)).await);
 }
 
 fn cancelled() -> Outcome {

@@ -61,6 +61,7 @@ impl Engine for FakeEngine {
                 task: task.clone(),
                 in_flight: Vec::new(),
                 planned: Vec::new(),
+                timeline: Arc::default(),
             })
         };
         Arc::new(Snapshot {

@@ -107,6 +107,34 @@ pub(super) async fn after(
         .collect())
 }
 
+/// The last entries of each task that is there, at most `per_task` each, oldest first. Of damaged ones as [`after`].
+pub(super) async fn recent(
+    connection: &mut SqliteConnection,
+    per_task: u32,
+) -> sqlx::Result<Vec<StoredEvent>> {
+    let Some(skipped) = per_task.checked_sub(1).map(i64::from) else {
+        return Ok(Vec::new());
+    };
+    let rows = sqlx::query_as!(
+        EventRow,
+        r#"SELECT sequence AS "sequence!", CAST(events.arn AS BLOB) AS "arn!: Vec<u8>", at AS "at!",
+               CAST(container AS BLOB) AS "container?: Vec<u8>", CAST(kind AS BLOB) AS "kind!: Vec<u8>",
+               CAST(message AS BLOB) AS "message!: Vec<u8>"
+           FROM tasks JOIN events ON events.arn = tasks.arn
+           WHERE sequence >= coalesce((
+               SELECT sequence FROM events AS own WHERE own.arn = tasks.arn
+               ORDER BY sequence DESC LIMIT 1 OFFSET ?), 0)
+           ORDER BY sequence"#,
+        skipped,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| StoredEvent::try_from(row).ok())
+        .collect())
+}
+
 async fn rows_of_task(
     connection: &mut SqliteConnection,
     arn: &TaskArn,

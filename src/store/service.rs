@@ -131,6 +131,14 @@ impl TaskStore for SqliteStore {
         .await
     }
 
+    async fn recent_events(&self, per_task: u32) -> Result<Vec<StoredEvent>, BoundaryError> {
+        within(EVENTS, async {
+            let mut connection = self.readers.acquire().await?;
+            events::recent(&mut connection, per_task).await
+        })
+        .await
+    }
+
     async fn close(&self) {
         self.readers.close().await;
         // The last connection to be closed writes the log into the database and removes it.

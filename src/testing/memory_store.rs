@@ -96,12 +96,19 @@ impl TaskStore for MemoryStore {
         limit: u32,
     ) -> Result<Vec<StoredEvent>, BoundaryError> {
         let rows = self.rows();
-        let mut events = rows.kept();
+        let mut events = rows.kept(MAX_EVENTS_PER_TASK);
         events.retain(|stored| {
             stored.sequence > sequence && task.is_none_or(|arn| *arn == stored.event.arn)
         });
         events.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(events.into_iter().cloned().collect())
+    }
+
+    async fn recent_events(&self, per_task: u32) -> Result<Vec<StoredEvent>, BoundaryError> {
+        let rows = self.rows();
+        let there = |stored: &&StoredEvent| rows.tasks.contains_key(&stored.event.arn);
+        let events = rows.kept(per_task).into_iter().filter(there);
+        Ok(events.cloned().collect())
     }
 
     async fn close(&self) {}
@@ -143,8 +150,8 @@ impl Rows {
         None
     }
 
-    /// The events that each task has room for, oldest first.
-    fn kept(&self) -> Vec<&StoredEvent> {
+    /// The last events of each task, at most so many each, oldest first.
+    fn kept(&self, per_task: u32) -> Vec<&StoredEvent> {
         let mut held: BTreeMap<&TaskArn, u32> = BTreeMap::new();
         let mut kept: Vec<&StoredEvent> = self
             .events
@@ -153,7 +160,7 @@ impl Rows {
             .filter(|stored| {
                 let held = held.entry(&stored.event.arn).or_default();
                 *held += 1;
-                *held <= MAX_EVENTS_PER_TASK
+                *held <= per_task
             })
             .collect();
         kept.reverse();

@@ -18,12 +18,6 @@ pub(super) fn refused(error: HandleError) -> Problem {
     Problem::new(kind).detail(error.to_string()).because(&error)
 }
 
-/// The event log could not be read.
-#[expect(clippy::needless_pass_by_value, reason = "is the argument of map_err")]
-pub(super) fn unreadable(error: BoundaryError) -> Problem {
-    Problem::new(ProblemKind::StoreUnavailable).because(&error)
-}
-
 /// Docker did not give a container's output.
 pub(super) fn no_output(error: &BoundaryError) -> Problem {
     let kind = match error.kind {

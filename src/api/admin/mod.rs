@@ -1,8 +1,8 @@
 //! The admin API: desired state of tasks on this host, and everything one can ask about them.
 //!
-//! **Invariants.** A change is answered when it is durable. Reads come from memory, so they answer while Docker hangs;
-//! only events (the store) and output (Docker) are fetched, with deadlines. No answer holds an environment
-//! value, but for the plan of a definition that the caller sends itself.
+//! **Invariants.** A change is answered when it is durable. Reads are those of `observe/`; only output is fetched from
+//! Docker, with a deadline. No answer holds an environment value, but for the plan of a definition that the caller
+//! sends itself.
 //!
 //! Not here: who may call. The socket's file mode decides that.
 
@@ -10,7 +10,7 @@ pub mod wire;
 
 pub mod state;
 
-pub mod select;
+mod named;
 
 mod error;
 
@@ -20,15 +20,9 @@ mod openapi;
 
 pub mod tasks;
 
-pub mod why;
-
-pub mod events;
-
 pub mod logs;
 
 mod plan;
-
-mod health;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -8,16 +8,14 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::events::{__path_read_events, read_events};
-use super::health::{__path_health, health};
 use super::logs::{__path_read_logs, read_logs};
 use super::plan::{__path_plan_task, plan_task};
 use super::state::Shared;
 use super::tasks::{
-    __path_create_task, __path_get_task, __path_list_tasks, __path_put_task, __path_remove_task,
-    __path_stop_task, create_task, get_task, list_tasks, put_task, remove_task, stop_task,
+    __path_create_task, __path_list_tasks, __path_put_task, __path_remove_task, __path_stop_task,
+    create_task, list_tasks, put_task, remove_task, stop_task,
 };
-use super::why::{__path_why_all, __path_why_one, why_all, why_one};
+use crate::api::observe;
 
 /// What is said of the API as a whole.
 #[derive(OpenApi)]
@@ -36,7 +34,9 @@ use super::why::{__path_why_all, __path_why_one, why_all, why_one};
         (name = "events", description = "The durable timeline"),
         (name = "logs", description = "Container output"),
         (name = "plan", description = "What would be done"),
+        (name = "host", description = "What the host has, and its images"),
         (name = "agent", description = "The agent itself"),
+        (name = "probes", description = "For supervisors and load balancers"),
     ),
 )]
 struct Whole;
@@ -45,15 +45,12 @@ struct Whole;
 pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(Whole::openapi())
         .routes(routes!(list_tasks, create_task))
-        .routes(routes!(get_task, put_task, remove_task))
+        .routes(routes!(put_task, remove_task))
         .routes(routes!(stop_task))
-        .routes(routes!(why_one))
-        .routes(routes!(why_all))
-        .routes(routes!(read_events))
         .routes(routes!(read_logs))
         .routes(routes!(plan_task))
-        .routes(routes!(health))
         .routes(routes!(document))
+        .merge(observe::routes())
 }
 
 /// The OpenAPI document of the admin API.

@@ -1,22 +1,18 @@
 //! What the admin API is made of, and the one thing it needs that the engine does not have: a planner of files.
 //!
-//! **Invariant.** Reads come from the engine's snapshot in memory. The store is asked for events only, the runtime
-//! for container output only, both with deadlines.
+//! **Invariant.** The runtime is asked for container output only, with a deadline.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
 
-use crate::api::problem::{Problem, ProblemKind};
-use crate::boundary::{Clock, ContainerRuntime, Ids, TaskStore};
+use crate::api::observe::ObserveState;
+use crate::api::observe::state::Streams;
+use crate::boundary::{ContainerRuntime, Ids};
 use crate::definition::{Finding, Rejected};
 use crate::domain::fit::FitFinding;
-use crate::domain::ids::ClusterName;
 use crate::domain::task::TaskOptions;
-use crate::reconcile::handle::ReconcilerHandle;
 
 /// Streams (events, logs) open at once: each holds a connection and a place in the event channel.
 pub const MAX_STREAMS: usize = 32;
@@ -24,20 +20,14 @@ pub const MAX_STREAMS: usize = 32;
 /// Everything the handlers use.
 #[derive(Clone)]
 pub struct AdminState {
-    /// Desired state in, snapshots out.
-    pub engine: ReconcilerHandle,
-    /// Asked for `events_after` only.
-    pub store: Arc<dyn TaskStore>,
+    /// What reads are answered from, and the way to change desired state.
+    pub observe: ObserveState,
     /// Asked for `logs` only.
     pub runtime: Arc<dyn ContainerRuntime>,
     /// Answers `POST /v1/plan`.
     pub planner: Arc<dyn PlanSource>,
-    /// Wall time, for ages.
-    pub clock: Arc<dyn Clock>,
     /// Ids of tasks and requests.
     pub ids: Arc<dyn Ids>,
-    /// Cluster in the ARNs of new tasks.
-    pub cluster: ClusterName,
 }
 
 /// Says what this host would do with a task definition. Changes nothing and asks nobody: what it needs of the host
@@ -110,25 +100,8 @@ impl FromRef<Shared> for Streams {
     }
 }
 
-/// Places for open streams.
-#[derive(Clone, Debug)]
-pub(super) struct Streams(Arc<Semaphore>);
-
-impl Default for Streams {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MAX_STREAMS)))
+impl FromRef<Shared> for ObserveState {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.state.observe.clone()
     }
 }
-
-impl Streams {
-    /// A place until the permit is dropped.
-    pub(super) fn enter(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.0)
-            .try_acquire_owned()
-            .map_err(|_| Problem::new(ProblemKind::Busy))
-    }
-}
-
-/// Tells streams that the listener closes. Put into each request by the listener; absent in requests without one.
-#[derive(Clone, Debug)]
-pub(crate) struct ListenerShutdown(pub(crate) CancellationToken);

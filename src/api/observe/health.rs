@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::state::AdminState;
+use super::state::ObserveState;
 use super::why::engine_wire;
 use super::wire::{Health, HealthStatus};
 use crate::api::problem::Problem;
@@ -22,8 +22,8 @@ use crate::reconcile::snapshot::EngineView;
         (status = "5XX", body = ProblemDocument, content_type = "application/problem+json", description = "The agent cannot do it now"),
     ),
 )]
-pub(super) async fn health(
-    State(state): State<AdminState>,
+pub(in crate::api) async fn health(
+    State(state): State<ObserveState>,
     params: Params,
 ) -> Result<Json<Health>, Problem> {
     params.finish()?;

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{FromRef, FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
-use super::state::Shared;
+use super::state::ObserveState;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::domain::ids::{ClusterName, TaskArn, TaskId};
 use crate::reconcile::snapshot::{Snapshot, TaskView};
@@ -91,18 +91,22 @@ pub fn name(text: &str, cluster: &ClusterName, snapshot: &Snapshot) -> Result<Ta
 }
 
 /// The task of the path, for reading.
-pub(super) struct SelectedTask {
-    pub(super) view: Arc<TaskView>,
-    pub(super) snapshot: Arc<Snapshot>,
-    pub(super) rest: BTreeMap<String, String>,
+pub(in crate::api) struct SelectedTask {
+    pub(in crate::api) view: Arc<TaskView>,
+    pub(in crate::api) snapshot: Arc<Snapshot>,
+    pub(in crate::api) rest: BTreeMap<String, String>,
 }
 
-impl FromRequestParts<Shared> for SelectedTask {
+impl<S> FromRequestParts<S> for SelectedTask
+where
+    S: Send + Sync,
+    ObserveState: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
-        let mut rest = path_params(parts, shared).await?;
-        let snapshot = shared.state.engine.snapshot();
+    async fn from_request_parts(parts: &mut Parts, shared: &S) -> Result<Self, Problem> {
+        let mut rest = path_params(parts).await?;
+        let snapshot = ObserveState::from_ref(shared).engine.snapshot();
         let view = resolve(&rest.remove("id").unwrap_or_default(), &snapshot)?;
         Ok(Self {
             view,
@@ -112,26 +116,11 @@ impl FromRequestParts<Shared> for SelectedTask {
     }
 }
 
-/// The key of the path, for changing.
-pub(super) struct NamedTask(pub(super) TaskArn);
-
-impl FromRequestParts<Shared> for NamedTask {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
-        let text = path_params(parts, shared).await?.remove("id");
-        let snapshot = shared.state.engine.snapshot();
-        let arn = name(&text.unwrap_or_default(), &shared.state.cluster, &snapshot)
-            .map_err(|message| Problem::field("path.id", message))?;
-        Ok(Self(arn))
-    }
-}
-
-async fn path_params(
+/// The parameters of the path, decoded.
+pub(in crate::api) async fn path_params(
     parts: &mut Parts,
-    shared: &Shared,
 ) -> Result<BTreeMap<String, String>, Problem> {
-    let params = RawPathParams::from_request_parts(parts, shared)
+    let params = RawPathParams::from_request_parts(parts, &())
         .await
         .map_err(|_| Problem::field("path.id", "is not percent-encoded UTF-8"))?;
     Ok(params

@@ -55,6 +55,7 @@ impl Engine for FakeEngine {
                 task: task.clone(),
                 in_flight: Vec::new(),
                 planned: Vec::new(),
+                timeline: Arc::default(),
             };
             (task.arn().clone(), Arc::new(view))
         });

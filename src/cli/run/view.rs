@@ -216,6 +216,7 @@ mod tests {
             task,
             in_flight: Vec::new(),
             planned: Vec::new(),
+            timeline: std::sync::Arc::default(),
         }
     }
 

@@ -234,6 +234,10 @@ impl<S: TaskStore> TaskStore for GatedStore<S> {
         self.0.events_after(task, sequence, limit).await
     }
 
+    async fn recent_events(&self, per_task: u32) -> Result<Vec<StoredEvent>, BoundaryError> {
+        self.0.recent_events(per_task).await
+    }
+
     async fn close(&self) {
         self.0.close().await;
     }

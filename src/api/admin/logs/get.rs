@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use super::stream::{Form, Output, bytes};
 use super::wire::LogItem;
 use crate::api::admin::error::no_output;
-use crate::api::admin::select::SelectedTask;
-use crate::api::admin::state::{AdminState, ListenerShutdown, Streams};
-use crate::api::admin::why::explain;
+use crate::api::admin::state::AdminState;
+use crate::api::observe::select::SelectedTask;
+use crate::api::observe::state::{ListenerShutdown, Streams};
+use crate::api::observe::why::explain;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::query::Params;
 use crate::api::wire::ProblemDocument;
@@ -51,7 +52,7 @@ const MAX_TAIL: u32 = 1_000_000;
         (status = "5XX", body = ProblemDocument, content_type = "application/problem+json", description = "Docker does not give it now, or there is no stream left"),
     ),
 )]
-pub(in crate::api::admin) async fn read_logs(
+pub(in crate::api) async fn read_logs(
     State(state): State<AdminState>,
     State(streams): State<Streams>,
     shutdown: Option<Extension<ListenerShutdown>>,
@@ -65,7 +66,7 @@ pub(in crate::api::admin) async fn read_logs(
         Form::Lines
     };
     params.finish()?;
-    let id = docker_id(&task, state.clock.now())?;
+    let id = docker_id(&task, state.observe.clock.now())?;
     let place = streams.enter()?;
     let chunks = open(state.runtime.as_ref(), &id, follow, tail).await;
     let output = Output {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::lines::Lines;
 use super::wire::{LogEnd, LogItem};
-use crate::api::admin::events::{HEARTBEAT, json_line};
+use crate::api::observe::events::{HEARTBEAT, json_line};
 use crate::boundary::BoundaryError;
 use crate::domain::runtime::OutputChunk;
 use crate::error::ErrorChain;

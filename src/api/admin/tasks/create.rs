@@ -31,11 +31,11 @@ use crate::domain::ids::TaskArn;
         (status = "5XX", body = ProblemDocument, content_type = "application/problem+json", description = "The agent cannot do it now"),
     ),
 )]
-pub(in crate::api::admin) async fn create_task(
+pub(in crate::api) async fn create_task(
     State(state): State<AdminState>,
     options: PutOptions,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let arn = TaskArn::standalone(&state.cluster, &state.ids.task_id());
+    let arn = TaskArn::standalone(&state.observe.cluster, &state.ids.task_id());
     submit(&state, arn, options, body).await
 }

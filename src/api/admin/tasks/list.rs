@@ -5,9 +5,9 @@ use std::ops::Bound;
 use axum::Json;
 use axum::extract::State;
 
-use super::view::summary;
-use super::wire::TaskList;
 use crate::api::admin::state::AdminState;
+use crate::api::observe::task::summary;
+use crate::api::observe::task::wire::TaskList;
 use crate::api::problem::Problem;
 use crate::api::query::Params;
 use crate::api::wire::ProblemDocument;
@@ -60,13 +60,13 @@ impl Filter {
         (status = "5XX", body = ProblemDocument, content_type = "application/problem+json", description = "The agent cannot do it now"),
     ),
 )]
-pub(in crate::api::admin) async fn list_tasks(
+pub(in crate::api) async fn list_tasks(
     State(state): State<AdminState>,
     params: Params,
 ) -> Result<Json<TaskList>, Problem> {
     let filter = Filter::of(params)?;
-    let now = state.clock.now();
-    Ok(Json(page(&state.engine.snapshot(), &filter, now)))
+    let now = state.observe.clock.now();
+    Ok(Json(page(&state.observe.engine.snapshot(), &filter, now)))
 }
 
 fn page(snapshot: &Snapshot, filter: &Filter, now: UnixMillis) -> TaskList {

@@ -2,8 +2,6 @@
 
 pub mod wire;
 
-mod view;
-
 mod submit;
 
 mod put;
@@ -11,8 +9,6 @@ mod put;
 mod create;
 
 mod list;
-
-mod get;
 
 mod stop;
 
@@ -22,10 +18,8 @@ mod remove;
 mod tests;
 
 pub(super) use create::{__path_create_task, create_task};
-pub(super) use get::{__path_get_task, get_task};
 pub(super) use list::{__path_list_tasks, list_tasks};
 pub(super) use put::{__path_put_task, put_task};
 pub(super) use remove::{__path_remove_task, remove_task};
 pub(super) use stop::{__path_stop_task, stop_task};
 pub(super) use submit::{definition_problem, field_errors, network_as};
-pub(super) use view::{condition, containers, in_flight};

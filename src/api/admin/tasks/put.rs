@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::submit::{PutOptions, submit};
 use super::wire::PutAnswer;
-use crate::api::admin::select::NamedTask;
+use crate::api::admin::named::NamedTask;
 use crate::api::admin::state::AdminState;
 use crate::api::problem::Problem;
 use crate::api::wire::ProblemDocument;
@@ -39,7 +39,7 @@ use crate::api::wire::ProblemDocument;
         (status = "5XX", body = ProblemDocument, content_type = "application/problem+json", description = "The agent cannot do it now"),
     ),
 )]
-pub(in crate::api::admin) async fn put_task(
+pub(in crate::api) async fn put_task(
     State(state): State<AdminState>,
     NamedTask(arn): NamedTask,
     options: PutOptions,

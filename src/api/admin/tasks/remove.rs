@@ -4,11 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::stop::reason;
-use super::view::accepted;
+use super::stop::{accepted, reason};
 use super::wire::Accepted;
 use crate::api::admin::error::refused;
-use crate::api::admin::select::NamedTask;
+use crate::api::admin::named::NamedTask;
 use crate::api::admin::state::AdminState;
 use crate::api::problem::Problem;
 use crate::api::query::Params;
@@ -28,12 +27,17 @@ use crate::api::wire::ProblemDocument;
         (status = "5XX", body = ProblemDocument, content_type = "application/problem+json", description = "The agent cannot do it now"),
     ),
 )]
-pub(in crate::api::admin) async fn remove_task(
+pub(in crate::api) async fn remove_task(
     State(state): State<AdminState>,
     NamedTask(arn): NamedTask,
     params: Params,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let reason = reason(params, "removed through the admin API")?;
-    let generation = state.engine.remove(&arn, reason).await.map_err(refused)?;
+    let generation = state
+        .observe
+        .engine
+        .remove(&arn, reason)
+        .await
+        .map_err(refused)?;
     Ok((StatusCode::ACCEPTED, Json(accepted(&arn, generation.0))))
 }

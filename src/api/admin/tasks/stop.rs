@@ -4,14 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::view::accepted;
 use super::wire::Accepted;
 use crate::api::admin::error::refused;
-use crate::api::admin::select::NamedTask;
+use crate::api::admin::named::NamedTask;
 use crate::api::admin::state::AdminState;
 use crate::api::problem::Problem;
 use crate::api::query::Params;
 use crate::api::wire::ProblemDocument;
+use crate::domain::ids::TaskArn;
 use crate::domain::reason::{MAX_REASON_BYTES, Reason, ReasonName};
 
 /// Stop a task.
@@ -28,13 +28,18 @@ use crate::domain::reason::{MAX_REASON_BYTES, Reason, ReasonName};
         (status = "5XX", body = ProblemDocument, content_type = "application/problem+json", description = "The agent cannot do it now"),
     ),
 )]
-pub(in crate::api::admin) async fn stop_task(
+pub(in crate::api) async fn stop_task(
     State(state): State<AdminState>,
     NamedTask(arn): NamedTask,
     params: Params,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let reason = reason(params, "stopped through the admin API")?;
-    let generation = state.engine.stop(&arn, reason).await.map_err(refused)?;
+    let generation = state
+        .observe
+        .engine
+        .stop(&arn, reason)
+        .await
+        .map_err(refused)?;
     Ok((StatusCode::ACCEPTED, Json(accepted(&arn, generation.0))))
 }
 
@@ -50,4 +55,13 @@ pub(super) fn reason(mut params: Params, default: &str) -> Result<Reason, Proble
     params.finish()?;
     let message = given.unwrap_or_else(|| default.to_owned());
     Ok(Reason::new(ReasonName::UserInitiated, message))
+}
+
+/// The answer to a stop or a removal.
+pub(super) fn accepted(arn: &TaskArn, generation: u64) -> Accepted {
+    Accepted {
+        task_arn: arn.to_string(),
+        task_id: arn.task_id().to_string(),
+        generation,
+    }
 }

@@ -25,7 +25,7 @@ use crate::reconcile::handle::{PutOutcome, PutTask};
 
 /// How a task is to be put: query and headers.
 #[derive(Debug)]
-pub(in crate::api::admin) struct PutOptions {
+pub(in crate::api) struct PutOptions {
     task: TaskOptions,
     variables: BTreeMap<String, String>,
     family_hint: Option<String>,
@@ -52,7 +52,7 @@ impl FromRequestParts<Shared> for PutOptions {
 }
 
 /// The mode that `awsvpc` becomes.
-pub(in crate::api::admin) fn network_as(params: &mut Params) -> Option<NetworkMode> {
+pub(in crate::api) fn network_as(params: &mut Params) -> Option<NetworkMode> {
     let read = |text: &str| match text {
         "bridge" => Some(NetworkMode::Bridge),
         "host" => Some(NetworkMode::Host),
@@ -96,7 +96,7 @@ pub(super) async fn submit(
         family_hint: options.family_hint,
     };
     let parsed = read(body, parse_options).await?;
-    let outcome = state.engine.put(PutTask {
+    let outcome = state.observe.engine.put(PutTask {
         arn: arn.clone(),
         definition: Arc::new(parsed.definition),
         options: options.task,
@@ -116,7 +116,7 @@ async fn read(body: Bytes, options: ParseOptions) -> Result<Parsed, Problem> {
 }
 
 /// A refused definition with every complaint.
-pub(in crate::api::admin) fn definition_problem(rejected: &Rejected) -> Problem {
+pub(in crate::api) fn definition_problem(rejected: &Rejected) -> Problem {
     let errors: Vec<FieldError> = field_errors(&rejected.findings, Severity::Error);
     let detail = match errors.len() {
         1 => "it has one error".to_owned(),
@@ -128,10 +128,7 @@ pub(in crate::api::admin) fn definition_problem(rejected: &Rejected) -> Problem 
 }
 
 /// The findings of that severity.
-pub(in crate::api::admin) fn field_errors(
-    findings: &[Finding],
-    severity: Severity,
-) -> Vec<FieldError> {
+pub(in crate::api) fn field_errors(findings: &[Finding], severity: Severity) -> Vec<FieldError> {
     let those = findings
         .iter()
         .filter(|finding| finding.severity == severity);

@@ -38,7 +38,7 @@ async fn the_same_put_again_changes_nothing_and_another_one_is_refused() {
             &"urn:berth:problem:task-conflict".into()
         )
     );
-    assert_eq!(rig.state.engine.snapshot().tasks.len(), 1);
+    assert_eq!(rig.state.observe.engine.snapshot().tasks.len(), 1);
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn options_reach_the_engine() {
     let mut rig = Rig::new(Snapshot::default());
     let path = "/v1/tasks/web-1?networkAs=host&ignoreCompatibilities";
     assert_eq!(put(&mut rig, path, WEB).await.0, StatusCode::CREATED);
-    let snapshot = rig.state.engine.snapshot();
+    let snapshot = rig.state.observe.engine.snapshot();
     let options = &snapshot.tasks[&arn("web-1")].task.desired.options;
     assert_eq!(options.network_as, Some(NetworkMode::Host));
     assert!(options.ignore_compatibilities);
@@ -88,7 +88,7 @@ async fn each_post_is_another_task() {
         let answer = rig.send(request("POST", "/v1/tasks", WEB)).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
     }
-    assert_eq!(rig.state.engine.snapshot().tasks.len(), 2);
+    assert_eq!(rig.state.observe.engine.snapshot().tasks.len(), 2);
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_refused_definition_names_its_fields_and_changes_nothing() {
         message.contains("line 2") && message.contains("column 13"),
         "{message}"
     );
-    assert!(rig.state.engine.snapshot().tasks.is_empty());
+    assert!(rig.state.observe.engine.snapshot().tasks.is_empty());
 }
 
 #[tokio::test]
@@ -201,7 +201,8 @@ async fn a_task_in_full() {
       "resources": [],
       "conditions": [],
       "inFlight": [],
-      "planned": []
+      "planned": [],
+      "timeline": []
     }
     "#);
 }

@@ -9,6 +9,10 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
 use crate::api::admin::{PlanOptions, PlanReport, PlanSource, PlanStep};
+use crate::api::observe::Surroundings;
+use crate::api::observe::files::wire::TaskFiles;
+use crate::api::observe::probes::Check;
+use crate::boundary::images::{ImageInventory, Inventory};
 use crate::boundary::store::{Change, Loaded, StoredEvent};
 use crate::boundary::{BoundaryError, ContainerRuntime, ErrorKind, EventStream, TaskStore};
 use crate::definition::{ParseOptions, Rejected, parse};
@@ -53,6 +57,10 @@ impl TaskStore for FakeEvents {
         };
         let limit = usize::try_from(limit).expect("a size");
         Ok(log.iter().filter(wanted).take(limit).cloned().collect())
+    }
+
+    async fn recent_events(&self, _: u32) -> Result<Vec<StoredEvent>, BoundaryError> {
+        Err(broken("read events"))
     }
 
     async fn close(&self) {}
@@ -128,6 +136,28 @@ impl ContainerRuntime for FakeOutput {
         } else {
             all.boxed()
         })
+    }
+}
+
+/// A host without images.
+pub(crate) struct NoImages;
+
+impl ImageInventory for NoImages {
+    fn inventory(&self) -> Inventory {
+        Inventory::default()
+    }
+}
+
+/// What is beside the engine: these checks.
+pub(crate) struct Beside(pub(crate) Vec<Check>);
+
+impl Surroundings for Beside {
+    fn checks(&self) -> Vec<Check> {
+        self.0.clone()
+    }
+
+    fn task_files(&self) -> Option<TaskFiles> {
+        None
     }
 }
 

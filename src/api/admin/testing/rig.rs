@@ -13,9 +13,11 @@ use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
-use super::fakes::{FakeEvents, FakeOutput, FakePlanner};
+use super::fakes::{Beside, FakeEvents, FakeOutput, FakePlanner, NoImages};
 use crate::api::admin::{AdminState, admin_router};
 use crate::api::listeners::admin_layers;
+use crate::api::observe::ObserveState;
+use crate::api::observe::probes::Check;
 use crate::boundary::store::StoredEvent;
 use crate::boundary::{Clock, Ids};
 use crate::domain::definition::{ContainerDefinition, TaskDefinition};
@@ -69,17 +71,27 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn new(snapshot: Snapshot) -> Self {
+        Self::beside(snapshot, Vec::new())
+    }
+
+    /// The same with these checks beside the engine's.
+    pub(crate) fn beside(snapshot: Snapshot, beside: Vec<Check>) -> Self {
         let (handle, engine) = detached(snapshot);
         let events = Arc::new(FakeEvents::default());
         let output = Arc::new(FakeOutput::default());
         let state = AdminState {
-            engine: handle,
-            store: events.clone(),
+            observe: ObserveState {
+                engine: handle,
+                store: events.clone(),
+                images: Arc::new(NoImages),
+                surroundings: Arc::new(Beside(beside)),
+                settings: Arc::default(),
+                clock: Arc::new(StoppedClock),
+                cluster: ClusterName::parse("default").expect("a name"),
+            },
             runtime: output.clone(),
             planner: Arc::new(FakePlanner),
-            clock: Arc::new(StoppedClock),
             ids: Arc::new(CountingIds::default()),
-            cluster: ClusterName::parse("default").expect("a name"),
         };
         Self {
             router: admin_router(state.clone()),
@@ -288,6 +300,7 @@ fn view(task: Task) -> TaskView {
         task,
         in_flight: Vec::new(),
         planned: Vec::new(),
+        timeline: Arc::default(),
     }
 }
 

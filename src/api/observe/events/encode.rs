@@ -47,7 +47,7 @@ impl Encoding {
 ///
 /// # Errors
 /// Whatever its serialiser refuses.
-pub(in crate::api::admin) fn json_line(item: &impl Serialize) -> Result<Bytes, serde_json::Error> {
+pub(in crate::api) fn json_line(item: &impl Serialize) -> Result<Bytes, serde_json::Error> {
     let mut line = serde_json::to_vec(item)?;
     line.push(b'\n');
     Ok(line.into())
@@ -63,6 +63,11 @@ fn server_sent(item: &StreamItem) -> Result<Bytes, serde_json::Error> {
                 event.sequence, "event"
             )
         }
+        StreamItem::Task(_) => format!("event: task\ndata: {data}\n\n"),
+        // With an id, so that a client that reconnects goes on from here.
+        StreamItem::Sync(sync) => {
+            format!("id: {}\nevent: sync\ndata: {data}\n\n", sync.sequence)
+        }
         StreamItem::Heartbeat => ": heartbeat\n\n".to_owned(),
         StreamItem::End(_) => format!("event: end\ndata: {data}\n\n"),
     };
@@ -72,7 +77,7 @@ fn server_sent(item: &StreamItem) -> Result<Bytes, serde_json::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::admin::events::wire::{EndReason, EventRecord, StreamEnd};
+    use crate::api::observe::events::wire::{EndReason, EventRecord, StreamEnd};
 
     fn items() -> [StreamItem; 3] {
         [

@@ -10,7 +10,7 @@
 //! subscribes before it reads the log and skips what it has sent. Memory is one page and the engine's channel; who
 //! lags behind that is sent away with the place to go on from.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,8 @@ use super::read::page;
 use super::wire::{EndReason, EventRecord, StreamEnd, StreamItem};
 use crate::boundary::TaskStore;
 use crate::boundary::store::StoredEvent;
-use crate::domain::ids::TaskArn;
+use crate::domain::ids::{ContainerName, TaskArn};
+use crate::domain::task::TaskEvent;
 use crate::error::ErrorChain;
 
 /// Silence after which a heartbeat is sent, so that both sides notice a dead one.
@@ -33,14 +34,34 @@ pub const HEARTBEAT: Duration = Duration::from_secs(15);
 /// What to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
-    /// Only of this task.
-    pub(super) task: Option<TaskArn>,
+    /// Which events.
+    pub(super) only: Only,
     /// Where to begin.
     pub(super) after: After,
     /// Go on with what comes.
     pub(super) follow: bool,
     /// At most so many.
     pub(super) limit: Option<u32>,
+}
+
+/// Which events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Only {
+    /// Of this task; `None` = of all.
+    pub(super) task: Option<TaskArn>,
+    /// About this container; `None` = about all, and about tasks themselves.
+    pub(super) container: Option<String>,
+    /// Of these kinds; empty = of all.
+    pub(super) kinds: BTreeSet<String>,
+}
+
+impl Only {
+    fn takes(&self, event: &TaskEvent) -> bool {
+        let container = event.container.as_ref().map(ContainerName::as_str);
+        self.task.as_ref().is_none_or(|task| *task == event.arn)
+            && (self.container.is_none() || self.container.as_deref() == container)
+            && (self.kinds.is_empty() || self.kinds.contains(&event.kind))
+    }
 }
 
 /// Where to begin.
@@ -50,6 +71,8 @@ pub(super) enum After {
     Sequence(i64),
     /// After what is there now.
     Latest,
+    /// After the snapshot that is told first, which holds the log up to this place.
+    Snapshot(i64),
 }
 
 /// State of one reader.
@@ -59,6 +82,8 @@ pub(super) struct Reader {
     shutdown: CancellationToken,
     wanted: Wanted,
     phase: Phase,
+    /// Tasks and the place they stand for, told before anything else.
+    snapshot: VecDeque<StreamItem>,
     page: VecDeque<StoredEvent>,
     cursor: i64,
     sent: u32,
@@ -80,7 +105,8 @@ enum Heard {
 }
 
 impl Reader {
-    /// A reader that holds its place until it is dropped. `live` was subscribed to before anything was read.
+    /// A reader that holds its place until it is dropped. `live` was subscribed to before anything was read, the
+    /// snapshot included.
     pub(super) fn new(
         store: Arc<dyn TaskStore>,
         live: Receiver<StoredEvent>,
@@ -90,6 +116,8 @@ impl Reader {
     ) -> Self {
         let (phase, cursor) = match wanted.after {
             After::Sequence(sequence) => (Phase::CatchingUp, sequence),
+            After::Snapshot(sequence) if wanted.follow => (Phase::Live, sequence),
+            After::Snapshot(sequence) => (Phase::Ended, sequence),
             After::Latest if wanted.follow => (Phase::Live, 0),
             After::Latest => (Phase::Ended, 0),
         };
@@ -99,11 +127,18 @@ impl Reader {
             shutdown,
             wanted,
             phase,
+            snapshot: VecDeque::new(),
             page: VecDeque::new(),
             cursor,
             sent: 0,
             _place: place,
         }
+    }
+
+    /// The same, with these items first.
+    pub(super) fn telling(mut self, snapshot: Vec<StreamItem>) -> Self {
+        self.snapshot = snapshot.into();
+        self
     }
 
     /// The items, one at a time as they are asked for.
@@ -115,6 +150,9 @@ impl Reader {
     }
 
     async fn next(&mut self) -> Option<StreamItem> {
+        if let Some(item) = self.snapshot.pop_front() {
+            return Some(item);
+        }
         loop {
             if self.phase != Phase::Ended && self.wanted.limit == Some(self.sent) {
                 let message = "as many as asked for; there may be more";
@@ -133,9 +171,14 @@ impl Reader {
 
     async fn next_of_log(&mut self) -> Option<StreamItem> {
         if let Some(event) = self.page.pop_front() {
-            return Some(self.event(&event));
+            if self.wanted.only.takes(&event.event) {
+                return Some(self.event(&event));
+            }
+            self.cursor = event.sequence;
+            return None;
         }
-        match page(self.store.as_ref(), self.wanted.task.as_ref(), self.cursor).await {
+        let task = self.wanted.only.task.as_ref();
+        match page(self.store.as_ref(), task, self.cursor).await {
             Ok(events) if events.is_empty() => {
                 self.phase = if self.wanted.follow {
                     Phase::Live
@@ -160,7 +203,12 @@ impl Reader {
 
     async fn next_live(&mut self) -> Option<StreamItem> {
         match self.hear().await {
-            Heard::Event(event) => self.is_new(&event).then(|| self.event(&event)),
+            Heard::Event(event) if event.sequence <= self.cursor => None,
+            Heard::Event(event) if self.wanted.only.takes(&event.event) => Some(self.event(&event)),
+            Heard::Event(event) => {
+                self.cursor = event.sequence;
+                None
+            }
             Heard::Silence => Some(StreamItem::Heartbeat),
             Heard::Missed(count) => {
                 let message = format!("{count} events came faster than they were read");
@@ -185,11 +233,6 @@ impl Reader {
             // Cancellation is a state, not an event.
             () = self.shutdown.cancelled() => Heard::Shutdown,
         }
-    }
-
-    fn is_new(&self, event: &StoredEvent) -> bool {
-        let wanted = self.wanted.task.as_ref();
-        event.sequence > self.cursor && wanted.is_none_or(|task| *task == event.event.arn)
     }
 
     fn event(&mut self, event: &StoredEvent) -> StreamItem {

@@ -10,26 +10,31 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::encode::Encoding;
-use super::follow::{After, Reader, Wanted};
+use super::follow::{After, Only, Reader, Wanted};
 use super::read::page;
-use super::wire::StreamItem;
-use crate::api::admin::error::unreadable;
-use crate::api::admin::select::{SelectError, name, resolve};
-use crate::api::admin::state::{AdminState, ListenerShutdown, Streams};
+use super::wire::{StreamItem, StreamSync};
+use crate::api::observe::error::unreadable;
+use crate::api::observe::select::{SelectError, name, resolve};
+use crate::api::observe::state::{ListenerShutdown, ObserveState, Streams};
+use crate::api::observe::task::summary;
 use crate::api::problem::Problem;
 use crate::api::query::Params;
 use crate::api::wire::ProblemDocument;
-use crate::domain::ids::TaskArn;
+use crate::domain::ids::{TaskArn, UnixMillis};
+use crate::reconcile::snapshot::Snapshot;
 
 /// Read the event log.
 ///
 /// Oldest first. With `follow` the stream goes on with what comes and has a heartbeat every 15 seconds of silence.
-/// A reader that is too slow is sent away with `end` and the place to go on from. At most 32 streams are open.
+/// A reader that is too slow is sent away with `end` and the place to go on from. The number of open streams is limited.
 #[utoipa::path(
     get, path = "/v1/events", operation_id = "readEvents", tag = "events",
     params(
         ("task" = Option<String>, Query, description = "Only of this task: id, ARN or the beginning of one id; removed ones too, by id or ARN"),
         ("after" = Option<String>, Query, description = "Begin after this sequence, or after what is there now: `latest`; default 0"),
+        ("container" = Option<String>, Query, description = "Only about containers of this name"),
+        ("kind" = Option<String>, Query, description = "Only of these kinds, separated by commas: `Started,Stopped`"),
+        ("snapshot" = Option<bool>, Query, description = "First every task as it is, as `task` items, then `sync`; what follows happened after that"),
         ("follow" = Option<bool>, Query, description = "Go on with what comes"),
         ("limit" = Option<u32>, Query, description = "At most so many"),
         ("Last-Event-ID" = Option<i64>, Header, description = "As `after`, sent by clients that reconnect; it wins over `after`"),
@@ -44,24 +49,32 @@ use crate::domain::ids::TaskArn;
         (status = "5XX", body = ProblemDocument, content_type = "application/problem+json", description = "The agent cannot do it now, or has no stream left"),
     ),
 )]
-pub(in crate::api::admin) async fn read_events(
-    State(state): State<AdminState>,
+pub(in crate::api) async fn read_events(
+    State(state): State<ObserveState>,
     State(streams): State<Streams>,
     shutdown: Option<Extension<ListenerShutdown>>,
     headers: HeaderMap,
     params: Params,
 ) -> Result<Response, Problem> {
-    let (task, mut wanted) = wanted(params, &headers)?;
+    let (asked, mut wanted) = wanted(params, &headers)?;
     let place = streams.enter()?;
     // Before the log is read, so that nothing falls in between.
     let live = state.engine.events();
-    if let Some(text) = task {
-        wanted.task = Some(find(&text, &state).await?);
+    if let Some(text) = asked.task {
+        wanted.only.task = Some(find(&text, &state).await?);
     }
+    let told = if asked.snapshot {
+        let snapshot = state.engine.snapshot();
+        wanted.after = After::Snapshot(snapshot.engine.last_event);
+        tell(&snapshot, wanted.only.task.as_ref(), state.clock.now())
+    } else {
+        Vec::new()
+    };
     let shutdown = shutdown.map_or_else(CancellationToken::new, |Extension(token)| token.0);
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     let encoding = Encoding::of_accept(accept);
-    let items = Reader::new(state.store, live, shutdown, wanted, place).into_stream();
+    let reader = Reader::new(state.store, live, shutdown, wanted, place);
+    let items = reader.telling(told).into_stream();
     let body = Body::from_stream(items.map(move |item| encoding.write(&item)));
     let headers = [
         (CONTENT_TYPE, encoding.content_type()),
@@ -70,11 +83,40 @@ pub(in crate::api::admin) async fn read_events(
     Ok((headers, body).into_response())
 }
 
-fn wanted(mut params: Params, headers: &HeaderMap) -> Result<(Option<String>, Wanted), Problem> {
-    let task = params.text("task");
+/// What is still to be looked up.
+struct Asked {
+    task: Option<String>,
+    snapshot: bool,
+}
+
+/// Every task, or the one, as it is; then the place in the log that they stand for.
+fn tell(snapshot: &Snapshot, only: Option<&TaskArn>, now: UnixMillis) -> Vec<StreamItem> {
+    let wanted = |arn: &&TaskArn| only.is_none_or(|only| only == *arn);
+    let tasks = snapshot.tasks.iter().filter(|(arn, _)| wanted(arn));
+    let tasks = tasks.map(|(_, view)| summary(view, &snapshot.engine, now));
+    let sync = StreamItem::Sync(StreamSync {
+        sequence: snapshot.engine.last_event,
+    });
+    tasks
+        .map(|task| StreamItem::Task(Box::new(task)))
+        .chain([sync])
+        .collect()
+}
+
+fn wanted(mut params: Params, headers: &HeaderMap) -> Result<(Asked, Wanted), Problem> {
+    let asked = Asked {
+        task: params.text("task"),
+        snapshot: params.flag("snapshot"),
+    };
+    let kinds = params.text("kind").unwrap_or_default();
+    let kinds = kinds.split(',').filter(|kind| !kind.is_empty());
     let after = params.choice("after", read_after, "whole numbers from 0, and latest");
     let wanted = Wanted {
-        task: None,
+        only: Only {
+            task: None,
+            container: params.text("container"),
+            kinds: kinds.map(str::to_owned).collect(),
+        },
         after: last_event_id(headers)?
             .or(after)
             .unwrap_or(After::Sequence(0)),
@@ -82,7 +124,7 @@ fn wanted(mut params: Params, headers: &HeaderMap) -> Result<(Option<String>, Wa
         limit: params.number("limit", 1..=u32::MAX),
     };
     params.finish()?;
-    Ok((task, wanted))
+    Ok((asked, wanted))
 }
 
 fn read_after(text: &str) -> Option<After> {
@@ -108,7 +150,7 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<After>, Problem> {
 }
 
 /// The task that `text` means, among those that are there and those that only the log remembers.
-async fn find(text: &str, state: &AdminState) -> Result<TaskArn, Problem> {
+async fn find(text: &str, state: &ObserveState) -> Result<TaskArn, Problem> {
     let snapshot = state.engine.snapshot();
     let missing = match resolve(text, &snapshot) {
         Ok(view) => return Ok(view.task.arn().clone()),

@@ -15,6 +15,5 @@ mod tests;
 
 pub use follow::HEARTBEAT;
 
-pub(super) use encode::json_line;
+pub(in crate::api) use encode::json_line;
 pub(super) use get::{__path_read_events, read_events};
-pub(super) use read::last_events;

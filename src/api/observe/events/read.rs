@@ -1,9 +1,7 @@
 //! Reading the event log with a deadline.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::wire::EventRecord;
 use crate::boundary::store::StoredEvent;
 use crate::boundary::{BoundaryError, TaskStore};
 use crate::domain::ids::TaskArn;
@@ -23,28 +21,4 @@ pub(super) async fn page(
     tokio::time::timeout(READ_DEADLINE, store.events_after(task, sequence, PAGE))
         .await
         .unwrap_or_else(|_| Err(BoundaryError::deadline("read events", READ_DEADLINE)))
-}
-
-/// The last `count` entries of a task's timeline, oldest first. The store bounds a timeline, so this is a page or two.
-pub(in crate::api::admin) async fn last_events(
-    store: &dyn TaskStore,
-    task: &TaskArn,
-    count: u32,
-) -> Result<Vec<EventRecord>, BoundaryError> {
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    let mut last = VecDeque::new();
-    let mut after = 0;
-    if count == 0 {
-        return Ok(Vec::new());
-    }
-    loop {
-        let more = page(store, Some(task), after).await?;
-        let Some(newest) = more.last() else {
-            break;
-        };
-        after = newest.sequence;
-        last.extend(more);
-        last.drain(..last.len().saturating_sub(count));
-    }
-    Ok(last.iter().map(EventRecord::from).collect())
 }

@@ -7,11 +7,11 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use tokio_util::sync::CancellationToken;
 
-use super::follow::{After, Reader, Wanted};
+use super::follow::{After, Only, Reader, Wanted};
 use super::wire::{EndReason, StreamItem};
 use crate::api::admin::MAX_STREAMS;
-use crate::api::admin::state::Streams;
 use crate::api::admin::testing::{Rig, arn, event, request, snapshot_of, task};
+use crate::api::observe::state::Streams;
 use crate::boundary::TaskStore;
 use crate::reconcile::snapshot::Snapshot;
 
@@ -23,14 +23,14 @@ fn log(rig: &Rig, sequences: std::ops::RangeInclusive<i64>) {
 
 fn read(rig: &Rig, wanted: Wanted, shutdown: &CancellationToken) -> BoxStream<'static, StreamItem> {
     let store: Arc<dyn TaskStore> = rig.events.clone();
-    let place = Streams::default().enter().expect("a place");
-    let live = rig.state.engine.events();
+    let place = Streams::new(1).enter().expect("a place");
+    let live = rig.state.observe.engine.events();
     Reader::new(store, live, shutdown.clone(), wanted, place).into_stream()
 }
 
 fn follow(after: After) -> Wanted {
     Wanted {
-        task: None,
+        only: Only::default(),
         after,
         follow: true,
         limit: None,
@@ -42,6 +42,8 @@ fn short(item: Option<StreamItem>) -> String {
     match item {
         None => "-".to_owned(),
         Some(StreamItem::Heartbeat) => "~".to_owned(),
+        Some(StreamItem::Task(task)) => task.task_id,
+        Some(StreamItem::Sync(sync)) => format!("={}", sync.sequence),
         Some(StreamItem::Event(event)) => event.sequence.to_string(),
         Some(StreamItem::End(end)) => format!("{:?}>{}", end.reason, end.resume_after),
     }
@@ -72,13 +74,66 @@ async fn only_the_tasks_events_come_and_only_new_ones_after_latest() {
     let rig = Rig::new(Snapshot::default());
     log(&rig, 1..=4);
     let wanted = Wanted {
-        task: Some(arn("a")),
+        only: Only {
+            task: Some(arn("a")),
+            ..Only::default()
+        },
         ..follow(After::Latest)
     };
     let mut stream = read(&rig, wanted, &CancellationToken::new());
     rig.engine.publisher().emit(event(6, "b"));
     rig.engine.publisher().emit(event(7, "a"));
     assert_eq!(next(&mut stream, 2).await, "7 ~");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_wanted_kinds_come_and_the_place_moves_on_all_the_same() {
+    let rig = Rig::new(Snapshot::default());
+    let stopped = |sequence| {
+        let mut stored = event(sequence, "a");
+        stored.event.kind = "Stopped".to_owned();
+        stored
+    };
+    *rig.events.log.lock().expect("a log") = vec![event(1, "a"), stopped(2), event(3, "a")];
+    let wanted = Wanted {
+        only: Only {
+            kinds: ["Stopped".to_owned()].into(),
+            ..Only::default()
+        },
+        ..follow(After::Sequence(0))
+    };
+    let shutdown = CancellationToken::new();
+    let mut stream = read(&rig, wanted, &shutdown);
+    assert_eq!(next(&mut stream, 2).await, "2 ~");
+    rig.engine.publisher().emit(stopped(5));
+    rig.engine.publisher().emit(event(6, "a"));
+    assert_eq!(next(&mut stream, 2).await, "5 ~");
+    shutdown.cancel();
+    assert_eq!(next(&mut stream, 1).await, "ShuttingDown>6");
+}
+
+#[tokio::test]
+async fn a_snapshot_comes_first_and_says_where_to_go_on() {
+    let mut snapshot = snapshot_of([task("a"), task("b")]);
+    Arc::make_mut(&mut snapshot.engine).last_event = 7;
+    let mut rig = Rig::new(snapshot);
+    // The answer is made without the store.
+    rig.events.fails.store(true, Ordering::Relaxed);
+    let text = rig.get("/v1/events?snapshot").await.text;
+    let items: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let tasks = items[..2]
+        .iter()
+        .map(|item| (&item["type"], &item["taskId"]));
+    let tasks: Vec<_> = tasks.collect();
+    assert_eq!(
+        tasks,
+        [(&"task".into(), &"a".into()), (&"task".into(), &"b".into())]
+    );
+    assert_eq!(items[2], serde_json::json!({"type": "sync", "sequence": 7}));
+    assert_eq!(items.len(), 3);
 }
 
 #[tokio::test(start_paused = true)]

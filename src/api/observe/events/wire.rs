@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::api::observe::task::wire::TaskSummary;
 use crate::api::wire::Time;
 use crate::boundary::store::StoredEvent;
 
@@ -10,12 +11,24 @@ use crate::boundary::store::StoredEvent;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum StreamItem {
+    /// A task as it is, before what happens to it; with `snapshot` only.
+    Task(Box<TaskSummary>),
+    /// Every task has been told; what follows happened after that.
+    Sync(StreamSync),
     /// Something happened.
     Event(EventRecord),
     /// Nothing did for a while; the stream is alive.
     Heartbeat,
     /// The stream ends before everything was sent. Without this line a stream that ends is complete.
     End(StreamEnd),
+}
+
+/// The end of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamSync {
+    /// The place in the log that the snapshot stands for.
+    pub sequence: i64,
 }
 
 /// One entry of the event log.

@@ -7,8 +7,8 @@ use axum::response::IntoResponse;
 
 use super::view::detail;
 use super::wire::TaskDetail;
-use crate::api::admin::select::SelectedTask;
-use crate::api::admin::state::AdminState;
+use crate::api::observe::select::SelectedTask;
+use crate::api::observe::state::ObserveState;
 use crate::api::problem::Problem;
 use crate::api::query::Params;
 use crate::api::wire::ProblemDocument;
@@ -25,8 +25,8 @@ use crate::api::wire::ProblemDocument;
         (status = "5XX", body = ProblemDocument, content_type = "application/problem+json", description = "The agent cannot do it now"),
     ),
 )]
-pub(in crate::api::admin) async fn get_task(
-    State(state): State<AdminState>,
+pub(in crate::api) async fn get_task(
+    State(state): State<ObserveState>,
     task: SelectedTask,
     params: Params,
 ) -> Result<impl IntoResponse, Problem> {

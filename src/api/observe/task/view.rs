@@ -3,17 +3,22 @@
 //! Pure: snapshot and time in, wire out.
 
 use super::wire;
-use crate::api::admin::why::{bytes_per_second, explain, percent};
+use crate::api::observe::why::{bytes_per_second, explain, percent};
 use crate::domain::definition::NetworkMode;
-use crate::domain::ids::{ContainerName, TaskArn, UnixMillis};
+use crate::domain::ids::{ContainerName, UnixMillis};
 use crate::domain::port_mapping::PortBinding;
 use crate::domain::reason::Reason;
+use crate::domain::runtime::PullProgress;
 use crate::domain::status::ContainerStatus;
 use crate::domain::task::{KnownContainer, Origin, Retry, Task, TaskCondition};
 use crate::reconcile::snapshot::{EngineView, InFlight, TaskView};
 
 /// A task in short.
-pub(super) fn summary(view: &TaskView, engine: &EngineView, now: UnixMillis) -> wire::TaskSummary {
+pub(in crate::api) fn summary(
+    view: &TaskView,
+    engine: &EngineView,
+    now: UnixMillis,
+) -> wire::TaskSummary {
     let Task { desired, known } = &view.task;
     let explanation = explain(view, engine, now);
     // What has stopped holds no port, whatever was last seen.
@@ -73,6 +78,7 @@ pub(super) fn detail(view: &TaskView, engine: &EngineView, now: UnixMillis) -> w
             .map(|step| in_flight(step, now))
             .collect(),
         planned: view.planned.clone(),
+        timeline: view.timeline.last(usize::MAX).map(Into::into).collect(),
     }
 }
 
@@ -110,7 +116,7 @@ fn origin(origin: &Origin) -> String {
 }
 
 /// Containers of the definition in its order, then those that only the engine knows.
-pub(in crate::api::admin) fn containers(task: &Task) -> Vec<wire::Container> {
+pub(in crate::api) fn containers(task: &Task) -> Vec<wire::Container> {
     let definition = &task.desired.definition;
     let unheard = KnownContainer::default();
     let defined = definition.containers.iter().map(|container| {
@@ -172,10 +178,7 @@ fn retry(retry: &Retry) -> wire::Retry {
 }
 
 /// A condition with its age.
-pub(in crate::api::admin) fn condition(
-    condition: &TaskCondition,
-    now: UnixMillis,
-) -> wire::Condition {
+pub(in crate::api) fn condition(condition: &TaskCondition, now: UnixMillis) -> wire::Condition {
     wire::Condition {
         container: condition.container.as_ref().map(ToString::to_string),
         cause: condition.cause.to_string(),
@@ -189,30 +192,33 @@ pub(in crate::api::admin) fn condition(
 }
 
 /// A step with its age and progress.
-pub(in crate::api::admin) fn in_flight(step: &InFlight, now: UnixMillis) -> wire::InFlightStep {
+pub(in crate::api) fn in_flight(step: &InFlight, now: UnixMillis) -> wire::InFlightStep {
     wire::InFlightStep {
         container: step.container.as_ref().map(ToString::to_string),
         step: step.step.to_string(),
         since: step.since.into(),
         age_seconds: now.since(step.since).as_secs(),
         deadline: step.deadline.map(Into::into),
-        progress: step.progress.as_ref().map(|progress| wire::Progress {
-            percent: percent(progress),
-            bytes_per_second: bytes_per_second(progress, step.since, now),
-            downloaded_bytes: progress.downloaded_bytes,
-            download_total_bytes: progress.download_total_bytes,
-            extracted_bytes: progress.extracted_bytes,
-            layers_done: progress.layers_done,
-            layers_total: progress.layers_total,
-        }),
+        progress: step
+            .progress
+            .as_ref()
+            .map(|far| progress(far, step.since, now)),
     }
 }
 
-/// The answer to a stop or a removal.
-pub(super) fn accepted(arn: &TaskArn, generation: u64) -> wire::Accepted {
-    wire::Accepted {
-        task_arn: arn.to_string(),
-        task_id: arn.task_id().to_string(),
-        generation,
+/// How far a pull is that began at `since`.
+pub(in crate::api) fn progress(
+    progress: &PullProgress,
+    since: UnixMillis,
+    now: UnixMillis,
+) -> wire::Progress {
+    wire::Progress {
+        percent: percent(progress),
+        bytes_per_second: bytes_per_second(progress, since, now),
+        downloaded_bytes: progress.downloaded_bytes,
+        download_total_bytes: progress.download_total_bytes,
+        extracted_bytes: progress.extracted_bytes,
+        layers_done: progress.layers_done,
+        layers_total: progress.layers_total,
     }
 }

@@ -1,50 +1,12 @@
-//! Wire types of tasks: what `PUT`, `GET`, `POST …/stop` and `DELETE` say.
+//! Wire types of tasks as they are shown.
 //!
 //! **Invariant.** No environment value, secret or command of a definition is in any of them.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::api::wire::{FieldError, Time};
-
-/// Answer to a put.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PutAnswer {
-    /// ARN.
-    pub task_arn: String,
-    /// Last segment of the ARN.
-    pub task_id: String,
-    /// Generation of the desired state, also in `ETag`.
-    pub generation: u64,
-    /// What was done.
-    pub outcome: PutResult,
-    /// What somebody should look at in the definition.
-    #[serde(default)]
-    pub warnings: Vec<FieldError>,
-}
-
-/// What a put did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum PutResult {
-    /// The task is new.
-    Created,
-    /// The task was there with the same content.
-    Unchanged,
-}
-
-/// Answer to a stop or a removal: durable, and under way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Accepted {
-    /// ARN.
-    pub task_arn: String,
-    /// Last segment of the ARN.
-    pub task_id: String,
-    /// Generation of the desired state.
-    pub generation: u64,
-}
+use crate::api::observe::events::wire::EventRecord;
+use crate::api::wire::Time;
 
 /// Some of the tasks, by ARN.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -130,6 +92,9 @@ pub struct TaskDetail {
     pub in_flight: Vec<InFlightStep>,
     /// What is done next, in order.
     pub planned: Vec<String>,
+    /// The last entries of its timeline, oldest first; `/v1/events?task=…` has all.
+    #[serde(default)]
+    pub timeline: Vec<EventRecord>,
 }
 
 /// What was asked of a task.

@@ -5,7 +5,7 @@ use axum::extract::State;
 
 use super::view::{engine_wire, waiting};
 use super::wire::WhyList;
-use crate::api::admin::state::AdminState;
+use crate::api::observe::state::ObserveState;
 use crate::api::problem::Problem;
 use crate::api::query::Params;
 use crate::api::wire::ProblemDocument;
@@ -26,8 +26,8 @@ const MAX_TASKS: usize = 1_000;
         (status = "5XX", body = ProblemDocument, content_type = "application/problem+json", description = "The agent cannot do it now"),
     ),
 )]
-pub(in crate::api::admin) async fn why_all(
-    State(state): State<AdminState>,
+pub(in crate::api) async fn why_all(
+    State(state): State<ObserveState>,
     params: Params,
 ) -> Result<Json<WhyList>, Problem> {
     params.finish()?;

@@ -13,11 +13,11 @@ use super::human;
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::api::admin) struct Explanation {
+pub(in crate::api) struct Explanation {
     /// Whether the task is where it should be.
-    pub(in crate::api::admin) converged: bool,
+    pub(in crate::api) converged: bool,
     /// In one sentence.
-    pub(in crate::api::admin) headline: String,
+    pub(in crate::api) headline: String,
     /// What holds it up, the most telling one.
     pub(super) blocking: Option<TaskCondition>,
     /// The other conditions.
@@ -33,7 +33,7 @@ impl Explanation {
 }
 
 /// Explains a task.
-pub(in crate::api::admin) fn explain(
+pub(in crate::api) fn explain(
     view: &TaskView,
     engine: &EngineView,
     now: UnixMillis,
@@ -181,14 +181,14 @@ fn progress_words(step: &InFlight, now: UnixMillis) -> Option<String> {
 }
 
 /// Share of the announced bytes that has been received, 0 to 100; `None` while nothing has been announced.
-pub(in crate::api::admin) fn percent(progress: &PullProgress) -> Option<u8> {
+pub(in crate::api) fn percent(progress: &PullProgress) -> Option<u8> {
     let whole = u128::from(progress.download_total_bytes);
     let share = (u128::from(progress.downloaded_bytes) * 100).checked_div(whole)?;
     Some(u8::try_from(share.min(100)).unwrap_or(100))
 }
 
 /// Mean rate since the pull began; `None` in its first second, when it would say nothing.
-pub(in crate::api::admin) fn bytes_per_second(
+pub(in crate::api) fn bytes_per_second(
     progress: &PullProgress,
     since: UnixMillis,
     now: UnixMillis,

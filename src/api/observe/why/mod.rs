@@ -16,6 +16,6 @@ mod all;
 mod tests;
 
 pub(super) use all::{__path_why_all, why_all};
-pub(super) use explain::{bytes_per_second, explain, percent};
+pub(in crate::api) use explain::{bytes_per_second, explain, percent};
 pub(super) use one::{__path_why_one, why_one};
-pub(super) use view::engine_wire;
+pub(in crate::api) use view::engine_wire;

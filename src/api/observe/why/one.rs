@@ -5,27 +5,25 @@ use axum::extract::State;
 
 use super::view::{engine_wire, why_task};
 use super::wire::WhyAnswer;
-use crate::api::admin::events::last_events;
-use crate::api::admin::select::SelectedTask;
-use crate::api::admin::state::AdminState;
+use crate::api::observe::select::SelectedTask;
+use crate::api::observe::state::ObserveState;
 use crate::api::problem::Problem;
 use crate::api::query::Params;
 use crate::api::wire::ProblemDocument;
 use crate::boundary::store::MAX_EVENTS_PER_TASK;
-use crate::error::ErrorChain;
 
 /// Entries of the timeline where the caller does not say: about a screen.
 const DEFAULT_EVENTS: u32 = 20;
 
 /// Explain a task.
 ///
-/// One blocking condition first, then everything else that is known, then the timeline. If the timeline cannot be
-/// read the rest is given without it.
+/// One blocking condition first, then everything else that is known, then the end of the timeline; `/v1/events` has
+/// the rest of it.
 #[utoipa::path(
     get, path = "/v1/tasks/{id}/why", operation_id = "whyTask", tag = "why",
     params(
         ("id" = String, Path, description = "Task id, full ARN (percent-encoded), or the beginning of one id"),
-        ("events" = Option<u32>, Query, description = "Entries of the timeline, 0 to 500, default 20"),
+        ("events" = Option<u32>, Query, description = "Entries of the timeline, 0 to 500, default 20; at most the last 64 are at hand"),
     ),
     responses(
         (status = 200, body = WhyAnswer, description = "Why the task is where it is"),
@@ -35,8 +33,8 @@ const DEFAULT_EVENTS: u32 = 20;
         (status = "5XX", body = ProblemDocument, content_type = "application/problem+json", description = "The agent cannot do it now"),
     ),
 )]
-pub(in crate::api::admin) async fn why_one(
-    State(state): State<AdminState>,
+pub(in crate::api) async fn why_one(
+    State(state): State<ObserveState>,
     task: SelectedTask,
     mut params: Params,
 ) -> Result<Json<WhyAnswer>, Problem> {
@@ -45,29 +43,14 @@ pub(in crate::api::admin) async fn why_one(
         .unwrap_or(DEFAULT_EVENTS);
     params.finish()?;
     let now = state.clock.now();
-    let (timeline, timeline_error) = match last_events(
-        state.store.as_ref(),
-        task.view.task.arn(),
-        count,
-    )
-    .await
-    {
-        Ok(events) => (events, None),
-        Err(error) => {
-            let words = ErrorChain(&error).to_string();
-            tracing::warn!(task.arn = %task.view.task.arn(), error = %words, "the timeline cannot be read");
-            (
-                Vec::new(),
-                Some("the event log cannot be read now".to_owned()),
-            )
-        }
-    };
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let timeline = task.view.timeline.last(count);
     let engine = &task.snapshot.engine;
     Ok(Json(WhyAnswer {
         now: now.into(),
         engine: engine_wire(engine),
         task: why_task(&task.view, engine, now),
-        timeline,
-        timeline_error,
+        timeline: timeline.map(Into::into).collect(),
+        timeline_error: engine.timeline_error.clone(),
     }))
 }

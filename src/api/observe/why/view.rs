@@ -2,7 +2,7 @@
 
 use super::explain::explain;
 use super::wire::{Engine, WhyTask};
-use crate::api::admin::tasks::{condition, containers, in_flight};
+use crate::api::observe::task::{condition, containers, in_flight};
 use crate::domain::ids::UnixMillis;
 use crate::reconcile::snapshot::{EngineView, TaskView};
 
@@ -44,7 +44,7 @@ pub(super) fn why_task(view: &TaskView, engine: &EngineView, now: UnixMillis) ->
 }
 
 /// The engine's surroundings.
-pub(in crate::api::admin) fn engine_wire(engine: &EngineView) -> Engine {
+pub(in crate::api) fn engine_wire(engine: &EngineView) -> Engine {
     Engine {
         runtime_seen: engine.host.is_some(),
         runtime_version: engine

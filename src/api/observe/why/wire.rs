@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::api::admin::events::wire::EventRecord;
-use crate::api::admin::tasks::wire::{Condition, Container, InFlightStep};
+use crate::api::observe::events::wire::EventRecord;
+use crate::api::observe::task::wire::{Condition, Container, InFlightStep};
 use crate::api::wire::Time;
 
 /// Why one task is where it is.
@@ -19,7 +19,7 @@ pub struct WhyAnswer {
     pub task: WhyTask,
     /// The last entries of its timeline, oldest first.
     pub timeline: Vec<EventRecord>,
-    /// The timeline could not be read; all else is as it should be.
+    /// Why the timeline lacks what happened before the agent started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeline_error: Option<String>,
 }

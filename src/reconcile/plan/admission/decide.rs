@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::host::{HostFacts, ResourceDemand};
 use crate::domain::ids::TaskArn;
 use crate::domain::port_mapping::Protocol;
+use crate::domain::status::{DesiredStatus, TaskStatus};
 use crate::domain::task::Task;
 
 /// What becomes of a waiting task.
@@ -21,6 +22,18 @@ pub enum Verdict {
     },
     /// The host never has what it needs: why, in words.
     Impossible(String),
+}
+
+/// Whether the task waits for the host's resources.
+pub fn waits(task: &Task) -> bool {
+    task.known.admitted_at.is_none()
+        && task.effective_desired() == DesiredStatus::Running
+        && task.known.status != TaskStatus::Stopped
+}
+
+/// Whether the task holds some of the host's resources.
+pub fn holds(task: &Task) -> bool {
+    task.known.admitted_at.is_some() && task.known.status != TaskStatus::Stopped
 }
 
 /// What the task needs of the host: its definition's demand, and host ports reserved for its ranges.

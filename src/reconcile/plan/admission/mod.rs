@@ -10,7 +10,7 @@ mod decide;
 
 mod ports;
 
-pub use decide::{Verdict, decide, demand};
+pub use decide::{Verdict, decide, demand, holds, waits};
 pub use ports::choose_ports;
 
 #[cfg(test)]

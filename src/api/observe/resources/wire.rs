@@ -1,0 +1,134 @@
+//! Wire types of the host's resources.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::api::wire::Time;
+
+/// What the host has and who holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Resources {
+    /// When the answer was made.
+    pub now: Time,
+    /// CPU in units of which a core has 1024.
+    pub cpu: Amount,
+    /// Memory in MiB, less what is kept for the host itself.
+    pub memory: Amount,
+    /// Host ports.
+    pub ports: Ports,
+    /// The disk of Docker's images and containers; absent until it has been looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<Disk>,
+    /// Tasks that hold some of it, in the order of their admission.
+    pub holders: Vec<Holder>,
+    /// Tasks that wait for some of it, in the order in which they are served.
+    pub waiting: Vec<Waiting>,
+}
+
+/// An amount of something that tasks share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Amount {
+    /// What there is for tasks; absent until Docker has answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u32>,
+    /// What tasks hold.
+    pub reserved: u32,
+    /// What is left; absent until Docker has answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free: Option<u32>,
+}
+
+/// Host ports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ports {
+    /// Ports that no task may have.
+    pub kept_for_host: Vec<HostPort>,
+    /// Ports that tasks hold, also those that were chosen for ranges.
+    pub held: Vec<HeldPort>,
+}
+
+/// A host port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HostPort {
+    /// Number.
+    pub port: u16,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+}
+
+/// A host port and who has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldPort {
+    /// Number.
+    pub port: u16,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    /// Who.
+    pub task_arn: String,
+}
+
+/// A disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Disk {
+    /// Where Docker keeps images and containers.
+    pub path: String,
+    /// Size in bytes.
+    pub total_bytes: u64,
+    /// Bytes that could still be written.
+    pub free_bytes: u64,
+    /// When it was looked at.
+    pub checked_at: Time,
+    /// Sizes of the images that the agent remembers, added up; shared layers count more than once.
+    pub image_bytes: u64,
+}
+
+/// A task that holds resources.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Holder {
+    /// ARN.
+    pub task_arn: String,
+    /// Last segment of the ARN.
+    pub task_id: String,
+    /// Family of the definition.
+    pub family: String,
+    /// CPU units.
+    pub cpu_units: u32,
+    /// MiB of memory.
+    pub memory_mib: u32,
+    /// Host ports.
+    pub ports: Vec<HostPort>,
+    /// Since when.
+    pub since: Time,
+}
+
+/// A task that waits for resources.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// Place in the queue; 1 is served first.
+    pub position: usize,
+    /// ARN.
+    pub task_arn: String,
+    /// Last segment of the ARN.
+    pub task_id: String,
+    /// Family of the definition.
+    pub family: String,
+    /// CPU units.
+    pub cpu_units: u32,
+    /// MiB of memory.
+    pub memory_mib: u32,
+    /// Host ports.
+    pub ports: Vec<HostPort>,
+    /// Since when.
+    pub since: Time,
+    /// What it is short of, in words; absent = it is about to be admitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short_of: Option<String>,
+}
