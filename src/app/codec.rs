@@ -1,8 +1,7 @@
 //! Desired state as the text of the container label `berth.definition`: compact JSON.
 //!
 //! **Invariants.** Equal desired states give equal texts. A member that is absent has its default, so that an older
-//! text reads; a text of a later version does not. What a stop asked for is not in it: a container that is found
-//! running without rows is kept running (promise 1).
+//! text reads; a text of a later version does not. What a stop asked for is not in it: what runs decides (ADR 0004).
 
 use std::sync::Arc;
 

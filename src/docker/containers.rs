@@ -43,7 +43,7 @@ impl ContainerRuntime for Docker {
             .query("all", "true")
             .query("filters", self.own_label().to_string());
         let said: Vec<wire::Summary> = self.ask(&call, request).await?;
-        Ok(said.iter().filter_map(listed).collect())
+        Ok(said.into_iter().filter_map(listed).collect())
     }
 
     async fn inspect(&self, id_or_name: &str) -> Result<Option<ObservedContainer>, BoundaryError> {

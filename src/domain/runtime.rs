@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ids::{ContainerName, DockerId, TaskArn, UnixMillis};
+use super::names;
 use super::port_mapping::PortBinding;
 use super::status::Health;
 use super::task::Exit;
@@ -18,6 +19,10 @@ pub struct ListedContainer {
     pub task: TaskArn,
     /// From the label `com.amazonaws.ecs.container-name`.
     pub container: ContainerName,
+    /// Which creation of the container it is, from the label `berth.attempt`.
+    pub attempt: Option<u32>,
+    /// The label `berth.definition`: what its task is rebuilt from when its rows are gone.
+    pub definition: Option<String>,
     /// What it does.
     pub state: RunState,
     /// Health, from the status text.
@@ -55,6 +60,34 @@ pub struct ObservedContainer {
     pub addresses: BTreeMap<String, String>,
     /// Process id on the host while it runs.
     pub pid: Option<u32>,
+}
+
+/// One creation of one container of a task of one agent: what labels say and a rename leaves as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Creation<'a> {
+    /// Which agent.
+    pub instance: &'a str,
+    /// Which task.
+    pub task: &'a TaskArn,
+    /// Which container.
+    pub container: &'a ContainerName,
+    /// Which creation of it.
+    pub attempt: u32,
+}
+
+impl ObservedContainer {
+    /// Whether this is that creation, whatever it is called.
+    pub fn is(&self, creation: Creation<'_>) -> bool {
+        let attempt = creation.attempt.to_string();
+        [
+            (names::LABEL_INSTANCE, creation.instance),
+            (names::LABEL_TASK_ARN, creation.task.as_str()),
+            (names::LABEL_CONTAINER_NAME, creation.container.as_str()),
+            (names::LABEL_ATTEMPT, attempt.as_str()),
+        ]
+        .into_iter()
+        .all(|(label, value)| self.labels.get(label).map(String::as_str) == Some(value))
+    }
 }
 
 /// What a container does, in Docker's words.

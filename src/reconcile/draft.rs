@@ -29,6 +29,8 @@ pub struct Draft<'a> {
     pub now: UnixMillis,
     /// What happens to a container whose log backend does not answer.
     pub log_failure: LogFailurePolicy,
+    /// This agent, as its containers' labels name it.
+    pub instance: &'a str,
 }
 
 impl<'a> Draft<'a> {
@@ -41,6 +43,7 @@ impl<'a> Draft<'a> {
             events: Vec::new(),
             now,
             log_failure: LogFailurePolicy::default(),
+            instance: "",
         }
     }
 

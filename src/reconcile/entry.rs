@@ -85,15 +85,10 @@ impl Entry {
         }
     }
 
-    /// Docker name of the container's present attempt.
-    pub(super) fn docker_name(&self, container: &ContainerName) -> String {
-        let attempt = self
-            .task
-            .known
-            .containers
-            .get(container)
-            .map_or(0, |known| known.attempt);
-        self.task.desired.docker_name(container, attempt)
+    /// Which creation of the container is the present one.
+    pub(super) fn attempt(&self, container: &ContainerName) -> u32 {
+        let known = self.task.known.containers.get(container);
+        known.map_or(0, |known| known.attempt)
     }
 
     /// Steps under way, as data.
@@ -146,7 +141,7 @@ impl Entry {
     /// Whether an entry of a full list says anything that is not known already: most say nothing.
     pub(super) fn is_news(&self, name: &ContainerName, seen: &Observation) -> bool {
         let mut draft = self.draft(UnixMillis(0));
-        observe(&mut draft, name, &self.docker_name(name), seen.clone());
+        observe(&mut draft, name, seen.clone());
         draft.hints != self.hints || draft.known != self.task.known
     }
 
@@ -154,19 +149,11 @@ impl Entry {
     pub(super) fn think(&self, input: &PlanInput<'_>) -> Pass {
         let mut draft = self.draft(input.now);
         draft.log_failure = input.settings.log_failure;
+        draft.instance = &input.settings.instance;
         for item in &self.inputs {
             match item {
-                Input::Seen(name, seen) => {
-                    let expected = expected_name(&draft, name);
-                    observe(&mut draft, name, &expected, seen.clone());
-                }
-                Input::Done(action, outcome) => {
-                    let expected = match &action.subject {
-                        Subject::Container(name) => expected_name(&draft, name),
-                        Subject::Resource(_) => String::new(),
-                    };
-                    apply(&mut draft, action, outcome.clone(), &expected);
-                }
+                Input::Seen(name, seen) => observe(&mut draft, name, seen.clone()),
+                Input::Done(action, outcome) => apply(&mut draft, action, outcome.clone()),
             }
         }
         Pass {
@@ -209,15 +196,6 @@ impl Entry {
             .drain(..pass.inputs_taken.min(self.inputs.len()));
         self.planned = pass.plan.actions.iter().map(ToString::to_string).collect();
     }
-}
-
-fn expected_name(draft: &Draft<'_>, container: &ContainerName) -> String {
-    let attempt = draft
-        .known
-        .containers
-        .get(container)
-        .map_or(0, |known| known.attempt);
-    draft.desired.docker_name(container, attempt)
 }
 
 /// Observations of one kind replace each other; `None` = each counts.

@@ -32,7 +32,7 @@ impl Reconciler {
             News::Down(why) => self.mark_down(&why),
             News::Listed { began, containers } => {
                 self.mark_up(now);
-                self.take_list(began, containers).await;
+                self.take_list(began, containers);
                 self.view.relisted_at = Some(now);
                 self.listed_once = true;
             }
@@ -77,17 +77,19 @@ impl Reconciler {
         }
     }
 
-    async fn take_list(&mut self, began: UnixMillis, containers: Vec<ListedContainer>) {
-        self.adopt(&containers).await;
+    fn take_list(&mut self, began: UnixMillis, containers: Vec<ListedContainer>) {
+        self.adopt(&containers);
         let mut by_task: BTreeMap<TaskArn, BTreeMap<ContainerName, ListedContainer>> =
             BTreeMap::new();
-        for listed in containers {
+        for mut listed in containers {
+            // Only needed for adoption; kept observations shall be small.
+            listed.definition = None;
             let entry = by_task.entry(listed.task.clone()).or_default();
-            let current = self
+            let present = self
                 .entries
                 .get(&listed.task)
-                .map(|e| e.docker_name(&listed.container));
-            let better = current.as_deref() == Some(listed.docker_name.as_str());
+                .map(|entry| entry.attempt(&listed.container));
+            let better = listed.attempt.is_some() && listed.attempt == present;
             if better || !entry.contains_key(&listed.container) {
                 entry.insert(listed.container.clone(), listed);
             }

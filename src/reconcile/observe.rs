@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::domain::ids::{ContainerName, DockerId, UnixMillis};
 use crate::domain::reason::{Reason, ReasonName};
-use crate::domain::runtime::{ListedContainer, ObservedContainer, RunState};
+use crate::domain::runtime::{Creation, ListedContainer, ObservedContainer, RunState};
 use crate::domain::status::{ContainerStatus, Health};
 use crate::domain::task::{Exit, KnownContainer};
 
@@ -34,6 +34,8 @@ pub struct Hints {
     /// Containers that this process has made or looked at: no call of an earlier one is under way for them. Docker
     /// answers a look after the start that it is busy with.
     pub sure: BTreeSet<ContainerName>,
+    /// Ids that a list shows where none is known: under them, not under their names, they are looked at.
+    pub found: BTreeMap<ContainerName, DockerId>,
     /// Last state seen.
     pub states: BTreeMap<ContainerName, RunState>,
     /// Last signal that somebody sent through Docker.
@@ -66,15 +68,10 @@ pub enum Observation {
     Changed,
 }
 
-/// Takes one observation in. `expected_name` is the Docker name of the present attempt.
-pub fn observe(
-    draft: &mut Draft<'_>,
-    name: &ContainerName,
-    expected_name: &str,
-    seen: Observation,
-) {
+/// Takes one observation in.
+pub fn observe(draft: &mut Draft<'_>, name: &ContainerName, seen: Observation) {
     match seen {
-        Observation::Listed(listed) => take_listed(draft, name, expected_name, &listed),
+        Observation::Listed(listed) => take_listed(draft, name, &listed),
         Observation::Unlisted => {
             let container = draft.container(name);
             if container.docker_id.is_some() && !container.removed {
@@ -83,9 +80,7 @@ pub fn observe(
         }
         Observation::Inspected(None) => take_absent(draft, name),
         Observation::Inspected(Some(observed)) => {
-            // An id stays what it is when somebody renames its container.
-            let ours = draft.container(name).docker_id.as_ref() == Some(&observed.id);
-            if ours || observed.docker_name == expected_name {
+            if is_present(draft, name, &observed) {
                 take_inspected(draft, name, &observed);
             } else {
                 draft.hints.look.remove(name);
@@ -104,19 +99,36 @@ pub fn observe(
     }
 }
 
-fn take_listed(
-    draft: &mut Draft<'_>,
-    name: &ContainerName,
-    expected_name: &str,
-    listed: &ListedContainer,
-) {
-    let ours = draft.container(name).docker_id.as_ref() == Some(&listed.id);
-    if !ours && listed.docker_name != expected_name {
+/// Whether what was looked at is the container's present creation. Ids and labels stay what they are when somebody
+/// renames a container, and a name may be somebody else's by now.
+fn is_present(draft: &mut Draft<'_>, name: &ContainerName, observed: &ObservedContainer) -> bool {
+    let known = draft.container(name);
+    let (known_id, attempt) = (
+        known.docker_id.as_ref() == Some(&observed.id),
+        known.attempt,
+    );
+    known_id
+        || observed.is(Creation {
+            instance: draft.instance,
+            task: &draft.desired.arn,
+            container: name,
+            attempt,
+        })
+}
+
+fn take_listed(draft: &mut Draft<'_>, name: &ContainerName, listed: &ListedContainer) {
+    let container = draft.container(name);
+    let known_id = container.docker_id.as_ref() == Some(&listed.id);
+    if !known_id && listed.attempt != Some(container.attempt) {
         return;
     }
+    let without_id = container.docker_id.is_none();
     draft.hints.states.insert(name.clone(), listed.state);
+    if without_id {
+        draft.hints.found.insert(name.clone(), listed.id.clone());
+    }
     let container = draft.container(name);
-    if container.docker_id.as_ref() != Some(&listed.id) || contradicts(container, listed.state) {
+    if !known_id || contradicts(container, listed.state) {
         draft.hints.look.insert(name.clone());
         return;
     }
@@ -153,6 +165,7 @@ fn contradicts(container: &KnownContainer, state: RunState) -> bool {
 
 fn take_inspected(draft: &mut Draft<'_>, name: &ContainerName, observed: &ObservedContainer) {
     draft.hints.look.remove(name);
+    draft.hints.found.remove(name);
     draft.hints.sure.insert(name.clone());
     draft.hints.states.insert(name.clone(), observed.state);
     let now = draft.now;
@@ -405,6 +418,7 @@ pub fn settle(draft: &mut Draft<'_>, name: &ContainerName) {
 
 fn take_absent(draft: &mut Draft<'_>, name: &ContainerName) {
     draft.hints.look.remove(name);
+    draft.hints.found.remove(name);
     draft.hints.states.remove(name);
     let now = draft.now;
     let container = draft.container(name);

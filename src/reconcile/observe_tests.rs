@@ -129,7 +129,27 @@ fn a_list_tells_which_container_it_means() {
     "), @"
     known app NONE
     look at app
+    app is found
     app seems running
+    ");
+    // A name is somebody else's by now: the id and the labels count.
+    assert_snapshot!(check("
+        def app!
+        known app PULLED image
+        look app
+        saw app running other stranger started=60
+    "), @"looked at app");
+    assert_snapshot!(check("
+        def app!
+        known app PULLED image
+        look app
+        saw app running other started=60
+    "), @"
+    known app RUNNING id=other started=60
+    looked at app
+    app seems running
+    tell app Created: container ecs-web-0-app-… exists
+    tell app Started: started
     ");
     // What runs as known brings its health and ports.
     assert_snapshot!(check("

@@ -26,10 +26,10 @@ const MAX_RESOURCE_FAILURES: u32 = 5;
 /// Creations of one container, each with other ports or another log driver.
 pub(super) const MAX_ATTEMPTS: u32 = 8;
 
-/// Takes one outcome in. `expected_name` is the Docker name of the present attempt.
-pub fn apply(draft: &mut Draft<'_>, action: &Action, outcome: Outcome, expected_name: &str) {
+/// Takes one outcome in.
+pub fn apply(draft: &mut Draft<'_>, action: &Action, outcome: Outcome) {
     match &action.subject {
-        Subject::Container(name) => apply_to_container(draft, name, action, outcome, expected_name),
+        Subject::Container(name) => apply_to_container(draft, name, action, outcome),
         Subject::Resource(key) => apply_to_resource(draft, key, &action.verb, outcome),
     }
 }
@@ -39,7 +39,6 @@ fn apply_to_container(
     name: &ContainerName,
     action: &Action,
     outcome: Outcome,
-    expected_name: &str,
 ) {
     match outcome {
         Outcome::ImageReady(ready) => take_image(draft, name, *ready),
@@ -52,11 +51,13 @@ fn apply_to_container(
             if container.status < ContainerStatus::Created {
                 container.status = ContainerStatus::Created;
             }
-            draft.tell_of(name, "Created", format!("container {expected_name} exists"));
+            let attempt = container.attempt;
+            let docker_name = draft.desired.docker_name(name, attempt);
+            draft.tell_of(name, "Created", format!("container {docker_name} exists"));
         }
         Outcome::Seen(observed) => {
             seen_after(draft, name, action, observed.as_deref());
-            observe(draft, name, expected_name, Observation::Inspected(observed));
+            observe(draft, name, Observation::Inspected(observed));
         }
         Outcome::Gone => {
             let container = draft.container(name);
@@ -257,6 +258,7 @@ fn fail_start(draft: &mut Draft<'_>, name: &ContainerName, failure: &Failure) {
 
 /// The container is to be created again under another name, without what its start failed for.
 fn remake(draft: &mut Draft<'_>, name: &ContainerName, with: &str, reason: &Reason) {
+    draft.hints.found.remove(name);
     let container = draft.container(name);
     container.attempt = container.attempt.saturating_add(1);
     container.docker_id = None;

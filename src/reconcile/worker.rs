@@ -27,7 +27,7 @@ use crate::boundary::{
     VolumeRuntime,
 };
 use crate::domain::host::HostFacts;
-use crate::domain::ids::{TaskArn, UnixMillis};
+use crate::domain::ids::{DockerId, TaskArn, UnixMillis};
 use crate::domain::status::TaskStatus;
 use crate::domain::task::Task;
 use crate::error::ErrorChain;
@@ -111,10 +111,8 @@ pub struct Reconciler {
     turned_at: Arc<AtomicI64>,
     pub(super) nudge: Arc<Notify>,
     pub(super) pace: watch::Sender<Duration>,
-    /// Strays that cannot be understood, by Docker id.
-    pub(super) adoptions: BTreeSet<String>,
-    /// Strays that could not be looked at, by Docker id, and when they may be tried again.
-    pub(super) adoption_retries: BTreeMap<String, UnixMillis>,
+    /// Strays that cannot be understood.
+    pub(super) left_alone: BTreeSet<DockerId>,
     /// A commit failed: whether it was durable is not known until the rows have been read again.
     pub(super) rows_in_doubt: bool,
     /// Tasks removed last: a container of theirs that appears is no task to be rebuilt.
@@ -179,8 +177,7 @@ impl Reconciler {
             turned_at,
             nudge: Arc::new(Notify::new()),
             pace,
-            adoptions: BTreeSet::new(),
-            adoption_retries: BTreeMap::new(),
+            left_alone: BTreeSet::new(),
             rows_in_doubt: false,
             forgotten: VecDeque::new(),
             adopted: Vec::new(),
@@ -391,13 +388,7 @@ impl Reconciler {
         } else {
             Vec::new()
         };
-        // As they are wanted now: a command of this batch may have changed them since.
-        let adopted = self
-            .adopted
-            .iter()
-            .filter_map(|desired| self.entries.get(&desired.arn));
-        let adopted = adopted.map(|entry| Change::Desired(entry.task.desired.clone()));
-        let mut changes: Vec<Change> = adopted.collect();
+        let mut changes = self.adopted_changes();
         changes.extend(staged.changes(&self.entries));
         for (arn, pass) in &passes {
             if let Some(entry) = self.entries.get(arn) {
@@ -427,6 +418,15 @@ impl Reconciler {
             self.tell_needed_images();
         }
         self.publish();
+    }
+
+    /// Rebuilt tasks that no row knows yet, as they are wanted now: a command may have changed them since.
+    fn adopted_changes(&self) -> Vec<Change> {
+        self.adopted
+            .iter()
+            .filter_map(|desired| self.entries.get(&desired.arn))
+            .map(|entry| Change::Desired(entry.task.desired.clone()))
+            .collect()
     }
 
     async fn commit(&mut self, changes: &[Change], now: UnixMillis) -> Result<(), BoundaryError> {
@@ -596,12 +596,12 @@ impl Reconciler {
         }
         // The facts are kept, the actions they would lead to are for the next start.
         let passes = self.think(&mut keys, now);
-        let changes: Vec<Change> = passes
+        let facts = passes
             .iter()
             .filter(|(_, pass)| pass.plan.actions.is_empty())
-            .filter_map(|(arn, pass)| Some(self.entries.get(arn)?.changes(pass)))
-            .flatten()
-            .collect();
+            .filter_map(|(arn, pass)| Some(self.entries.get(arn)?.changes(pass)));
+        let mut changes = self.adopted_changes();
+        changes.extend(facts.flatten());
         if let Err(failure) = self.commit(&changes, now).await {
             warn!(error = %ErrorChain(&failure), "the last facts could not be written; they will be found by looking");
         }

@@ -140,6 +140,45 @@ async fn a_stopped_container_that_somebody_starts_is_stopped_again() {
 }
 
 #[tokio::test]
+async fn a_container_that_somebody_renames_stays_its_tasks() {
+    with_engine(async |rig| {
+        let arn = rig.put(vec![rig.shell("app", SERVE)]).await;
+        rig.until_task(&arn, "runs", is(TaskStatus::Running)).await;
+        let id = rig.docker_id(&arn, "app");
+        let to = format!("renamed-{}", rig.instance);
+        let path = format!("/containers/{id}/rename?name={to}");
+        let answer = rig.meddle("POST", &path).await;
+        assert_eq!(answer.status, 204, "{answer:?}");
+        let same = async |rig: &mut Rig, what: &str| {
+            let view = rig.until_task(&arn, what, is(TaskStatus::Running)).await;
+            let listed = rig.docker.list().await.expect("a list");
+            let ids: Vec<_> = listed.iter().map(|one| &one.id).collect();
+            assert_eq!(ids, [&id], "{what}");
+            assert_eq!(known(&view, "app").docker_id.as_ref(), Some(&id), "{what}");
+        };
+        rig.crash().await;
+        rig.restart();
+        rig.until("looks", |snapshot| snapshot.engine.relisted_at.is_some())
+            .await;
+        same(rig, "after a restart").await;
+        rig.crash().await;
+        rig.store = berth::testing::memory_store::MemoryStore::default();
+        rig.restart();
+        rig.until("is found", |snapshot| snapshot.tasks.contains_key(&arn))
+            .await;
+        same(rig, "without rows").await;
+        rig.stop(&arn).await;
+        let view = rig.until_task(&arn, "stops", is(TaskStatus::Stopped)).await;
+        assert_eq!(exit_code(&view, "app"), Some(0));
+        rig.remove(&arn).await;
+        rig.until("is gone", |snapshot| snapshot.tasks.is_empty())
+            .await;
+        assert_eq!(rig.docker.inspect(&to).await.expect("inspect"), None);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_image_that_goes_before_the_create_is_asked_for_again() {
     let proxy = Proxy::start(crate::support::http::DOCKER_SOCKET);
     let setup = Setup {

@@ -9,7 +9,9 @@ use jiff::Timestamp;
 
 use super::super::wire;
 use crate::domain::ids::{ContainerName, DockerId, TaskArn, UnixMillis};
-use crate::domain::names::{LABEL_CONTAINER_NAME, LABEL_INSTANCE, LABEL_TASK_ARN};
+use crate::domain::names::{
+    LABEL_ATTEMPT, LABEL_CONTAINER_NAME, LABEL_DEFINITION, LABEL_INSTANCE, LABEL_TASK_ARN,
+};
 use crate::domain::port_mapping::{PortBinding, Protocol};
 use crate::domain::runtime::{ListedContainer, ObservedContainer, RunState};
 use crate::domain::spec::ContainerSpec;
@@ -20,8 +22,11 @@ use crate::domain::task::Exit;
 const MAX_PROBE_OUTPUT_BYTES: usize = 1024;
 
 /// A list entry; `None` if its id, state or our labels cannot be read.
-pub(in super::super) fn listed(summary: &wire::Summary) -> Option<ListedContainer> {
+pub(in super::super) fn listed(mut summary: wire::Summary) -> Option<ListedContainer> {
     let (task, container) = owner(&summary.labels)?;
+    let attempt = summary.labels.get(LABEL_ATTEMPT);
+    let attempt = attempt.and_then(|text| text.parse().ok());
+    let definition = summary.labels.remove(LABEL_DEFINITION);
     let name = summary.names.iter().find(|name| is_own_name(name))?;
     let mut bindings: Vec<PortBinding> = summary.ports.iter().filter_map(listed_port).collect();
     bindings.sort();
@@ -34,6 +39,8 @@ pub(in super::super) fn listed(summary: &wire::Summary) -> Option<ListedContaine
         docker_name: bare_name(name),
         task,
         container,
+        attempt,
+        definition,
         state: word_to_state(&summary.state)?,
         health,
         bindings,

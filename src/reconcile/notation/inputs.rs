@@ -1,17 +1,21 @@
 //! What was seen and what came of steps, from the notation.
 
+use std::collections::BTreeMap;
+
 use crate::boundary::error::ErrorKind;
 use crate::boundary::host::{CgroupLimits, PortHolder};
 use crate::boundary::images::ReadyImage;
 use crate::boundary::store::ImageRecord;
 use crate::domain::ids::{ContainerName, DockerId, UnixMillis};
 use crate::domain::image::ImageRef;
+use crate::domain::names;
 use crate::domain::runtime::{ListedContainer, ObservedContainer, RunState};
 use crate::domain::sample;
 use crate::domain::status::Health;
 use crate::domain::task::Exit;
 use crate::reconcile::action::{Action, Failure, Outcome, Subject, Verb};
 use crate::reconcile::observe::Observation;
+use crate::reconcile::settings::EngineSettings;
 use crate::testing::contract;
 
 use super::read::{binding, subject};
@@ -60,6 +64,19 @@ fn docker_name(name: &ContainerName, attempt: u32) -> String {
     task.desired.docker_name(name, attempt)
 }
 
+/// Labels of a creation of the container, made by the agent under test.
+fn labels(name: &ContainerName, attempt: u32) -> BTreeMap<String, String> {
+    let instance = EngineSettings::default().instance;
+    [
+        (names::LABEL_INSTANCE, instance),
+        (names::LABEL_TASK_ARN, sample::arn("abc").to_string()),
+        (names::LABEL_CONTAINER_NAME, name.to_string()),
+        (names::LABEL_ATTEMPT, attempt.to_string()),
+    ]
+    .map(|(label, value)| (label.to_owned(), value))
+    .into()
+}
+
 fn observed(name: &ContainerName, words: &mut Words<'_>) -> Option<ObservedContainer> {
     let state = words.next();
     if state == "absent" {
@@ -78,11 +95,21 @@ fn observed(name: &ContainerName, words: &mut Words<'_>) -> Option<ObservedConta
     let port = words
         .number("port")
         .map(|port| u16::try_from(port).unwrap());
+    let other = words.flag("other");
+    let labels = if words.flag("stranger") {
+        BTreeMap::new()
+    } else {
+        labels(name, attempt)
+    };
     let error = words.rest();
     Some(ObservedContainer {
-        id: docker_id(name, attempt),
+        id: if other {
+            docker_id(&sample::name("stranger"), 0)
+        } else {
+            docker_id(name, attempt)
+        },
         docker_name: docker_name(name, attempt),
-        labels: std::collections::BTreeMap::new(),
+        labels,
         state,
         exit,
         error: (!error.is_empty()).then_some(error),
@@ -91,7 +118,7 @@ fn observed(name: &ContainerName, words: &mut Words<'_>) -> Option<ObservedConta
         health_output: None,
         bindings: port.map(binding).into_iter().collect(),
         image_id: "sha256:image".to_owned(),
-        addresses: std::collections::BTreeMap::new(),
+        addresses: BTreeMap::new(),
         pid: None,
     })
 }
@@ -113,6 +140,8 @@ fn listed(name: &ContainerName, words: &mut Words<'_>) -> Observation {
         docker_name: docker_name(name, attempt),
         task: sample::arn("abc"),
         container: name.clone(),
+        attempt: Some(attempt),
+        definition: None,
         state: RunState::from_text(state).unwrap(),
         health: words
             .value("health")

@@ -72,27 +72,14 @@ impl Scene {
             self.hints.clone(),
             self.now,
         );
+        draft.instance = &self.settings.instance;
         for input in self.inputs.clone() {
             match input {
-                Input::Seen(name, seen) => {
-                    let expected = self.docker_name(&draft, &name);
-                    observe(&mut draft, &name, &expected, seen);
-                }
-                Input::Done(action, outcome) => {
-                    let expected = match &action.subject {
-                        Subject::Container(name) => self.docker_name(&draft, name),
-                        Subject::Resource(_) => String::new(),
-                    };
-                    apply(&mut draft, &action, outcome, &expected);
-                }
+                Input::Seen(name, seen) => observe(&mut draft, &name, seen),
+                Input::Done(action, outcome) => apply(&mut draft, &action, outcome),
             }
         }
         draft
-    }
-
-    fn docker_name(&self, draft: &Draft<'_>, name: &ContainerName) -> String {
-        let attempt = draft.known.containers.get(name).map_or(0, |c| c.attempt);
-        self.task.desired.docker_name(name, attempt)
     }
 
     /// The plan after what was seen and done.

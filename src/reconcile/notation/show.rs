@@ -238,6 +238,11 @@ fn hints(before: &Hints, after: &Hints) -> Vec<String> {
     for name in after.look.difference(&before.look) {
         lines.push(format!("look at {name}"));
     }
+    for name in after.found.keys() {
+        if !before.found.contains_key(name) {
+            lines.push(format!("{name} is found"));
+        }
+    }
     for name in before.look.difference(&after.look) {
         lines.push(format!("looked at {name}"));
     }

@@ -145,8 +145,9 @@ impl Planner<'_, '_> {
     }
 
     pub(super) fn look(&mut self, name: &ContainerName) {
+        let found = self.draft.hints.found.get(name).cloned();
         let known = self.draft.container(name);
-        let id_or_name = if let Some(id) = &known.docker_id {
+        let id_or_name = if let Some(id) = known.docker_id.clone().or(found) {
             id.to_string()
         } else {
             let attempt = known.attempt;

@@ -257,6 +257,14 @@ impl World {
         self.begin(id.as_str());
     }
 
+    /// Somebody else gives a container another name: `docker rename`.
+    pub fn rename_from_outside(&self, id: &DockerId, to: &str) {
+        if let Some(container) = self.lock().containers.get_mut(id.as_str()) {
+            to.clone_into(&mut container.spec.docker_name);
+        }
+        self.emit_about(id, RuntimeEventKind::Changed);
+    }
+
     /// Whether somebody else ever started that container.
     pub fn was_started_outside(&self, task: &TaskArn, name: &ContainerName) -> bool {
         self.lock()

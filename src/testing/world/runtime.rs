@@ -193,6 +193,10 @@ impl World {
     }
 }
 
+fn label(container: &Container, label: &str) -> Option<String> {
+    container.spec.labels.get(label).cloned()
+}
+
 fn bindings(container: &Container) -> Vec<PortBinding> {
     if !container.state.may_live() {
         return Vec::new();
@@ -259,6 +263,9 @@ impl ContainerRuntime for World {
                     docker_name: container.spec.docker_name.clone(),
                     task: container.task.clone(),
                     container: container.name.clone(),
+                    attempt: label(container, names::LABEL_ATTEMPT)
+                        .and_then(|text| text.parse().ok()),
+                    definition: label(container, names::LABEL_DEFINITION),
                     state: container.state,
                     health: container.health,
                     bindings: bindings(container),

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use berth::boundary::Clock;
+use berth::domain::definition::RestartPolicy;
+use berth::domain::reason::ReasonName;
+use berth::domain::runtime::RunState;
 use berth::domain::status::TaskStatus;
-use berth::testing::sim::{Driver, SERVE, arn, shell, task};
+use berth::testing::sim::{Driver, SERVE, STUBBORN, arn, shell, task};
 use berth::testing::world::{Effect, Fault, Operation};
 
 use super::on_paused_time;
@@ -208,5 +211,150 @@ fn a_docker_whose_every_call_hangs_for_a_while_costs_time_and_nothing_else() {
         assert_eq!(driver.sim.status(&arn(1)), Some(TaskStatus::Running));
         assert!(driver.sim.world.ends().is_empty());
         all_is_well(driver).await;
+    });
+}
+
+/// Ids, states and numbers of starts of all containers.
+fn shown(driver: &Driver) -> Vec<(String, RunState, u32)> {
+    let containers = driver.sim.world.containers().into_iter();
+    containers
+        .map(|found| (found.id.to_string(), found.state, found.starts))
+        .collect()
+}
+
+#[test]
+fn containers_that_somebody_renames_stay_their_tasks() {
+    on_paused_time(async {
+        let mut driver = Driver::new(None);
+        driver.put(&arn(1), web_and_database()).await;
+        let running = is(&arn(1), TaskStatus::Running);
+        driver.until("RUNNING", &running).await;
+        let before = shown(&driver);
+        for (n, container) in driver.sim.world.containers().into_iter().enumerate() {
+            let to = format!("renamed-{n}");
+            driver.sim.world.rename_from_outside(&container.id, &to);
+        }
+        driver.pass(Duration::from_secs(30)).await;
+        driver.sim.crash().await;
+        driver.sim.start();
+        driver.until("RUNNING after a restart", &running).await;
+        driver.sim.crash().await;
+        driver.sim.lose_rows();
+        driver.sim.start();
+        driver.until("RUNNING without rows", &running).await;
+        driver.pass(Duration::from_secs(30)).await;
+        assert_eq!(shown(&driver), before);
+        driver.remove(&arn(1)).await;
+        driver.until("removal", gone(&arn(1))).await;
+        assert!(driver.sim.world.containers().is_empty());
+        all_is_well(driver).await;
+    });
+}
+
+#[test]
+fn a_stray_whose_calls_hang_delays_nobody() {
+    on_paused_time(async {
+        let mut driver = Driver::new(None);
+        for (n, name) in [(1, "wedged"), (2, "well")] {
+            let definition = task(vec![shell(name, "image", SERVE)]);
+            driver.put(&arn(n), definition).await;
+            driver
+                .until("RUNNING", is(&arn(n), TaskStatus::Running))
+                .await;
+        }
+        driver.sim.crash().await;
+        driver.sim.lose_rows();
+        driver.sim.world.add_fault(Fault {
+            operation: Operation::Inspect,
+            about: "wedged".to_owned(),
+            times: u32::MAX,
+            effect: Effect::Hang(Duration::from_secs(30)),
+        });
+        let begin = driver.sim.clock.now();
+        driver.sim.start();
+        driver
+            .put(&arn(3), task(vec![shell("new", "image", SERVE)]))
+            .await;
+        for n in [2, 3] {
+            driver
+                .until("RUNNING", is(&arn(n), TaskStatus::Running))
+                .await;
+        }
+        let took = driver.sim.clock.now().since(begin);
+        assert!(took < Duration::from_secs(3), "{took:?}");
+        driver.sim.world.heal();
+        driver
+            .until("RUNNING", is(&arn(1), TaskStatus::Running))
+            .await;
+        all_is_well(driver).await;
+    });
+}
+
+/// ADR 0004: the wish to stop is in no label.
+#[test]
+fn a_stop_that_is_lost_with_the_rows_starts_nothing_and_stops_nothing() {
+    on_paused_time(async {
+        let mut driver = Driver::new(None);
+        let mut app = shell("app", "image", SERVE);
+        app.restart_policy = Some(RestartPolicy {
+            ignored_exit_codes: Vec::new(),
+            restart_attempt_period: Duration::ZERO,
+        });
+        driver.put(&arn(1), task(vec![app])).await;
+        driver
+            .until("RUNNING", is(&arn(1), TaskStatus::Running))
+            .await;
+        driver.stop(&arn(1)).await;
+        driver
+            .until("STOPPED", is(&arn(1), TaskStatus::Stopped))
+            .await;
+        let mut slow = shell("slow", "image", STUBBORN);
+        slow.stop_timeout = Some(Duration::from_mins(1));
+        driver.put(&arn(2), task(vec![slow])).await;
+        driver
+            .until("RUNNING", is(&arn(2), TaskStatus::Running))
+            .await;
+        // Asked to stop, and still in its grace when the agent dies: it runs on.
+        driver.stop(&arn(2)).await;
+        driver.pass(Duration::from_secs(1)).await;
+        driver.sim.crash().await;
+        driver.sim.lose_rows();
+        let before = shown(&driver);
+        driver.sim.start();
+        driver
+            .until("STOPPED", is(&arn(1), TaskStatus::Stopped))
+            .await;
+        driver
+            .until("RUNNING", is(&arn(2), TaskStatus::Running))
+            .await;
+        driver.pass(Duration::from_mins(5)).await;
+        assert_eq!(shown(&driver), before);
+        let known = &driver.sim.snapshot().tasks[&arn(1)].task.known;
+        let why = known.stop.as_ref().map(|stop| stop.reason.name);
+        assert_eq!(why, Some(ReasonName::StateError));
+        driver.stop(&arn(2)).await;
+        driver
+            .until("STOPPED", is(&arn(2), TaskStatus::Stopped))
+            .await;
+        all_is_well(driver).await;
+    });
+}
+
+#[test]
+fn a_task_that_was_just_rebuilt_is_in_the_rows_when_the_agent_ends() {
+    on_paused_time(async {
+        let mut driver = Driver::new(None);
+        driver.put(&arn(1), web_and_database()).await;
+        driver
+            .until("RUNNING", is(&arn(1), TaskStatus::Running))
+            .await;
+        driver.sim.crash().await;
+        driver.sim.lose_rows();
+        driver.sim.store.fail_next(1);
+        driver.sim.start();
+        driver.pass(Duration::from_millis(100)).await;
+        assert!(driver.sim.store.tasks().is_empty());
+        driver.sim.stop_agent().await;
+        assert_eq!(driver.sim.store.tasks().len(), 1);
     });
 }

@@ -6,7 +6,9 @@ use super::super::super::wire;
 use super::super::container::{holder, instant, is_of_spec, listed, observed};
 use super::sample::{ARN, ID, labels, read, spec};
 use crate::domain::ids::UnixMillis;
-use crate::domain::names::{LABEL_CONTAINER_NAME, LABEL_INSTANCE, LABEL_TASK_ARN};
+use crate::domain::names::{
+    LABEL_ATTEMPT, LABEL_CONTAINER_NAME, LABEL_DEFINITION, LABEL_INSTANCE, LABEL_TASK_ARN,
+};
 use crate::domain::port_mapping::{PortBinding, Protocol};
 use crate::domain::runtime::{ObservedContainer, RunState};
 use crate::domain::status::Health;
@@ -14,8 +16,9 @@ use crate::domain::status::Health;
 #[test]
 fn list_entries_show_state_health_and_ports() {
     let entry = |state: &str, status: &str| {
-        listed(&read(json!({
-            "Id": ID, "Names": ["/ecs-web-1-db-00/app", "/ecs-web-1-app-00"], "Labels": labels(&[]),
+        listed(read(json!({
+            "Id": ID, "Names": ["/ecs-web-1-db-00/app", "/ecs-web-1-app-00"],
+            "Labels": labels(&[(LABEL_ATTEMPT, "0"), (LABEL_DEFINITION, "{}")]),
             "State": state, "Status": status, "Mounts": null, "HostConfig": {"NetworkMode": "new"},
             "Ports": [
                 {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 32768, "Type": "tcp"},
@@ -27,6 +30,8 @@ fn list_entries_show_state_health_and_ports() {
     let container = entry("running", "Up 2 minutes (healthy)").unwrap();
     assert_eq!(container.docker_name, "ecs-web-1-app-00");
     assert_eq!(container.task.as_str(), ARN);
+    assert_eq!(container.attempt, Some(0));
+    assert_eq!(container.definition.as_deref(), Some("{}"));
     let addresses: Vec<&str> = container
         .bindings
         .iter()
@@ -56,7 +61,7 @@ fn list_entries_of_newer_daemons_name_their_health() {
         "Id": ID, "Names": ["/a"], "Labels": labels(&[]), "State": "running", "Status": "Up",
         "Health": {"Status": "unhealthy", "FailingStreak": 3}, "Ports": null,
     }));
-    assert_eq!(listed(&entry).unwrap().health, Health::Unhealthy);
+    assert_eq!(listed(entry).unwrap().health, Health::Unhealthy);
 }
 
 #[test]
@@ -68,7 +73,7 @@ fn list_entries_without_readable_labels_are_left_out() {
         let entry = json!({
             "Id": ID, "Names": ["/a"], "Labels": labels(&[(label, text)]), "State": "running",
         });
-        assert_eq!(listed(&read(entry)), None, "{label}");
+        assert_eq!(listed(read(entry)), None, "{label}");
     }
 }
 

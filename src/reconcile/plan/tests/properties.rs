@@ -15,6 +15,7 @@ use crate::domain::ids::{ContainerName, DockerId, UnixMillis, VolumeName};
 use crate::domain::layout::layout;
 use crate::domain::runtime::{ObservedContainer, RunState};
 use crate::domain::sample;
+use crate::domain::spec::ContainerSpec;
 use crate::domain::status::{ContainerStatus, DesiredStatus, Health, TaskStatus};
 use crate::domain::task::{Exit, KnownTask, ResourceStatus};
 use crate::domain::volume::{MountPoint, Volume, VolumeSource};
@@ -229,7 +230,7 @@ impl Run {
                 self.ids += 1;
                 let id = DockerId::parse(&format!("{:064x}", self.ids)).unwrap();
                 let found = self.model.containers.entry(name.clone());
-                Outcome::Created(found.or_insert(created(id, &spec.docker_name)).id.clone())
+                Outcome::Created(found.or_insert(created(id, spec)).id.clone())
             }
             Verb::Start { .. } => {
                 if let Some(found) = self.model.containers.get_mut(name)
@@ -280,11 +281,7 @@ impl Run {
     fn take(&mut self, action: &Action, outcome: Outcome) {
         let before = self.scene.task.known.clone();
         let mut draft = self.scene.draft();
-        let expected = match &action.subject {
-            Subject::Container(name) => self.scene.task.desired.docker_name(name, 0),
-            Subject::Resource(_) => String::new(),
-        };
-        apply(&mut draft, action, outcome, &expected);
+        apply(&mut draft, action, outcome);
         let (known, hints) = (draft.known, draft.hints);
         never_back(&before, &known);
         (self.scene.task.known, self.scene.hints) = (known, hints);
@@ -304,8 +301,7 @@ impl Run {
             let found = self.model.containers.get(&name).cloned().map(Box::new);
             let before = self.scene.task.known.clone();
             let mut draft = self.scene.draft();
-            let expected = self.scene.task.desired.docker_name(&name, 0);
-            observe(&mut draft, &name, &expected, Observation::Inspected(found));
+            observe(&mut draft, &name, Observation::Inspected(found));
             let (known, hints) = (draft.known, draft.hints);
             never_back(&before, &known);
             (self.scene.task.known, self.scene.hints) = (known, hints);
@@ -355,11 +351,11 @@ fn never_back(before: &KnownTask, after: &KnownTask) {
     }
 }
 
-fn created(id: DockerId, docker_name: &str) -> ObservedContainer {
+fn created(id: DockerId, spec: &ContainerSpec) -> ObservedContainer {
     ObservedContainer {
         id,
-        docker_name: docker_name.to_owned(),
-        labels: BTreeMap::new(),
+        docker_name: spec.docker_name.clone(),
+        labels: spec.labels.clone(),
         state: RunState::Created,
         exit: None,
         error: None,

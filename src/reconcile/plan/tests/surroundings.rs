@@ -50,6 +50,19 @@ fn nothing_is_asked_of_a_docker_that_does_not_answer_and_the_task_says_so() {
     ");
 }
 
+/// Somebody may have renamed it by now.
+#[test]
+fn what_a_list_shows_is_looked_at_under_its_id() {
+    assert_snapshot!(check("
+        def a!
+        known a PULLED image
+        list a created
+    "), @"
+    do inspect container a
+    wait a CallOutstanding: the inspect of the container is under way; then go on when the inspect is done (since 100, until 130)
+    ");
+}
+
 #[test]
 fn looks_that_are_due_are_taken_and_not_twice() {
     assert_snapshot!(check("
