@@ -88,6 +88,7 @@ fn main() {
                 taken_ports: &ports,
                 last_port: 0,
                 label: "",
+                luck: 0,
                 settings: &settings,
                 now,
             };

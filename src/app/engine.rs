@@ -23,7 +23,7 @@ use crate::domain::runtime::RuntimeInfo;
 use crate::error::ErrorChain;
 use crate::images::{HostPlatform, ImagesHandle, Outside, service};
 use crate::platform::{
-    FactSettings, HostOs, RawFacts, SystemClock, capacity, dynamic_ports, host_facts,
+    FactSettings, HostOs, RawFacts, SystemClock, SystemIds, capacity, dynamic_ports, host_facts,
 };
 use crate::reconcile::{Dependencies, Reconciler, ReconcilerHandle};
 use crate::store::{self, Opened};
@@ -119,6 +119,7 @@ pub async fn start(
         host,
         store: store.clone(),
         clock: clock.clone(),
+        ids: Arc::new(SystemIds),
         codec: Arc::new(LabelCodec),
         probe: Arc::new(probe),
         settings: settings::engine(config, &instance),

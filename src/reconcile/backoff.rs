@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-/// Exponential, capped, with the caller's jitter on top.
+use crate::domain::ids::UnixMillis;
+
+/// Exponential and capped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// After the first failure.
@@ -29,7 +31,27 @@ pub const QUARANTINE: Backoff = Backoff {
     cap: Duration::from_mins(1),
 };
 
+/// No back-off is longer.
+pub const LONGEST: Duration = QUARANTINE.cap;
+
+/// Parts into which the spread of a wait is divided.
+pub const SPREAD: u32 = 1000;
+
+/// Whether an instant that was written down has come. One that lies further away than the longest wait was written
+/// before the clock was set back, and counts as come.
+pub fn is_due(at: UnixMillis, now: UnixMillis, longest: Duration) -> bool {
+    at <= now || at.since(now) > longest
+}
+
 impl Backoff {
+    /// Wait after that many failures in a row (from 1), shortened by up to a half: by none of it for a `luck` of 0,
+    /// by all of it for one of [`SPREAD`]. Those that failed at once are not tried again at once.
+    pub fn spread(self, failures: u32, luck: u32) -> Duration {
+        let wait = self.after(failures);
+        let less = (wait / 2).saturating_mul(luck.min(SPREAD)) / SPREAD;
+        wait.saturating_sub(less)
+    }
+
     /// Wait after that many failures in a row (from 1).
     pub fn after(self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(16);
@@ -48,5 +70,18 @@ mod tests {
         let seconds: Vec<u64> = (1..=7).map(|n| PULLS.after(n).as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16, 30, 30]);
         assert_eq!(PULLS.after(u32::MAX), PULLS.cap);
+    }
+
+    #[test]
+    fn luck_takes_up_to_a_half_off() {
+        let millis = [0, 500, SPREAD, u32::MAX].map(|luck| PULLS.spread(2, luck).as_millis());
+        assert_eq!(millis, [2000, 1500, 1000, 1000]);
+    }
+
+    #[test]
+    fn an_instant_beyond_the_longest_wait_has_come() {
+        let due = [99, 100, 101, 160, 161, 100_000]
+            .map(|at| is_due(UnixMillis(at), UnixMillis(100), Duration::from_millis(60)));
+        assert_eq!(due, [true, true, false, false, true, true]);
     }
 }

@@ -31,6 +31,8 @@ pub struct Draft<'a> {
     pub log_failure: LogFailurePolicy,
     /// This agent, as its containers' labels name it.
     pub instance: &'a str,
+    /// Drawn for this decision: how much shorter than the longest its waits are ([`Backoff::spread`]).
+    pub luck: u32,
 }
 
 impl<'a> Draft<'a> {
@@ -44,6 +46,7 @@ impl<'a> Draft<'a> {
             now,
             log_failure: LogFailurePolicy::default(),
             instance: "",
+            luck: 0,
         }
     }
 
@@ -115,10 +118,9 @@ impl<'a> Draft<'a> {
 
     /// The step failed and will be tried again after its back-off.
     pub fn retry(&mut self, name: &ContainerName, step: Step, backoff: Backoff, reason: Reason) {
-        let now = self.now;
+        let last = self.container(name).retry.take();
+        let retry = self.next_retry(last.as_ref(), step, backoff, reason);
         let container = self.container(name);
-        let last = container.retry.take();
-        let retry = next_retry(last.clone(), step, backoff, reason, now);
         let news = is_news(last.as_ref(), &retry);
         let message = retry_words(&retry);
         container.retry = Some(retry);
@@ -126,25 +128,25 @@ impl<'a> Draft<'a> {
             self.tell_of(name, "Retrying", message);
         }
     }
-}
 
-/// The retry after one more failure of the step.
-pub fn next_retry(
-    last: Option<Retry>,
-    step: Step,
-    backoff: Backoff,
-    reason: Reason,
-    now: UnixMillis,
-) -> Retry {
-    let failures = last
-        .filter(|retry| retry.step == step)
-        .map_or(0, |retry| retry.failures)
-        .saturating_add(1);
-    Retry {
-        step,
-        failures,
-        not_before: now.plus(backoff.after(failures)),
-        reason,
+    /// The retry after one more failure of the step.
+    pub fn next_retry(
+        &self,
+        last: Option<&Retry>,
+        step: Step,
+        backoff: Backoff,
+        reason: Reason,
+    ) -> Retry {
+        let failures = last
+            .filter(|retry| retry.step == step)
+            .map_or(0, |retry| retry.failures)
+            .saturating_add(1);
+        Retry {
+            step,
+            failures,
+            not_before: self.now.plus(backoff.spread(failures, self.luck)),
+            reason,
+        }
     }
 }
 

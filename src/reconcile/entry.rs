@@ -150,6 +150,7 @@ impl Entry {
         let mut draft = self.draft(input.now);
         draft.log_failure = input.settings.log_failure;
         draft.instance = &input.settings.instance;
+        draft.luck = input.luck;
         for item in &self.inputs {
             match item {
                 Input::Seen(name, seen) => observe(&mut draft, name, seen.clone()),

@@ -21,7 +21,7 @@ use super::restart::{self, Verdict};
 const OUTSIDE_SIGNAL_WINDOW: Duration = Duration::from_secs(20);
 
 /// How long such an end is held back (a `docker restart` needs 0.1 s to 1 s between the two runs).
-const SETTLE: Duration = Duration::from_secs(3);
+pub const SETTLE: Duration = Duration::from_secs(3);
 
 /// Exit code of a process that SIGKILL ended: an inspect must tell whether the kernel ran out of memory.
 const KILLED_EXIT_CODE: i64 = 137;
@@ -122,6 +122,11 @@ fn take_listed(draft: &mut Draft<'_>, name: &ContainerName, listed: &ListedConta
     if !known_id && listed.attempt != Some(container.attempt) {
         return;
     }
+    if container.status == ContainerStatus::Stopped && listed.state.may_live() {
+        // The list may be older than the end that is known: only a look says that it runs again.
+        draft.hints.look.insert(name.clone());
+        return;
+    }
     let without_id = container.docker_id.is_none();
     draft.hints.states.insert(name.clone(), listed.state);
     if without_id {
@@ -166,8 +171,13 @@ fn contradicts(container: &KnownContainer, state: RunState) -> bool {
 fn take_inspected(draft: &mut Draft<'_>, name: &ContainerName, observed: &ObservedContainer) {
     draft.hints.look.remove(name);
     draft.hints.found.remove(name);
+    if is_older(draft.container(name), observed) {
+        // The next full list shows whether more is to be seen.
+        return;
+    }
+    let last_state = draft.hints.states.insert(name.clone(), observed.state);
+    let watched = last_state.is_some_and(RunState::may_live);
     draft.hints.sure.insert(name.clone());
-    draft.hints.states.insert(name.clone(), observed.state);
     let now = draft.now;
     let container = draft.container(name);
     let adopted = container.docker_id.is_none() && container.status < ContainerStatus::Created;
@@ -197,10 +207,19 @@ fn take_inspected(draft: &mut Draft<'_>, name: &ContainerName, observed: &Observ
                 at: now,
                 oom_killed: false,
             });
-            take_exit(draft, name, exit, observed);
+            take_exit(draft, name, &Seen { exit, watched }, observed);
         }
         RunState::Created | RunState::Removing => {}
     }
+}
+
+/// Whether the look began before the end that is known: it shows that very run alive.
+fn is_older(known: &KnownContainer, observed: &ObservedContainer) -> bool {
+    known.status == ContainerStatus::Running
+        && known.exit.is_some()
+        && observed.state.may_live()
+        && observed.started_at.is_some()
+        && observed.started_at == known.running_since
 }
 
 /// A container between two runs has begun the next: its policy's, whoever of two agents asked for it. An end that is
@@ -280,16 +299,23 @@ fn started_words(observed: &ObservedContainer) -> String {
     }
 }
 
+/// An end, and whether this process knew before that the run was alive: then it has heard of signals as well.
+struct Seen {
+    exit: Exit,
+    watched: bool,
+}
+
 fn take_exit(
     draft: &mut Draft<'_>,
     name: &ContainerName,
-    exit: Exit,
+    seen: &Seen,
     observed: &ObservedContainer,
 ) {
-    let reason = exit_reason(&exit, observed.error.as_deref());
+    let exit = &seen.exit;
+    let reason = exit_reason(exit, observed.error.as_deref());
     let container = draft.container(name);
     if container.status == ContainerStatus::Stopped {
-        complete_exit(container, exit, reason);
+        complete_exit(container, exit.clone(), reason);
         return;
     }
     if container.started_at.is_none() {
@@ -305,7 +331,7 @@ fn take_exit(
     if seen_before && container.settles_at.is_none() {
         return;
     }
-    ended(draft, name, exit, reason);
+    ended(draft, name, seen, reason);
 }
 
 /// A final exit may learn what it lacked: its code, or that memory was the cause.
@@ -347,16 +373,13 @@ fn take_died(
         Some(_) if told => {}
         Some(code) if this_run && code != KILLED_EXIT_CODE => {
             draft.hints.states.insert(name.clone(), RunState::Exited);
-            ended(
-                draft,
-                name,
-                Exit {
-                    code: Some(code),
-                    at,
-                    oom_killed: false,
-                },
-                None,
-            );
+            let exit = Exit {
+                code: Some(code),
+                at,
+                oom_killed: false,
+            };
+            let watched = true;
+            ended(draft, name, &Seen { exit, watched }, None);
         }
         _ => {
             draft.hints.look.insert(name.clone());
@@ -365,8 +388,10 @@ fn take_died(
 }
 
 /// A run of the container has ended: for good, to be restarted by policy, or perhaps to be restarted by hand.
-fn ended(draft: &mut Draft<'_>, name: &ContainerName, exit: Exit, reason: Option<Reason>) {
+fn ended(draft: &mut Draft<'_>, name: &ContainerName, seen: &Seen, reason: Option<Reason>) {
     let now = draft.now;
+    let exit = seen.exit.clone();
+    let ended_at = exit.at;
     let outside = draft
         .hints
         .signalled_at
@@ -374,12 +399,17 @@ fn ended(draft: &mut Draft<'_>, name: &ContainerName, exit: Exit, reason: Option
         .is_some_and(|&at| now.since(at) <= OUTSIDE_SIGNAL_WINDOW);
     let container = draft.container(name);
     let asked = container.stop_requested_at.is_some();
+    // Nobody watched: a signal may have gone unheard, with an earlier agent or with lost events.
+    let unheard = !seen.watched
+        && container.status == ContainerStatus::Running
+        && now.since(ended_at) < SETTLE;
     container.exit = Some(exit);
     if reason.is_some() || !asked {
         container.reason = reason;
     }
-    if outside && !asked && container.settles_at.is_none() {
-        container.settles_at = Some(now.plus(SETTLE));
+    if (outside || unheard) && !asked && container.settles_at.is_none() {
+        let since = if outside { now } else { ended_at.min(now) };
+        container.settles_at = Some(since.plus(SETTLE));
         return;
     }
     if container.settles_at.is_some_and(|at| at > now) {

@@ -103,7 +103,7 @@ fn a_list_only_asks_for_looks() {
         def app!
         known app STOPPED id started=50 exit=0@90
         list app running
-    "), @"app seems running");
+    "), @"look at app");
 }
 
 #[test]
@@ -503,6 +503,59 @@ fn health_counts_while_it_runs() {
         died app code=0 at=99
     "), @"
     known app STOPPED id started=50 exit=0@99
+    app seems exited
+    tell app Stopped: exited with code 0
+    ");
+}
+
+#[test]
+fn a_look_that_is_older_than_a_known_end_changes_nothing() {
+    assert_snapshot!(check("
+        def app! restart=60
+        known app RUNNING id started=10 exit=1@99
+        saw app running started=10
+    "), @"");
+    // It was asked for before the end, and comes after it.
+    assert_snapshot!(check("
+        def app! restart=60
+        known app RUNNING id started=10
+        died app code=1 at=99
+        saw app running started=10
+    "), @"
+    known app RUNNING id started=10 exit=1@99
+    app seems exited
+    tell app Exited: exited with code 1, restart policy starts it again
+    ");
+}
+
+#[test]
+fn an_end_that_nobody_watched_may_be_half_of_a_restart_by_hand() {
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        saw app exited started=50 code=0 at=98
+    "), @"
+    known app RUNNING id started=50 settles=101 exit=0@98
+    app seems exited
+    ");
+    // It was, and then the other half came.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50 settles=101 exit=0@98
+        saw app running started=99
+    "), @"
+    known app RUNNING id started=50 since=99
+    app seems running
+    tell app RestartedOutside: restarted by somebody else
+    ");
+    // This process knew that it ran and has heard of no signal.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        seems app running
+        saw app exited started=50 code=0 at=98
+    "), @"
+    known app STOPPED id started=50 exit=0@98
     app seems exited
     tell app Stopped: exited with code 0
     ");

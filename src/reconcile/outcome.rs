@@ -7,13 +7,13 @@ use crate::boundary::error::ErrorKind;
 use crate::boundary::images::ReadyImage;
 use crate::domain::ids::ContainerName;
 use crate::domain::reason::{Reason, ReasonName};
-use crate::domain::runtime::ObservedContainer;
+use crate::domain::runtime::{ObservedContainer, RunState};
 use crate::domain::status::ContainerStatus;
 use crate::domain::task::{KnownResource, ResourceKey, ResourceStatus, Retry, Step};
 
 use super::action::{Action, Failure, Outcome, Subject, Verb};
 use super::backoff;
-use super::draft::{Draft, is_news, next_retry, retry_words};
+use super::draft::{Draft, is_news, retry_words};
 use super::observe::{Observation, observe};
 use super::settings::LogFailurePolicy;
 
@@ -103,6 +103,10 @@ fn seen_after(
     action: &Action,
     observed: Option<&ObservedContainer>,
 ) {
+    if !matches!(action.verb, Verb::Inspect { .. }) {
+        // Whoever starts or stops it watches it.
+        draft.hints.states.insert(name.clone(), RunState::Running);
+    }
     let container = draft.container(name);
     match action.verb {
         Verb::Stop { .. } | Verb::Kill { .. }
@@ -114,10 +118,15 @@ fn seen_after(
             );
             draft.retry(name, Step::Stop, backoff::CALLS, reason);
         }
-        // A look between two tries of a start or create is no success of it.
-        Verb::Inspect { .. } if observed.is_some_and(|seen| !seen.state.may_live()) => {
-            let looked = |retry: &Retry| matches!(retry.step, Step::Create | Step::Start);
-            container.retry = container.retry.take().filter(looked);
+        // A look between two tries of a step is no success of it.
+        Verb::Inspect { .. } if observed.is_some() => {
+            let lives = observed.is_some_and(|seen| seen.state.may_live());
+            let still_to_do = |retry: &Retry| match retry.step {
+                Step::Create | Step::Start => !lives,
+                Step::Stop => lives,
+                Step::Pull | Step::Inspect | Step::Remove | Step::SetUp | Step::TearDown => false,
+            };
+            container.retry = container.retry.take().filter(still_to_do);
         }
         Verb::Inspect { .. }
         | Verb::Pull { .. }
@@ -305,52 +314,57 @@ fn reason_of(name: ReasonName, failure: &Failure) -> Reason {
 }
 
 fn apply_to_resource(draft: &mut Draft<'_>, key: &ResourceKey, verb: &Verb, outcome: Outcome) {
-    let now = draft.now;
-    let resource = draft
-        .known
-        .resources
-        .entry(key.clone())
-        .or_insert(KnownResource {
-            status: ResourceStatus::Registered,
-            retry: None,
-        });
     match outcome {
         Outcome::Ready => {
-            resource.status = ResourceStatus::Created;
-            resource.retry = None;
+            *resource(draft, key) = KnownResource {
+                status: ResourceStatus::Created,
+                retry: None,
+            };
             draft.tell("ResourceReady", format!("{key} is ready"));
         }
         Outcome::Gone => {
-            resource.status = ResourceStatus::Removed;
-            resource.retry = None;
-        }
-        Outcome::Failed(failure) => {
-            if matches!(failure.kind, ErrorKind::Unavailable | ErrorKind::Cancelled) {
-                return;
-            }
-            let step = verb.step();
-            let name = match key {
-                ResourceKey::Cgroup => ReasonName::CgroupError,
-                ResourceKey::Volume(_) => ReasonName::CannotCreateVolumeError,
+            *resource(draft, key) = KnownResource {
+                status: ResourceStatus::Removed,
+                retry: None,
             };
-            let reason = Reason::new(name, format!("{key}: {}", failure.message));
-            let last = resource.retry.take();
-            let retry = next_retry(last.clone(), step, backoff::CALLS, reason.clone(), now);
-            let hopeless = !failure.kind.may_pass() || retry.failures >= MAX_RESOURCE_FAILURES;
-            let words = is_news(last.as_ref(), &retry).then(|| retry_words(&retry));
-            resource.retry = Some(retry);
-            // A task that runs is not stopped for what it has run without so far (promise 1).
-            let began = draft
-                .known
-                .containers
-                .values()
-                .any(|known| known.started_at.is_some());
-            if step == Step::SetUp && hopeless && !began {
-                draft.stop_task(reason);
-            } else if let Some(words) = words {
-                draft.tell("Retrying", words);
-            }
         }
+        Outcome::Failed(failure) => fail_resource(draft, key, verb, &failure),
         Outcome::ImageReady(_) | Outcome::Created(_) | Outcome::Seen(_) => {}
+    }
+}
+
+fn resource<'d>(draft: &'d mut Draft<'_>, key: &ResourceKey) -> &'d mut KnownResource {
+    let new = KnownResource {
+        status: ResourceStatus::Registered,
+        retry: None,
+    };
+    draft.known.resources.entry(key.clone()).or_insert(new)
+}
+
+fn fail_resource(draft: &mut Draft<'_>, key: &ResourceKey, verb: &Verb, failure: &Failure) {
+    if matches!(failure.kind, ErrorKind::Unavailable | ErrorKind::Cancelled) {
+        return;
+    }
+    let step = verb.step();
+    let name = match key {
+        ResourceKey::Cgroup => ReasonName::CgroupError,
+        ResourceKey::Volume(_) => ReasonName::CannotCreateVolumeError,
+    };
+    let reason = Reason::new(name, format!("{key}: {}", failure.message));
+    let last = resource(draft, key).retry.take();
+    let retry = draft.next_retry(last.as_ref(), step, backoff::CALLS, reason.clone());
+    let hopeless = !failure.kind.may_pass() || retry.failures >= MAX_RESOURCE_FAILURES;
+    let words = is_news(last.as_ref(), &retry).then(|| retry_words(&retry));
+    resource(draft, key).retry = Some(retry);
+    // A task that runs is not stopped for what it has run without so far (promise 1).
+    let began = draft
+        .known
+        .containers
+        .values()
+        .any(|known| known.started_at.is_some());
+    if step == Step::SetUp && hopeless && !began {
+        draft.stop_task(reason);
+    } else if let Some(words) = words {
+        draft.tell("Retrying", words);
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use crate::domain::fit::{self, FitPolicy};
 use crate::domain::ids::{TaskArn, UnixMillis};
 use crate::domain::port_mapping::Protocol;
 
+use super::backoff::SPREAD;
 use super::entry::{Entry, Pass};
 use super::plan::PlanInput;
 use super::plan::admission::{self, Verdict};
@@ -43,6 +45,7 @@ impl Reconciler {
                 taken_ports: &taken,
                 last_port: self.last_port,
                 label: &entry.label,
+                luck: self.draw_luck(),
                 settings: &self.deps.settings,
                 now,
             };
@@ -66,6 +69,11 @@ impl Reconciler {
             passes.push((arn, pass));
         }
         passes
+    }
+
+    fn draw_luck(&self) -> u32 {
+        let drawn = self.deps.ids.jitter(Duration::from_millis(SPREAD.into()));
+        u32::try_from(drawn.as_millis()).unwrap_or_default()
     }
 
     /// Who of the waiting may have the host's resources; empty if nobody of the batch waits.

@@ -23,8 +23,8 @@ use tracing::{debug, error, info, warn};
 
 use crate::boundary::store::{Change, Loaded, StoredEvent};
 use crate::boundary::{
-    BoundaryError, Clock, ContainerRuntime, DesiredCodec, Host, HostProbe, ImageSource, TaskStore,
-    VolumeRuntime,
+    BoundaryError, Clock, ContainerRuntime, DesiredCodec, Host, HostProbe, Ids, ImageSource,
+    TaskStore, VolumeRuntime,
 };
 use crate::domain::host::HostFacts;
 use crate::domain::ids::{DockerId, TaskArn, UnixMillis};
@@ -79,6 +79,8 @@ pub struct Dependencies {
     pub store: Arc<dyn TaskStore>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub ids: Arc<dyn Ids>,
     /// Desired state on containers.
     pub codec: Arc<dyn DesiredCodec>,
     /// The host as data.

@@ -96,6 +96,7 @@ impl Scene {
             taken_ports: &self.taken_ports,
             last_port: 0,
             label: "label",
+            luck: 0,
             settings: &self.settings,
             now: self.now,
         };

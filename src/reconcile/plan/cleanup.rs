@@ -11,6 +11,10 @@ use super::Planner;
 impl Planner<'_, '_> {
     pub(super) fn plan_cleanup(&mut self) {
         let now = self.input.now;
+        if self.draft.known.stopped_at > Some(now) {
+            // The clock was set back: what is kept for a while is not kept for as long as it was ahead.
+            self.draft.known.stopped_at = Some(now);
+        }
         if !self.draft.desired.remove {
             let due = self
                 .draft

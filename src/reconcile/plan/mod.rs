@@ -39,6 +39,7 @@ use crate::domain::status::{ContainerStatus, DesiredStatus, TaskStatus};
 use crate::domain::task::{KnownTask, Step, Task, TaskEvent};
 
 use super::action::{Action, Subject};
+use super::backoff::is_due;
 use super::draft::{Draft, describe_end};
 use super::observe::Hints;
 use super::settings::EngineSettings;
@@ -77,6 +78,8 @@ pub struct PlanInput<'a> {
     pub last_port: u16,
     /// The text of the label from which the task can be rebuilt.
     pub label: &'a str,
+    /// Drawn for this decision ([`Draft::luck`]).
+    pub luck: u32,
     /// Operators' settings.
     pub settings: &'a EngineSettings,
     /// Now.
@@ -197,7 +200,10 @@ impl Planner<'_, '_> {
             .known
             .containers
             .iter()
-            .filter(|(_, known)| known.settles_at.is_some_and(|at| at <= now))
+            .filter(|(_, known)| {
+                let due = |at| is_due(at, now, super::observe::SETTLE);
+                known.settles_at.is_some_and(due)
+            })
             .map(|(name, _)| name.clone())
             .collect();
         for name in due {

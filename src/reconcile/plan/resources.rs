@@ -7,6 +7,7 @@ use crate::domain::layout::{
 use crate::domain::task::{Cause, KnownResource, ResourceKey, ResourceStatus, Retry};
 use crate::domain::volume::{VolumeScope, VolumeSource};
 use crate::reconcile::action::{Action, Subject, Verb};
+use crate::reconcile::backoff;
 
 use super::waits::Wait;
 use super::{Planner, spec};
@@ -77,7 +78,9 @@ impl Planner<'_, '_> {
             self.waits.for_flight(subject, flight.step, flight.since);
             return;
         }
-        if let Some(retry) = retry.filter(|retry| retry.not_before > self.input.now) {
+        let waits =
+            |retry: &&Retry| !backoff::is_due(retry.not_before, self.input.now, backoff::LONGEST);
+        if let Some(retry) = retry.filter(waits) {
             self.waits.for_retry(subject, retry);
             return;
         }

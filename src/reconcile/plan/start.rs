@@ -10,10 +10,12 @@ use crate::domain::runtime::RunState;
 use crate::domain::status::{ContainerStatus, DesiredStatus, Health};
 use crate::domain::task::{Cause, Exit, KnownContainer, Task};
 use crate::reconcile::action::{Action, Subject, Verb};
+use crate::reconcile::backoff;
 
 use super::admission::Verdict;
 use super::gates::{Dependee, Gate, evaluate};
 use super::spec::SpecInputs;
+use super::stop::Order;
 use super::waits::Wait;
 use super::{Planner, spec};
 
@@ -96,7 +98,7 @@ impl Planner<'_, '_> {
             .unwrap_or_default();
         if known.stop_requested_at.is_some() {
             // The container was given up, not the task.
-            self.stop_one(container);
+            self.stop_one(container, Order::AtOnce);
             return;
         }
         if known.status == ContainerStatus::Stopped
@@ -121,7 +123,12 @@ impl Planner<'_, '_> {
             }
             ContainerStatus::Pulled | ContainerStatus::Created => self.start(container, &known),
             ContainerStatus::Running if known.exit.is_some() && known.settles_at.is_none() => {
-                self.start(container, &known);
+                if self.draft.hints.sure.contains(name) {
+                    self.start(container, &known);
+                } else {
+                    // An earlier agent may have begun the next run, and that run may be over as well.
+                    self.look(name);
+                }
             }
             ContainerStatus::Running | ContainerStatus::Stopped => self.watch(name, &known),
         }
@@ -309,7 +316,7 @@ impl Planner<'_, '_> {
         else {
             return false;
         };
-        if retry.not_before <= self.input.now {
+        if backoff::is_due(retry.not_before, self.input.now, backoff::LONGEST) {
             return false;
         }
         self.waits

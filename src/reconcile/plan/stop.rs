@@ -15,15 +15,24 @@ use super::waits::Wait;
 /// Grace of a pause container: its stop signal is SIGKILL.
 const PAUSE_GRACE: Duration = Duration::from_secs(1);
 
+/// When a container is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// After those that depend on it.
+    AfterDependents,
+    /// Now: its task runs on without it, and those that depend on it with the task.
+    AtOnce,
+}
+
 impl Planner<'_, '_> {
     pub(super) fn plan_stop(&mut self) {
         let layout = self.input.layout;
         for container in &layout.containers {
-            self.stop_one(container);
+            self.stop_one(container, Order::AfterDependents);
         }
     }
 
-    pub(super) fn stop_one(&mut self, container: &LayoutContainer) {
+    pub(super) fn stop_one(&mut self, container: &LayoutContainer, order: Order) {
         let name = &container.name;
         let known = self
             .draft
@@ -52,7 +61,7 @@ impl Planner<'_, '_> {
                 self.draft.stop_container(name, None, None);
             }
             ContainerStatus::Running | ContainerStatus::Stopped => {
-                self.end_running(container, &known);
+                self.end_running(container, &known, order);
             }
         }
     }
@@ -77,11 +86,12 @@ impl Planner<'_, '_> {
         self.draft.stop_container(name, None, None);
     }
 
-    fn end_running(&mut self, container: &LayoutContainer, known: &KnownContainer) {
+    fn end_running(&mut self, container: &LayoutContainer, known: &KnownContainer, order: Order) {
         let name = &container.name;
         let awaited: Vec<&str> = container
             .stops_after
             .iter()
+            .filter(|_| order == Order::AfterDependents)
             .filter(|other| self.status(other) != ContainerStatus::Stopped)
             .map(ContainerName::as_str)
             .collect();
@@ -173,27 +183,36 @@ impl Planner<'_, '_> {
                 }
                 continue;
             }
-            let known = self.draft.known.containers.get(name);
-            let runs = self
-                .draft
-                .hints
-                .states
-                .get(name)
-                .is_some_and(|state| RunState::may_live(*state));
-            let Some(known) =
-                known.filter(|known| runs && known.status == ContainerStatus::Stopped)
-            else {
-                continue;
-            };
-            if let Some(id) = known.docker_id.clone().filter(|_| !known.removed) {
-                self.draft.tell_of(
-                    name,
-                    "StartedOutside",
-                    "started by somebody else after its end; stopping it",
-                );
-                let grace = self.grace(name);
-                self.act(name, Verb::Stop { id, grace });
-            }
+            self.stop_again(name);
         }
+    }
+
+    /// A container that runs although its end was final.
+    fn stop_again(&mut self, name: &ContainerName) {
+        let state = self.draft.hints.states.get(name).copied();
+        let known = self.draft.known.containers.get(name);
+        let Some(known) = known.filter(|known| {
+            known.status == ContainerStatus::Stopped && state.is_some_and(RunState::may_live)
+        }) else {
+            return;
+        };
+        let tried = known.retry.clone().filter(|retry| retry.step == Step::Stop);
+        let Some(id) = known.docker_id.clone().filter(|_| !known.removed) else {
+            return;
+        };
+        if self.wait_for_retry(name) {
+            return;
+        }
+        if tried.is_some() {
+            self.act(name, Verb::Kill { id });
+            return;
+        }
+        self.draft.tell_of(
+            name,
+            "StartedOutside",
+            "started by somebody else after its end; stopping it",
+        );
+        let grace = self.grace(name);
+        self.act(name, Verb::Stop { id, grace });
     }
 }

@@ -23,11 +23,14 @@ use crate::reconcile::settings::EngineSettings;
 use crate::reconcile::snapshot::Snapshot;
 use crate::reconcile::{Dependencies, Reconciler, ReconcilerHandle};
 
-use super::super::clock::TokioClock;
+use super::super::clock::{SeededIds, TokioClock};
 use super::super::images::{FakeHost, WorldImages};
 use super::super::memory_store::MemoryStore;
 use super::super::world::World;
 use super::gate::{Gate, GatedHost, GatedImages, GatedRuntime, GatedStore};
+
+/// Of the waits that an agent draws; what happens in a run is decided by the run's own seed.
+const IDS_SEED: u64 = 7;
 
 /// Everything of a simulated host.
 pub struct Simulation {
@@ -130,6 +133,7 @@ impl Simulation {
             host: Arc::new(GatedHost(Arc::clone(&self.host), self.gate.clone())),
             store: Arc::new(GatedStore(self.store.clone(), self.gate.clone())),
             clock,
+            ids: Arc::new(SeededIds::new(IDS_SEED)),
             codec: Arc::new(MapCodec(Arc::clone(&self.definitions))),
             probe: Arc::new(FixedHost),
             settings: self.settings.clone(),

@@ -358,3 +358,35 @@ fn a_task_that_was_just_rebuilt_is_in_the_rows_when_the_agent_ends() {
         assert_eq!(driver.sim.store.tasks().len(), 1);
     });
 }
+
+#[test]
+fn tasks_that_fail_at_once_are_not_tried_again_at_once() {
+    on_paused_time(async {
+        let mut driver = Driver::new(None);
+        driver.sim.world.add_fault(Fault {
+            operation: Operation::Create,
+            about: String::new(),
+            times: 50,
+            effect: Effect::Fail(berth::boundary::ErrorKind::Transient),
+        });
+        for n in 1..=50 {
+            let definition = task(vec![shell("app", "image", SERVE)]);
+            driver.put(&arn(n), definition).await;
+        }
+        driver.pass(Duration::from_millis(100)).await;
+        let snapshot = driver.sim.snapshot();
+        let known = snapshot.tasks.values().map(|view| &view.task.known);
+        let retries = known.flat_map(|known| known.containers.values());
+        let instants: Vec<_> = retries
+            .filter_map(|known| Some(known.retry.as_ref()?.not_before))
+            .collect();
+        assert_eq!(instants.len(), 50);
+        let distinct: std::collections::BTreeSet<_> = instants.into_iter().collect();
+        assert!(distinct.len() > 25, "{distinct:?}");
+        for n in 1..=50 {
+            let running = is(&arn(n), TaskStatus::Running);
+            driver.until("RUNNING", running).await;
+        }
+        all_is_well(driver).await;
+    });
+}

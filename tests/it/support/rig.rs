@@ -24,7 +24,8 @@ use berth::domain::status::DesiredStatus;
 use berth::domain::task::{DesiredTask, Origin, TaskOptions};
 use berth::images::{HostPlatform, ImagesConfig, ImagesHandle, Outside, service};
 use berth::platform::{
-    FactSettings, HostOptions, HostOs, RawFacts, SystemClock, capacity, dynamic_ports, host_facts,
+    FactSettings, HostOptions, HostOs, RawFacts, SystemClock, SystemIds, capacity, dynamic_ports,
+    host_facts,
 };
 use berth::reconcile::handle::PutTask;
 use berth::reconcile::settings::{EngineSettings, PullBehavior};
@@ -384,6 +385,7 @@ fn engine(
         host: host.clone(),
         store: Arc::new(store.clone()),
         clock,
+        ids: Arc::new(SystemIds),
         codec: Arc::new(Codec),
         probe: Arc::new(Probe { host, images }),
         settings: EngineSettings {

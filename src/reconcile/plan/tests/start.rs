@@ -251,6 +251,7 @@ fn host_ports_for_a_range_are_chosen_before_docker_hears_of_them() {
 fn a_container_that_exited_is_started_again_where_its_policy_says_so() {
     assert_snapshot!(check("
         def app! restart=60
+        sure app
         task RUNNING
         known app RUNNING id started=10 exit=1@99
     "), @"
@@ -263,6 +264,38 @@ fn a_container_that_exited_is_started_again_where_its_policy_says_so() {
         known app RUNNING id started=10 exit=1@99
         flight app start since=99
     "), @"wait app CallOutstanding: the start of the container is under way; then go on when the start is done (since 99, until 279)");
+    // An earlier agent may have started it already.
+    assert_snapshot!(check("
+        def app! restart=60
+        task RUNNING
+        known app RUNNING id started=10 exit=1@99
+    "), @"do inspect container app");
+}
+
+#[test]
+fn a_wait_longer_than_any_was_written_before_the_clock_was_set_back() {
+    assert_snapshot!(check("
+        def app!
+        known app PULLED image retry=create:3@7300 DockerTimeoutError: no answer
+        sure app
+    "), @"
+    do create container app as ecs-web-0-app-…
+    wait app CallOutstanding: the create of the container is under way; then go on when the create is done (since 100, until 340)
+    ");
+    assert_snapshot!(check("
+        def app!
+        task RUNNING
+        known app RUNNING id started=10 exit=0@99 settles=7200
+    "), @"
+    task STOPPED, stops for EssentialContainerExited: essential container app exited with code 0
+    execution stopped at 100
+    stopped at 100
+    known app STOPPED id started=10 exit=0@99
+    tell app Stopped: exited with code 0
+    tell task Stopping: EssentialContainerExited: essential container app exited with code 0
+    tell task TaskStopped: EssentialContainerExited: essential container app exited with code 0
+    look at 100
+    ");
 }
 
 #[test]
@@ -293,6 +326,7 @@ fn an_end_that_may_be_half_of_a_restart_by_hand_is_held_back() {
     assert_snapshot!(check("
         at 102
         def app! restart=60
+        sure app
         task RUNNING
         known app RUNNING id started=10 exit=1@99 settles=102
     "), @"

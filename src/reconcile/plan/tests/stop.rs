@@ -315,6 +315,46 @@ fn what_somebody_starts_after_its_end_is_stopped_again() {
     tell a StartedOutside: started by somebody else after its end; stopping it
     look at 10895
     ");
+    // A list may be older than the end.
+    assert_snapshot!(check("
+        def a!
+        want STOPPED
+        task STOPPED
+        stopped 95
+        known a STOPPED id started=10 exit=0@95
+        list a running
+    "), @"
+    execution stopped at 100
+    do inspect container a
+    wait a CallOutstanding: the inspect of the container is under way; then go on when the inspect is done (since 100, until 130)
+    look at 10895
+    ");
+    // A stop that failed backs off, and is told once.
+    assert_snapshot!(check("
+        def a!
+        want STOPPED
+        task STOPPED
+        stopped 95
+        known a STOPPED id started=10 exit=0@95 retry=stop:2@101 CannotStopContainerError: x
+        seems a running
+    "), @"
+    execution stopped at 100
+    wait a BackingOff: the stop of the container failed 2 times in a row: CannotStopContainerError: x; then try the stop again (since 100)
+    look at 101
+    ");
+    assert_snapshot!(check("
+        def a!
+        want STOPPED
+        task STOPPED
+        stopped 95
+        known a STOPPED id started=10 exit=0@95 retry=stop:2@99 CannotStopContainerError: x
+        did a inspect saw running started=96
+    "), @"
+    execution stopped at 100
+    do kill container a
+    wait a Stopping: the stop of the container is under way; then go on when the stop is done (since 100, until 250)
+    look at 10895
+    ");
 }
 
 #[test]
@@ -341,5 +381,16 @@ fn a_container_that_was_given_up_is_stopped_while_the_others_run() {
     do stop container side within 29 s
     wait side Stopping: the stop of the container is under way; then go on when the stop is done (since 100, until 250)
     tell task Running: every container runs or has done its work
+    ");
+    // Not after those that depend on it: they run on with the task.
+    assert_snapshot!(check("
+        def app! needs=side:START
+        def side
+        task RUNNING
+        known app RUNNING id started=99
+        known side RUNNING id started=98 asked=99
+    "), @"
+    do stop container side within 29 s
+    wait side Stopping: the stop of the container is under way; then go on when the stop is done (since 100, until 250)
     ");
 }
