@@ -13,6 +13,7 @@ use super::client::{Call, Docker};
 use super::convert::container::{holder, is_of_spec, listed, observed};
 use super::convert::create::create_body;
 use super::convert::info;
+use super::error::is_about_image;
 use super::raw::Request;
 use super::wire;
 use crate::boundary::{BoundaryError, ContainerRuntime, ErrorKind, EventStream};
@@ -66,6 +67,11 @@ impl ContainerRuntime for Docker {
         match self.ask::<wire::Created>(&call, request).await {
             Ok(created) => DockerId::parse(&created.id).map_err(|cause| call.unreadable(cause)),
             Err(refusal) if refusal.kind == ErrorKind::Conflict => self.adopt(spec, refusal).await,
+            // Of the things that a create names, only the image is looked for again by the caller.
+            Err(error) if error.kind == ErrorKind::NotFound && !is_about_image(&error.message) => {
+                let kind = ErrorKind::Transient;
+                Err(BoundaryError { kind, ..error })
+            }
             Err(error) => Err(error),
         }
     }

@@ -96,6 +96,14 @@ pub(super) fn kind_of(area: Area, status: Option<u16>, message: &str) -> ErrorKi
         .map_or_else(|| kind_of_status(status), |(_, kind)| *kind)
 }
 
+/// Whether what Docker does not find is an image: it names containers, networks and plugins in the same way.
+pub(super) fn is_about_image(message: &str) -> bool {
+    let message = message.to_lowercase();
+    ["no such image", "image not known"]
+        .iter()
+        .any(|words| message.contains(words))
+}
+
 fn kind_of_status(status: Option<u16>) -> ErrorKind {
     match status {
         Some(404) => ErrorKind::NotFound,

@@ -10,6 +10,7 @@ use super::super::{Docker, DockerConfig, RegistryLogin};
 use super::daemon::{Answer, Daemon, ID, id, ok, said};
 use crate::boundary::{ContainerRuntime, ErrorKind, ImageRuntime, VolumeRuntime};
 use crate::domain::image::ImageRef;
+use crate::testing::contract;
 
 #[tokio::test]
 async fn every_call_carries_the_negotiated_version_and_it_is_asked_once() {
@@ -150,6 +151,23 @@ async fn what_is_gone_is_stopped_killed_and_removed() {
     assert!(lines.contains("/stop?t=2"), "{lines}");
     assert!(lines.contains("/kill?signal=SIGKILL"), "{lines}");
     assert!(lines.contains("/containers/x?v=true&force=true"), "{lines}");
+}
+
+/// A missing image is pulled again; what else a create names is not helped by that.
+#[tokio::test]
+async fn a_create_tells_a_missing_image_from_other_missing_things() {
+    let image = ImageRef::parse("web:1").unwrap();
+    for (words, kind) in [
+        ("No such image: web:1", ErrorKind::NotFound),
+        ("No such container: ecs-web-1-db-00", ErrorKind::Transient),
+        ("plugin \"rexray\" not found", ErrorKind::Transient),
+        ("network n not found", ErrorKind::Transient),
+    ] {
+        let daemon = Daemon::start(&[("containers/create", said(404, words))]).await;
+        let spec = contract::container("any", &image, "exit 0");
+        let error = daemon.docker.create(&spec).await.unwrap_err();
+        assert_eq!((error.kind, error.message.as_str()), (kind, words));
+    }
 }
 
 #[tokio::test]
