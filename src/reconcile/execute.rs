@@ -1,11 +1,13 @@
 //! One action against the boundary. Decides nothing: an `if` on a domain fact here belongs in the planner.
 //!
 //! Deadlines are the adapters'. Lanes limit how many calls of a kind run at once, so that stops never queue behind
-//! starts and neither behind pulls; pulls are limited by the image source.
+//! starts and neither behind pulls; pulls are limited by the image source. A call that hangs leaves its lane.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::boundary::error::{BoundaryError, ErrorKind};
 use crate::boundary::{ContainerRuntime, Host, ImageSource, VolumeRuntime};
@@ -20,6 +22,10 @@ use super::settings::EngineSettings;
 
 /// Removals at once: each costs the engine's disk, none is urgent.
 const PARALLEL_REMOVALS: usize = 8;
+
+/// How long a call may hold its place in a lane: ten times what Docker takes for a start on a busy disk. One that takes
+/// longer goes on beside the lane.
+const LONGEST_HOLD: Duration = Duration::from_secs(3);
 
 /// Looks at once: cheap, and each may hang on its container.
 const PARALLEL_LOOKS: usize = 32;
@@ -74,10 +80,14 @@ impl Executor {
                 Some(&self.removals)
             }
         };
-        let _permit = match lane {
-            Some(lane) => lane.acquire().await.ok(),
+        let place = match lane {
+            Some(lane) => Arc::clone(lane).acquire_owned().await.ok(),
             None => None,
         };
+        hold(place, self.act(task, action)).await
+    }
+
+    async fn act(&self, task: &TaskId, action: &Action) -> Outcome {
         match &action.verb {
             Verb::Pull { image, essential } => self.pull(image, *essential).await,
             Verb::Create { spec, replaces } => {
@@ -198,6 +208,18 @@ impl Executor {
                 port_holder: None,
             }),
             Err(error) => failed(&error),
+        }
+    }
+}
+
+/// Does the work in its place in a lane. Work that hangs gives its place up, so that it holds up only itself.
+async fn hold(place: Option<OwnedSemaphorePermit>, work: impl Future<Output = Outcome>) -> Outcome {
+    let mut work = pin!(work);
+    match tokio::time::timeout(LONGEST_HOLD, &mut work).await {
+        Ok(outcome) => outcome,
+        Err(_elapsed) => {
+            drop(place);
+            work.await
         }
     }
 }
