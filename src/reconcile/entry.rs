@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::boundary::DesiredCodec;
@@ -31,6 +32,8 @@ pub(super) enum Input {
 pub(super) struct FlightHandle {
     pub(super) flight: Flight,
     pub(super) cancel: CancellationToken,
+    /// Something has been heard of the container since the look was asked for: it is looked at again.
+    pub(super) doubted: bool,
 }
 
 /// One task.
@@ -43,7 +46,7 @@ pub(super) struct Entry {
     pub(super) flights: BTreeMap<Subject, FlightHandle>,
     pub(super) inputs: Vec<Input>,
     /// When the last fact about a container came in: a list that began before is stale for it.
-    pub(super) fact_at: BTreeMap<ContainerName, UnixMillis>,
+    pub(super) fact_at: BTreeMap<ContainerName, Instant>,
     pub(super) planned: Vec<String>,
     pub(super) timeline: Arc<Timeline>,
     generation: Generation,

@@ -23,6 +23,10 @@ pub mod settings;
 
 pub mod worker;
 
+mod flights;
+
+mod shutdown;
+
 mod commands;
 
 pub mod desired;

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::boundary::store::StoredEvent;
 use crate::domain::ids::{ContainerName, TaskArn, UnixMillis};
 use crate::domain::runtime::{ListedContainer, RuntimeEvent, RuntimeEventKind};
 use crate::domain::status::TaskStatus;
+use crate::domain::task::Step;
 
 use super::observe::Observation;
 use super::relist::News;
@@ -25,13 +27,26 @@ impl Reconciler {
                     "Docker answers"
                 );
                 let facts = Arc::new(self.deps.probe.probe(&info).await);
+                let changed = self.host.as_ref() != Some(&facts);
                 self.view.host = Some(Arc::clone(&facts));
                 self.host = Some(facts);
                 self.mark_up(now);
+                if changed {
+                    self.wake_waiting(now);
+                }
             }
             News::Down(why) => self.mark_down(&why),
+            News::ListFailed(why) => {
+                warn!(
+                    error = why,
+                    "Docker answers, but does not list its containers"
+                );
+                self.mark_up(now);
+                self.view.list_error = Some(why);
+            }
             News::Listed { began, containers } => {
                 self.mark_up(now);
+                self.view.list_error = None;
                 self.take_list(began, containers);
                 self.view.relisted_at = Some(now);
                 self.listed_once = true;
@@ -77,7 +92,7 @@ impl Reconciler {
         }
     }
 
-    fn take_list(&mut self, began: UnixMillis, containers: Vec<ListedContainer>) {
+    fn take_list(&mut self, began: Instant, containers: Vec<ListedContainer>) {
         self.adopt(&containers);
         let mut by_task: BTreeMap<TaskArn, BTreeMap<ContainerName, ListedContainer>> =
             BTreeMap::new();
@@ -104,7 +119,7 @@ impl Reconciler {
     fn take_listed_task(
         &mut self,
         key: &TaskArn,
-        began: UnixMillis,
+        began: Instant,
         mut shown: BTreeMap<ContainerName, ListedContainer>,
     ) {
         let now = self.deps.clock.now();
@@ -159,14 +174,20 @@ impl Reconciler {
             RuntimeEventKind::Health(health) => Observation::Probed(health),
             RuntimeEventKind::Destroyed | RuntimeEventKind::Changed => Observation::Changed,
         };
-        let own = entry
-            .flights
-            .contains_key(&super::action::Subject::Container(event.container.clone()));
+        let subject = super::action::Subject::Container(event.container.clone());
+        let flight = entry.flights.get_mut(&subject);
+        let own = flight.is_some();
+        if let Some(flight) = flight.filter(|flight| flight.flight.step == Step::Inspect) {
+            // The look may have been answered before this.
+            flight.doubted = true;
+        }
         let known_state =
             entry.task.known.status != TaskStatus::Stopped || matches!(seen, Observation::Changed);
         if known_state && !(own && matches!(seen, Observation::Changed)) {
             if matches!(seen, Observation::Died { .. }) {
-                entry.fact_at.insert(event.container.clone(), now);
+                entry
+                    .fact_at
+                    .insert(event.container.clone(), Instant::now());
             }
             entry.see(event.container, seen);
             self.queue.wake(&event.task, now);

@@ -1,7 +1,7 @@
 //! Watching the runtime: events are hints, the full list is the truth, and neither carries a decision.
 //!
-//! The watcher connects, opens the event stream before it lists, lists at the pace the worker asks for, and starts
-//! over with back-off when the stream ends. It tells the worker when Docker does not answer; that is no observation
+//! The watcher connects, opens the event stream before it lists, lists at the pace the worker asks for, beside the
+//! events, and starts over with back-off when the stream ends. It tells the worker when Docker does not answer; that is no observation
 //! of any container.
 
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::boundary::runtime::EventStream;
 use crate::boundary::store::StoredEvent;
-use crate::boundary::{Clock, ContainerRuntime};
-use crate::domain::ids::UnixMillis;
+use crate::boundary::{ContainerRuntime, ErrorKind};
 use crate::domain::runtime::{ListedContainer, RuntimeEvent, RuntimeInfo};
 use crate::error::ErrorChain;
 
@@ -39,10 +39,12 @@ pub enum News {
     Up(Box<RuntimeInfo>),
     /// Docker does not answer.
     Down(String),
+    /// Docker answers, but not with a full list.
+    ListFailed(String),
     /// A full list that began at that instant.
     Listed {
-        /// When it was asked for.
-        began: UnixMillis,
+        /// When it was asked for, by the clock that nobody sets.
+        began: Instant,
         /// What it shows.
         containers: Vec<ListedContainer>,
     },
@@ -56,8 +58,6 @@ pub enum News {
 pub struct Watcher {
     /// Docker.
     pub runtime: Arc<dyn ContainerRuntime>,
-    /// For the instant at which a list begins.
-    pub clock: Arc<dyn Clock>,
     /// To the worker.
     pub news: mpsc::Sender<News>,
     /// How often to list, set by the worker.
@@ -68,6 +68,7 @@ pub struct Watcher {
 
 enum Turn {
     Event(Option<RuntimeEvent>),
+    Listed(Option<Result<News, JoinError>>),
     List,
     Nudge,
     Pace,
@@ -118,12 +119,15 @@ impl Watcher {
     async fn watch(&mut self, mut stream: EventStream, shutdown: &CancellationToken) -> Option<()> {
         let mut due = Instant::now();
         let mut listed_at = None;
+        // At most one list. It goes with this function.
+        let mut listing: JoinSet<News> = JoinSet::new();
         loop {
-            // Each arm is cancel-safe: stream items are taken whole, the others hold no state.
+            // Each arm is cancel-safe: stream and set give whole items, the others hold no state.
             let turn = tokio::select! {
                 () = shutdown.cancelled() => Turn::End,
                 item = stream.next() => Turn::Event(item.and_then(Result::ok)),
-                () = sleep_until(due) => Turn::List,
+                listed = listing.join_next(), if !listing.is_empty() => Turn::Listed(listed),
+                () = sleep_until(due), if listing.is_empty() => Turn::List,
                 () = self.nudge.notified() => Turn::Nudge,
                 changed = self.pace.changed() => if changed.is_ok() { Turn::Pace } else { Turn::End },
             };
@@ -131,8 +135,11 @@ impl Watcher {
                 Turn::End => return None,
                 Turn::Event(Some(event)) => self.news.send(News::Event(event)).await.ok()?,
                 Turn::Event(None) => return Some(()),
-                Turn::List => {
-                    self.list().await?;
+                Turn::List => drop(listing.spawn(list(Arc::clone(&self.runtime)))),
+                Turn::Listed(listed) => {
+                    let panicked = || News::ListFailed("the list panicked".to_owned());
+                    let news = listed.and_then(Result::ok).unwrap_or_else(panicked);
+                    self.news.send(news).await.ok()?;
                     listed_at = Some(Instant::now());
                     due = Instant::now() + *self.pace.borrow_and_update();
                 }
@@ -144,13 +151,21 @@ impl Watcher {
             }
         }
     }
+}
 
-    async fn list(&self) -> Option<()> {
-        let began = self.clock.now();
-        let news = match self.runtime.list().await {
-            Ok(containers) => News::Listed { began, containers },
-            Err(error) => News::Down(ErrorChain(&error).to_string()),
-        };
-        self.news.send(news).await.ok()
+/// One full list. Where it is only the list that fails, containers can still be acted on.
+async fn list(runtime: Arc<dyn ContainerRuntime>) -> News {
+    let began = Instant::now();
+    let error = match runtime.list().await {
+        Ok(containers) => return News::Listed { began, containers },
+        Err(error) => error,
+    };
+    let why = ErrorChain(&error).to_string();
+    if error.kind == ErrorKind::Unavailable {
+        return News::Down(why);
+    }
+    match runtime.info().await {
+        Ok(_) => News::ListFailed(why),
+        Err(error) => News::Down(ErrorChain(&error).to_string()),
     }
 }

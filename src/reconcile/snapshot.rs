@@ -57,6 +57,8 @@ pub struct EngineView {
     pub relisted_at: Option<UnixMillis>,
     /// Why Docker does not answer now.
     pub runtime_error: Option<String>,
+    /// Why Docker gives no full list now, though it answers.
+    pub list_error: Option<String>,
     /// Why rows cannot be written now.
     pub store_error: Option<String>,
     /// Last commit that succeeded.

@@ -18,8 +18,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use crate::boundary::store::{Change, Loaded, StoredEvent};
 use crate::boundary::{
@@ -32,15 +33,15 @@ use crate::domain::status::TaskStatus;
 use crate::domain::task::Task;
 use crate::error::ErrorChain;
 
-use super::action::{Action, Outcome, Subject, Verb};
+use super::action::{Action, Outcome};
 use super::commands::Staged;
-use super::entry::{Entry, FlightHandle, Input, Pass};
+use super::entry::{Entry, Pass};
 use super::execute::Executor;
 use super::handle::{COMMAND_CAPACITY, Command, EVENT_CAPACITY, ReconcilerHandle};
-use super::plan::Flight;
 use super::queue::Queue;
 use super::relist::{NEWS_CAPACITY, News, Watcher};
 use super::settings::EngineSettings;
+use super::shutdown::{self, Ending};
 use super::snapshot::{EngineView, Snapshot};
 use super::timeline::TIMELINE_EVENTS;
 
@@ -62,8 +63,8 @@ const PROGRESS_PACE: Duration = Duration::from_millis(250);
 /// Longest time between two turns of the loop, so that one that stands still is noticed.
 const PULSE: Duration = Duration::from_secs(5);
 
-/// How long actions under way may take to report at shutdown; what does not is found again by looking.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
+/// How far the wall clock may lag behind the steady one before it counts as set back: slewing stays far below.
+const CLOCK_SLACK: Duration = Duration::from_millis(500);
 
 /// Everything the engine works with.
 pub struct Dependencies {
@@ -91,7 +92,7 @@ pub struct Dependencies {
     pub damage: Vec<String>,
 }
 
-type Finished = (TaskArn, Action, Outcome);
+pub(super) type Finished = (TaskArn, Action, Outcome);
 
 /// The engine.
 pub struct Reconciler {
@@ -100,7 +101,7 @@ pub struct Reconciler {
     pub(super) entries: BTreeMap<TaskArn, Entry>,
     pub(super) queue: Queue,
     pub(super) flights: JoinSet<Finished>,
-    flight_keys: BTreeMap<tokio::task::Id, (TaskArn, Action)>,
+    pub(super) flight_keys: BTreeMap<tokio::task::Id, (TaskArn, Action)>,
     commands: mpsc::Receiver<Command>,
     pub(super) view: EngineView,
     pub(super) host: Option<Arc<HostFacts>>,
@@ -115,6 +116,8 @@ pub struct Reconciler {
     pub(super) pace: watch::Sender<Duration>,
     /// Strays that cannot be understood.
     pub(super) left_alone: BTreeSet<DockerId>,
+    /// The wall clock and the steady one at the last turn.
+    clocks: (UnixMillis, Instant),
     /// A commit failed: whether it was durable is not known until the rows have been read again.
     pub(super) rows_in_doubt: bool,
     /// Tasks removed last: a container of theirs that appears is no task to be rebuilt.
@@ -160,6 +163,7 @@ impl Reconciler {
             damage: deps.damage.clone(),
             ..EngineView::default()
         };
+        let clocks = (deps.clock.now(), Instant::now());
         let reconciler = Self {
             deps,
             executor,
@@ -180,6 +184,7 @@ impl Reconciler {
             nudge: Arc::new(Notify::new()),
             pace,
             left_alone: BTreeSet::new(),
+            clocks,
             rows_in_doubt: false,
             forgotten: VecDeque::new(),
             adopted: Vec::new(),
@@ -192,7 +197,6 @@ impl Reconciler {
         let (news_sender, mut news) = mpsc::channel(NEWS_CAPACITY);
         let watcher = Watcher {
             runtime: Arc::clone(&self.deps.runtime),
-            clock: Arc::clone(&self.deps.clock),
             news: news_sender.clone(),
             pace: self.pace.subscribe(),
             nudge: Arc::clone(&self.nudge),
@@ -203,11 +207,13 @@ impl Reconciler {
         let mut watching = JoinSet::new();
         watching.spawn(watcher.run(shutdown.child_token()));
         watching.spawn(recall(Arc::clone(&self.deps.store), news_sender));
-        loop {
+        let mut ending = Ending::Orderly;
+        while ending == Ending::Orderly {
             let turn = self.turn(&mut news, &shutdown).await;
             self.turned_at
                 .store(self.deps.clock.now().0, Ordering::Relaxed);
             if matches!(turn, Turn::Pulse) {
+                self.heed_clock();
                 continue;
             }
             if matches!(turn, Turn::Progress) {
@@ -217,12 +223,15 @@ impl Reconciler {
             if matches!(turn, Turn::Shutdown) {
                 break;
             }
-            self.take_turn(turn, &mut news).await;
+            // Cancel-safe: a commit that is let go is in doubt, and the next start reads the rows.
+            tokio::select! {
+                () = self.take_turn(turn, &mut news) => {}
+                () = shutdown::overdue(&shutdown) => ending = Ending::StoreHangs,
+            }
         }
         drop(news);
-        self.drain().await;
+        self.end(ending).await;
         watching.shutdown().await;
-        self.deps.store.close().await;
     }
 
     /// Reads the rows; keeps trying while they cannot be read at all. False = told to end.
@@ -301,6 +310,7 @@ impl Reconciler {
 
     /// Takes in the turn and everything else that is ready, then decides and acts.
     async fn take_turn(&mut self, first: Turn, news: &mut mpsc::Receiver<News>) {
+        self.heed_clock();
         self.settle_doubt().await;
         let mut staged = Staged::default();
         match first {
@@ -329,41 +339,21 @@ impl Reconciler {
         self.decide(staged).await;
     }
 
-    fn take_finished(&mut self, finished: Result<(tokio::task::Id, Finished), JoinError>) {
-        let (arn, action, outcome) = match finished {
-            Ok((id, finished)) => {
-                self.flight_keys.remove(&id);
-                finished
+    /// Instants that were written down before the clock was set back lie far in the future: every task is looked at,
+    /// and its plan tells which of its waits are over.
+    fn heed_clock(&mut self) {
+        let (now, steady) = (self.deps.clock.now(), Instant::now());
+        let (last, at) = std::mem::replace(&mut self.clocks, (now, steady));
+        let expected = last.plus(steady.saturating_duration_since(at));
+        let behind = expected.since(now);
+        if behind > CLOCK_SLACK {
+            warn!(
+                seconds = behind.as_secs(),
+                "the clock was set back; every task is looked at"
+            );
+            for key in self.entries.keys() {
+                self.queue.wake(key, now);
             }
-            Err(failure) => {
-                let Some((arn, action)) = self.flight_keys.remove(&failure.id()) else {
-                    return;
-                };
-                error!(task.arn = %arn, action = %action, error = %failure, "an action panicked");
-                let outcome = Outcome::Failed(super::action::Failure {
-                    kind: crate::boundary::ErrorKind::Transient,
-                    message: "the action panicked".to_owned(),
-                    permanent: false,
-                    port_holder: None,
-                });
-                (arn, action, outcome)
-            }
-        };
-        if let Outcome::Failed(failure) = &outcome {
-            debug!(task.arn = %arn, action = %action, kind = failure.kind.as_str(), error = failure.message, "failed");
-            if failure.kind == crate::boundary::ErrorKind::Unavailable {
-                self.mark_down(&failure.message);
-                self.nudge.notify_one();
-            }
-        }
-        let now = self.deps.clock.now();
-        if let Some(entry) = self.entries.get_mut(&arn) {
-            entry.flights.remove(&action.subject);
-            if let Subject::Container(name) = &action.subject {
-                entry.fact_at.insert(name.clone(), now);
-            }
-            entry.inputs.push(Input::Done(action, outcome));
-            self.queue.wake(&arn, now);
         }
     }
 
@@ -423,7 +413,7 @@ impl Reconciler {
     }
 
     /// Rebuilt tasks that no row knows yet, as they are wanted now: a command may have changed them since.
-    fn adopted_changes(&self) -> Vec<Change> {
+    pub(super) fn adopted_changes(&self) -> Vec<Change> {
         self.adopted
             .iter()
             .filter_map(|desired| self.entries.get(&desired.arn))
@@ -431,7 +421,11 @@ impl Reconciler {
             .collect()
     }
 
-    async fn commit(&mut self, changes: &[Change], now: UnixMillis) -> Result<(), BoundaryError> {
+    pub(super) async fn commit(
+        &mut self,
+        changes: &[Change],
+        now: UnixMillis,
+    ) -> Result<(), BoundaryError> {
         if changes.is_empty() {
             return Ok(());
         }
@@ -512,42 +506,6 @@ impl Reconciler {
         self.forgotten.push_front(arn.clone());
     }
 
-    fn launch(&mut self, arn: &TaskArn, action: Action, now: UnixMillis) {
-        let Some(entry) = self.entries.get_mut(arn) else {
-            return;
-        };
-        if entry.flights.contains_key(&action.subject) {
-            return;
-        }
-        debug!(task.arn = %arn, action = %action, "acting");
-        let cancel = CancellationToken::new();
-        let flight = Flight {
-            step: action.verb.step(),
-            since: now,
-        };
-        entry.flights.insert(
-            action.subject.clone(),
-            FlightHandle {
-                flight,
-                cancel: cancel.clone(),
-            },
-        );
-        let (executor, key, step) = (self.executor.clone(), arn.clone(), action.clone());
-        let handle = self.flights.spawn(async move {
-            let work = executor.execute(key.task_id(), &step);
-            let outcome = if matches!(step.verb, Verb::Pull { .. }) {
-                cancel
-                    .run_until_cancelled(work)
-                    .await
-                    .unwrap_or_else(cancelled)
-            } else {
-                work.await
-            };
-            (key, step, outcome)
-        });
-        self.flight_keys.insert(handle.id(), (arn.clone(), action));
-    }
-
     /// Images of tasks that have not stopped are never cleaned up.
     fn tell_needed_images(&self) {
         let live = self
@@ -563,49 +521,13 @@ impl Reconciler {
     }
 
     /// Tasks that wait for host resources are looked at again.
-    fn wake_waiting(&mut self, now: UnixMillis) {
+    pub(super) fn wake_waiting(&mut self, now: UnixMillis) {
         for (arn, entry) in &self.entries {
             if entry.task.known.admitted_at.is_none()
                 && entry.task.known.status != TaskStatus::Stopped
             {
                 self.queue.wake(arn, now);
             }
-        }
-    }
-
-    /// Lets actions that are nearly done report, so that less must be found again by looking.
-    async fn drain(&mut self) {
-        let deadline = tokio::time::Instant::now() + SHUTDOWN_GRACE;
-        for entry in self.entries.values() {
-            for handle in entry
-                .flights
-                .values()
-                .filter(|handle| handle.flight.step == crate::domain::task::Step::Pull)
-            {
-                handle.cancel.cancel();
-            }
-        }
-        while let Ok(Some(finished)) =
-            tokio::time::timeout_at(deadline, self.flights.join_next_with_id()).await
-        {
-            self.take_finished(finished);
-        }
-        self.flights.shutdown().await;
-        let now = self.deps.clock.now();
-        let mut keys = self.queue.take_due(now, usize::MAX).into_iter().collect();
-        if !self.listed_once {
-            return;
-        }
-        // The facts are kept, the actions they would lead to are for the next start.
-        let passes = self.think(&mut keys, now);
-        let facts = passes
-            .iter()
-            .filter(|(_, pass)| pass.plan.actions.is_empty())
-            .filter_map(|(arn, pass)| Some(self.entries.get(arn)?.changes(pass)));
-        let mut changes = self.adopted_changes();
-        changes.extend(facts.flatten());
-        if let Err(failure) = self.commit(&changes, now).await {
-            warn!(error = %ErrorChain(&failure), "the last facts could not be written; they will be found by looking");
         }
     }
 
@@ -622,13 +544,4 @@ async fn recall(store: Arc<dyn TaskStore>, news: mpsc::Sender<News>) {
     let recalled = read.map_err(|failure| ErrorChain(&failure).to_string());
     // An engine that has ended meanwhile needs no past.
     drop(news.send(News::Recalled(recalled)).await);
-}
-
-fn cancelled() -> Outcome {
-    Outcome::Failed(super::action::Failure {
-        kind: crate::boundary::ErrorKind::Cancelled,
-        message: "not needed any more".to_owned(),
-        permanent: false,
-        port_holder: None,
-    })
 }

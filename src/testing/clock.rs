@@ -1,6 +1,7 @@
 //! A clock that follows tokio's, so that paused time pauses it too, and ids from a seed.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -17,6 +18,8 @@ pub const EPOCH: UnixMillis = UnixMillis(1_700_000_000_000);
 #[derive(Clone, Debug)]
 pub struct TokioClock {
     began: Instant,
+    /// Milliseconds by which somebody has set it; clones are set together.
+    set_by: Arc<AtomicI64>,
 }
 
 impl TokioClock {
@@ -24,7 +27,13 @@ impl TokioClock {
     pub fn new() -> Self {
         Self {
             began: Instant::now(),
+            set_by: Arc::default(),
         }
+    }
+
+    /// Somebody sets the clock forward, or back.
+    pub fn set_by(&self, seconds: i64) {
+        self.set_by.fetch_add(seconds * 1000, Ordering::Relaxed);
     }
 }
 
@@ -36,7 +45,8 @@ impl Default for TokioClock {
 
 impl Clock for TokioClock {
     fn now(&self) -> UnixMillis {
-        EPOCH.plus(self.began.elapsed())
+        let UnixMillis(steady) = EPOCH.plus(self.began.elapsed());
+        UnixMillis(steady.saturating_add(self.set_by.load(Ordering::Relaxed)))
     }
 }
 

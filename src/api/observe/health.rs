@@ -52,6 +52,9 @@ fn troubles(engine: &EngineView) -> Vec<String> {
         None if engine.host.is_none() => troubles.push("Docker has not answered yet".to_owned()),
         None => {}
     }
+    if let Some(error) = &engine.list_error {
+        troubles.push(format!("Docker does not list its containers: {error}"));
+    }
     if let Some(error) = &engine.store_error {
         troubles.push(format!("the state cannot be written: {error}"));
     }
@@ -71,12 +74,14 @@ mod tests {
     #[test]
     fn everything_wrong_is_told() {
         let engine = EngineView {
+            list_error: Some("no answer".to_owned()),
             store_error: Some("disk full".to_owned()),
             damage: vec!["row 7".to_owned()],
             ..EngineView::default()
         };
         let expected = [
             "Docker has not answered yet",
+            "Docker does not list its containers: no answer",
             "the state cannot be written: disk full",
             "set aside at start: row 7",
         ];

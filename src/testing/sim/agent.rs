@@ -46,6 +46,8 @@ pub struct Simulation {
     pub stop_asked: BTreeSet<TaskArn>,
     /// Definitions that were put, for rebuilding and for checks.
     pub definitions: Arc<std::sync::Mutex<BTreeMap<String, DesiredTask>>>,
+    /// What the host can do, when it is next asked.
+    pub facts: Arc<std::sync::Mutex<HostFacts>>,
     /// Where the agent can be frozen.
     pub gate: Gate,
     settings: EngineSettings,
@@ -59,12 +61,15 @@ struct Agent {
     running: JoinHandle<()>,
 }
 
-struct FixedHost;
+struct GivenHost(Arc<std::sync::Mutex<HostFacts>>);
 
 #[async_trait]
-impl HostProbe for FixedHost {
+impl HostProbe for GivenHost {
     async fn probe(&self, _info: &RuntimeInfo) -> HostFacts {
-        host_facts()
+        let facts = self.0.lock();
+        facts
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -108,6 +113,7 @@ impl Simulation {
             clock,
             stop_asked: BTreeSet::new(),
             definitions: Arc::default(),
+            facts: Arc::new(std::sync::Mutex::new(host_facts())),
             gate: Gate::default(),
             settings: EngineSettings {
                 cleanup_wait: Duration::from_hours(3),
@@ -135,7 +141,7 @@ impl Simulation {
             clock,
             ids: Arc::new(SeededIds::new(IDS_SEED)),
             codec: Arc::new(MapCodec(Arc::clone(&self.definitions))),
-            probe: Arc::new(FixedHost),
+            probe: Arc::new(GivenHost(Arc::clone(&self.facts))),
             settings: self.settings.clone(),
             damage: Vec::new(),
         });

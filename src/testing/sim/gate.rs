@@ -59,6 +59,7 @@ struct State {
     /// Commits so far, and the one whose answer gets lost.
     commits: u64,
     lost_answer: Option<u64>,
+    commits_hang: bool,
     /// Ids of containers that the other side is busy with for a dead agent.
     busy: BTreeSet<String>,
     closed: bool,
@@ -89,6 +90,11 @@ impl Gate {
     pub fn lose_answer(&self, nth: u64) {
         let mut state = self.lock();
         state.lost_answer = Some(state.commits.saturating_add(nth));
+    }
+
+    /// Commits from now on are never answered.
+    pub fn hang_commits(&self) {
+        self.lock().commits_hang = true;
     }
 
     /// Whether that commit is still to come.
@@ -218,6 +224,9 @@ impl<S: TaskStore> TaskStore for GatedStore<S> {
     async fn commit(&self, changes: &[Change]) -> Result<i64, BoundaryError> {
         // The store is the agent's own: nobody goes on with a commit when it dies.
         let lost = self.1.count_commit();
+        if self.1.lock().commits_hang {
+            return pending().await;
+        }
         let sequence = self.1.pass_own("commit", self.0.commit(changes)).await?;
         if lost {
             return Err(BoundaryError::deadline("commit", LATE));

@@ -42,6 +42,8 @@ pub enum Effect {
     Hang(Duration),
     /// It happens later.
     Delay(Duration),
+    /// It happens at once, and the answer comes later: it may be older than what is known by then.
+    AnswerLate(Duration),
 }
 
 /// A fault that waits for its call.

@@ -31,7 +31,7 @@ const FIRST_DYNAMIC_PORT: u16 = 49_153;
 
 impl World {
     /// Does `act` unless a fault says otherwise.
-    async fn call<T>(
+    async fn call<T: Send>(
         &self,
         operation: Operation,
         object: &str,
@@ -57,6 +57,11 @@ impl World {
                 let _acted = act();
                 tokio::time::sleep(limit).await;
                 Err(BoundaryError::deadline(words, limit))
+            }
+            Some(Effect::AnswerLate(delay)) => {
+                let answer = act();
+                tokio::time::sleep(delay).await;
+                answer
             }
             Some(Effect::Delay(delay)) => {
                 tokio::time::sleep(delay).await;
