@@ -14,7 +14,7 @@ use crate::domain::ids::{TaskId, UnixMillis};
 /// Wall time at the start of every test: 2023-11-14T22:13:20Z.
 pub const EPOCH: UnixMillis = UnixMillis(1_700_000_000_000);
 
-/// Wall time that runs with tokio's.
+/// Wall time that runs with tokio's, and that somebody may set. Clones are the same clock.
 #[derive(Clone, Debug)]
 pub struct TokioClock {
     began: Instant,
@@ -34,6 +34,11 @@ impl TokioClock {
     /// Somebody sets the clock forward, or back.
     pub fn set_by(&self, seconds: i64) {
         self.set_by.fetch_add(seconds * 1000, Ordering::Relaxed);
+    }
+
+    /// Somebody sets the clock forward, or back if negative, while time itself goes on as before.
+    pub fn set_forward(&self, millis: i64) {
+        self.set_by.fetch_add(millis, Ordering::Relaxed);
     }
 }
 

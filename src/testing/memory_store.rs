@@ -49,6 +49,11 @@ impl MemoryStore {
         self.rows().tasks.values().cloned().collect()
     }
 
+    /// One task.
+    pub fn task(&self, arn: &TaskArn) -> Option<Task> {
+        self.rows().tasks.get(arn).cloned()
+    }
+
     /// Every event there ever was, also those that a timeline has no room for any more.
     pub fn all_events(&self) -> Vec<StoredEvent> {
         self.rows().events.clone()

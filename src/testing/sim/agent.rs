@@ -28,6 +28,7 @@ use super::super::images::{FakeHost, WorldImages};
 use super::super::memory_store::MemoryStore;
 use super::super::world::World;
 use super::gate::{Gate, GatedHost, GatedImages, GatedRuntime, GatedStore};
+use super::witness::Witness;
 
 /// Of the waits that an agent draws; what happens in a run is decided by the run's own seed.
 const IDS_SEED: u64 = 7;
@@ -50,6 +51,7 @@ pub struct Simulation {
     pub facts: Arc<std::sync::Mutex<HostFacts>>,
     /// Where the agent can be frozen.
     pub gate: Gate,
+    pub(super) witness: Witness,
     settings: EngineSettings,
     missing: BTreeSet<String>,
     agent: Option<Agent>,
@@ -107,6 +109,7 @@ impl Simulation {
         let clock = Arc::new(TokioClock::new());
         let world = World::new(clock.clone());
         Self {
+            witness: Witness::new(world.clone()),
             world,
             store: MemoryStore::default(),
             host: Arc::new(FakeHost::default()),
@@ -137,7 +140,11 @@ impl Simulation {
             volumes: Arc::new(GatedRuntime(self.world.clone(), self.gate.clone())),
             images: Arc::new(GatedImages(Arc::new(images), self.gate.clone())),
             host: Arc::new(GatedHost(Arc::clone(&self.host), self.gate.clone())),
-            store: Arc::new(GatedStore(self.store.clone(), self.gate.clone())),
+            store: Arc::new(GatedStore(
+                self.store.clone(),
+                self.gate.clone(),
+                self.witness.clone(),
+            )),
             clock,
             ids: Arc::new(SeededIds::new(IDS_SEED)),
             codec: Arc::new(MapCodec(Arc::clone(&self.definitions))),
@@ -166,6 +173,7 @@ impl Simulation {
     /// The rows are gone: the file was deleted while the agent was away.
     pub fn lose_rows(&mut self) {
         self.store = MemoryStore::default();
+        self.witness.forget_rows();
     }
 
     /// SIGTERM.

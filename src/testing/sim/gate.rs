@@ -27,6 +27,9 @@ use crate::domain::runtime::{
 };
 use crate::domain::spec::ContainerSpec;
 
+use super::super::memory_store::MemoryStore;
+use super::witness::Witness;
+
 /// How long after the freeze a call that the other side goes on with has its effect: longer than a restarted agent
 /// needs for its first list.
 const LATE: Duration = Duration::from_millis(1_500);
@@ -56,6 +59,8 @@ pub struct Gate {
 struct State {
     passed: u64,
     crash: Option<(u64, CrashAt)>,
+    /// The kind of call at which the agent freezes, whichever number it has.
+    crash_at_call: Option<(String, CrashAt)>,
     /// Commits so far, and the one whose answer gets lost.
     commits: u64,
     lost_answer: Option<u64>,
@@ -84,6 +89,11 @@ impl Gate {
     pub fn arm(&self, nth: u64, at: CrashAt) {
         let mut state = self.lock();
         state.crash = Some((state.passed.saturating_add(nth), at));
+    }
+
+    /// The agent freezes at the next call of that kind: `commit`, `create`, `start`, `stop`, `remove`, `pull`, …
+    pub fn arm_at(&self, call: &str, at: CrashAt) {
+        self.lock().crash_at_call = Some((call.to_owned(), at));
     }
 
     /// The nth commit from now, from 1, is done and answered by an error.
@@ -126,11 +136,13 @@ impl Gate {
         state.closed = false;
         state.frozen_at = None;
         state.crash = None;
+        state.crash_at_call = None;
     }
 
     /// Whether a crash that was armed has not happened yet.
     pub fn is_armed(&self) -> bool {
-        self.lock().crash.is_some()
+        let state = self.lock();
+        state.crash.is_some() || state.crash_at_call.is_some()
     }
 
     fn freeze(&self, what: &str) {
@@ -138,18 +150,22 @@ impl Gate {
         self.frozen.notify_waiters();
     }
 
-    fn step(&self) -> Pass {
+    fn step(&self, what: &str) -> Pass {
         let mut state = self.lock();
         if state.closed {
             return Pass::Frozen;
         }
         state.passed = state.passed.saturating_add(1);
-        let Some((nth, at)) = state.crash else {
+        let passed = state.passed;
+        let by_number = state.crash.filter(|(nth, _)| passed >= *nth);
+        let by_kind = state
+            .crash_at_call
+            .as_ref()
+            .filter(|(kind, _)| kind == what);
+        let at = by_number.map(|(_, at)| at).or(by_kind.map(|(_, at)| *at));
+        let Some(at) = at else {
             return Pass::Through;
         };
-        if state.passed < nth {
-            return Pass::Through;
-        }
         state.closed = true;
         match at {
             CrashAt::After => Pass::ThroughThenFreeze,
@@ -160,7 +176,7 @@ impl Gate {
 
     /// A call that is over in a moment or dies with the agent: late is after.
     async fn pass_own<T>(&self, what: &str, call: impl Future<Output = T> + Send) -> T {
-        match self.step() {
+        match self.step(what) {
             Pass::Through => call.await,
             Pass::ThroughThenFreeze | Pass::LateThenFreeze => {
                 let _unheard = call.await;
@@ -185,7 +201,7 @@ impl Gate {
         object: &str,
         call: impl Future<Output = T> + Send + 'static,
     ) -> T {
-        match self.step() {
+        match self.step(what) {
             Pass::Through => call.await,
             Pass::ThroughThenFreeze => {
                 let _unheard = call.await;
@@ -212,11 +228,11 @@ impl Gate {
     }
 }
 
-/// The store behind the gate.
-pub(super) struct GatedStore<S>(pub(super) S, pub(super) Gate);
+/// The store behind the gate, with a witness beside it.
+pub(super) struct GatedStore(pub(super) MemoryStore, pub(super) Gate, pub(super) Witness);
 
 #[async_trait]
-impl<S: TaskStore> TaskStore for GatedStore<S> {
+impl TaskStore for GatedStore {
     async fn load(&self) -> Result<Loaded, BoundaryError> {
         self.0.load().await
     }
@@ -227,7 +243,12 @@ impl<S: TaskStore> TaskStore for GatedStore<S> {
         if self.1.lock().commits_hang {
             return pending().await;
         }
-        let sequence = self.1.pass_own("commit", self.0.commit(changes)).await?;
+        let call = async {
+            let answer = self.0.commit(changes).await;
+            self.2.committed(&self.0, changes);
+            answer
+        };
+        let sequence = self.1.pass_own("commit", call).await?;
         if lost {
             return Err(BoundaryError::deadline("commit", LATE));
         }

@@ -1,17 +1,32 @@
 //! The promises of design.md section 2 as checks over what happened in the world and what the rows say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use crate::domain::ids::{ContainerName, TaskArn};
+use crate::boundary::Clock;
+use crate::domain::ids::{ContainerName, TaskArn, TaskId};
 use crate::domain::status::{ContainerStatus, DesiredStatus, TaskStatus};
-use crate::domain::task::Task;
+use crate::domain::task::{ResourceKey, ResourceStatus, Task};
 
 use super::agent::Simulation;
+
+/// How far a deadline may lie back before somebody should have acted on it: a list, and a commit that is tried again.
+const OVERDUE: Duration = Duration::from_secs(10);
+
+/// Whether a task is where it should be.
+fn is_there(task: &Task) -> bool {
+    match task.effective_desired() {
+        DesiredStatus::Running => task.known.status == TaskStatus::Running,
+        DesiredStatus::Stopped => task.known.status == TaskStatus::Stopped && !task.desired.remove,
+    }
+}
 
 impl Simulation {
     /// Everything that must hold at every instant. Empty = it does.
     pub fn check(&self) -> Vec<String> {
         let mut wrong = self.world.violations();
+        wrong.extend(self.witness.wrong());
+        wrong.extend(self.check_explained());
         let ends = self.world.ends();
         let live: Vec<(TaskArn, ContainerName)> = self
             .world
@@ -51,6 +66,11 @@ impl Simulation {
 
     /// What must hold once nothing goes wrong any more and time has passed. Empty = it does.
     pub fn check_converged(&self) -> Vec<String> {
+        self.check_converged_but(&BTreeSet::new())
+    }
+
+    /// The same of all tasks but some.
+    pub fn check_converged_but(&self, but: &BTreeSet<TaskArn>) -> Vec<String> {
         let mut wrong = self.check();
         let tasks: BTreeMap<TaskArn, Task> = self
             .store
@@ -58,7 +78,7 @@ impl Simulation {
             .into_iter()
             .map(|task| (task.arn().clone(), task))
             .collect();
-        for task in tasks.values() {
+        for task in tasks.values().filter(|task| !but.contains(task.arn())) {
             let known = &task.known;
             let arrived = match task.effective_desired() {
                 DesiredStatus::Running => {
@@ -80,7 +100,8 @@ impl Simulation {
                 ));
             }
         }
-        for container in self.world.containers() {
+        let containers = self.world.containers();
+        for container in containers.iter().filter(|c| !but.contains(&c.task)) {
             let known = tasks
                 .get(&container.task)
                 .and_then(|task| task.known.containers.get(&container.name));
@@ -101,6 +122,97 @@ impl Simulation {
             }
         }
         wrong.extend(self.check_exits(&tasks));
+        wrong.extend(self.check_resources(&tasks));
+        wrong
+    }
+
+    /// Every volume and cgroup of the host is one that a row knows of.
+    fn check_resources(&self, tasks: &BTreeMap<TaskArn, Task>) -> Vec<String> {
+        let of_rows = |wanted: fn(&ResourceKey) -> bool| -> BTreeSet<&TaskId> {
+            let has = |task: &&Task| {
+                let mut resources = task.known.resources.iter();
+                resources.any(|(key, known)| wanted(key) && known.status != ResourceStatus::Removed)
+            };
+            let owners = tasks.values().filter(has);
+            owners.map(|task| task.arn().task_id()).collect()
+        };
+        let cgroups = of_rows(|key| matches!(key, ResourceKey::Cgroup));
+        let volumes = of_rows(|key| matches!(key, ResourceKey::Volume(_)));
+        let mut wrong: Vec<String> = self
+            .host
+            .cgroups()
+            .into_iter()
+            .filter(|cgroup| !cgroups.contains(cgroup))
+            .map(|cgroup| format!("cgroup {cgroup} belongs to nothing"))
+            .collect();
+        // Simulated tasks have one volume each.
+        if self.world.volumes().len() > volumes.len() {
+            let left = self.world.volumes();
+            wrong.push(format!("volumes {left:?} are more than rows know of"));
+        }
+        wrong
+    }
+
+    /// What is left on the host and in the rows: nothing, once every task was removed.
+    pub fn left_over(&self) -> Vec<String> {
+        let containers = self.world.containers();
+        let containers = containers.iter().map(|container| {
+            let name = &container.spec.docker_name;
+            format!("container {name} is left")
+        });
+        let volumes = self.world.volumes();
+        let volumes = volumes.iter().map(|name| format!("volume {name} is left"));
+        let cgroups = self.host.cgroups();
+        let cgroups = cgroups.iter().map(|id| format!("cgroup {id} is left"));
+        let rows = self.store.tasks();
+        let rows = rows.iter().map(|task| {
+            let arn = task.arn();
+            let waits = task.known.conditions.iter();
+            let waits: Vec<_> = waits.map(|condition| condition.cause.as_str()).collect();
+            format!("the row of {arn} is left, which waits for {waits:?}")
+        });
+        containers
+            .chain(volumes)
+            .chain(cgroups)
+            .chain(rows)
+            .collect()
+    }
+
+    /// Every task that is not where it should be says what it waits for and what happens next, and nothing that it
+    /// waits for is overdue. Where rows cannot be written or Docker does not answer, the engine's view says that
+    /// instead.
+    fn check_explained(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if !self.agent_runs() {
+            return wrong;
+        }
+        let snapshot = self.snapshot();
+        let engine = &snapshot.engine;
+        if engine.relisted_at.is_none() || engine.store_error.is_some() {
+            return wrong;
+        }
+        let now = self.clock.now();
+        for view in snapshot.tasks.values() {
+            let (arn, known) = (view.task.arn(), &view.task.known);
+            if !is_there(&view.task) && known.conditions.is_empty() {
+                wrong.push(format!(
+                    "{arn} is {} and says nothing: {known:?}",
+                    known.status
+                ));
+            }
+            for condition in &known.conditions {
+                let cause = condition.cause;
+                if condition.message.is_empty() || condition.next_action.is_empty() {
+                    wrong.push(format!("{arn} waits for {cause} without words"));
+                }
+                let due = [condition.deadline, condition.next_at];
+                let overdue = due.into_iter().flatten().min();
+                let overdue = overdue.filter(|at| now.since(*at) > OVERDUE);
+                if overdue.is_some() && engine.runtime_error.is_none() {
+                    wrong.push(format!("{arn} waits and is overdue: {condition:?}"));
+                }
+            }
+        }
         wrong
     }
 

@@ -7,11 +7,15 @@ mod agent;
 
 mod gate;
 
+mod witness;
+
 mod driver;
 
 mod invariants;
 
 mod random;
+
+mod random_task;
 
 pub use agent::{SERVE, STUBBORN, Simulation, arn, host_facts, shell, task};
 pub use driver::Driver;

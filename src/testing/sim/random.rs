@@ -7,16 +7,36 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::boundary::ErrorKind;
-use crate::domain::definition::{HealthCheck, RestartPolicy, TaskDefinition};
-use crate::domain::depends_on::{Condition, Dependency};
-use crate::domain::ids::{ContainerName, TaskArn, VolumeName};
-use crate::domain::volume::{MountPoint, Volume, VolumeSource};
+use crate::domain::ids::TaskArn;
 
-use super::super::world::{Effect, Fault, Operation};
-use super::agent::{SERVE, STUBBORN, Simulation, arn, shell, task};
+use super::super::world::{Effect, EventFate, Fault, Operation};
+use super::agent::{SERVE, Simulation, arn, shell, task};
+use super::gate::CrashAt;
+use super::random_task::definition;
 
 /// Longest time after the last fault within which everything must have arrived.
 const CONVERGENCE: Duration = Duration::from_mins(20);
+
+/// Longest time within which everything must have arrived that is not wedged: a start timeout, and what backs off.
+const BESIDE_WEDGED: Duration = Duration::from_mins(5);
+
+/// How long what has arrived must stay so.
+const AFTERWARDS: Duration = Duration::from_mins(5);
+
+/// How often is looked.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Name of a container whose every call hangs.
+const WEDGED: &str = "wedged";
+
+const WEDGED_CALLS: [Operation; 6] = [
+    Operation::Inspect,
+    Operation::Create,
+    Operation::Start,
+    Operation::Stop,
+    Operation::Kill,
+    Operation::Remove,
+];
 
 /// One random run.
 #[derive(Clone, Copy, Debug)]
@@ -43,10 +63,14 @@ impl RandomRun {
             rng: StdRng::seed_from_u64(self.seed),
             sim: Simulation::new(),
             put: BTreeSet::new(),
+            wedged: BTreeSet::new(),
             next: 1,
             outcome: Outcome::default(),
         };
         runner.sim.start();
+        if runner.rng.random_bool(0.25) {
+            runner.put_wedged().await;
+        }
         for _ in 0..self.steps {
             runner.step().await;
             let wrong = runner.sim.check();
@@ -64,6 +88,8 @@ struct Runner {
     rng: StdRng,
     sim: Simulation,
     put: BTreeSet<TaskArn>,
+    /// Tasks whose every call hangs.
+    wedged: BTreeSet<TaskArn>,
     next: u32,
     outcome: Outcome,
 }
@@ -99,10 +125,36 @@ impl Runner {
             }
             12 => self.toggle_docker(),
             13 => self.break_store(),
+            14 => return self.crash_at_a_call().await,
             _ => {}
         }
         let time = Duration::from_millis(self.rng.random_range(0..4_000));
         self.sim.pass(time).await;
+    }
+
+    /// The agent dies in the middle of something, if it does enough for that.
+    async fn crash_at_a_call(&mut self) {
+        let at = match self.rng.random_range(0..3) {
+            0 => CrashAt::Before,
+            1 => CrashAt::After,
+            _ => CrashAt::Late,
+        };
+        self.sim.gate.arm(self.rng.random_range(1..12), at);
+        let gate = self.sim.gate.clone();
+        let time = Duration::from_millis(self.rng.random_range(1_000..8_000));
+        // Cancel-safe: neither holds state.
+        let call = tokio::select! {
+            () = self.sim.pass(time) => None,
+            call = gate.frozen() => Some(call),
+        };
+        if let Some(call) = call {
+            self.note(format!("crash {at:?} {call}"));
+            self.sim.crash().await;
+            let away = Duration::from_millis(self.rng.random_range(0..5_000));
+            self.sim.pass(away).await;
+            self.sim.start();
+        }
+        self.sim.gate.open();
     }
 
     fn break_store(&mut self) {
@@ -119,7 +171,7 @@ impl Runner {
     async fn put_one(&mut self) {
         let arn = arn(self.next);
         self.next = self.next.saturating_add(1);
-        let definition = self.definition();
+        let definition = definition(&mut self.rng);
         let names: Vec<String> = definition
             .containers
             .iter()
@@ -172,7 +224,7 @@ impl Runner {
             return;
         };
         let name = container.spec.docker_name.clone();
-        match self.rng.random_range(0..4) {
+        match self.rng.random_range(0..8) {
             0 => {
                 self.note(format!("process of {name} ends with 3"));
                 self.sim.world.end_process(&container.id, 3, false);
@@ -185,9 +237,25 @@ impl Runner {
                 self.note(format!("docker rm -f {name}"));
                 self.sim.world.remove_from_outside(&container.id);
             }
-            _ => {
+            3 => {
                 self.note(format!("docker start {name}"));
                 self.sim.world.start_from_outside(&container.id);
+            }
+            4 => {
+                self.note(format!("docker stop {name}"));
+                self.sim.world.stop_from_outside(&container.id);
+            }
+            5 => {
+                self.note(format!("docker restart {name}"));
+                self.sim.world.restart_from_outside(&container.id);
+            }
+            6 => {
+                self.note(format!("docker pause {name}"));
+                self.sim.world.pause_from_outside(&container.id);
+            }
+            _ => {
+                self.note(format!("docker unpause {name}"));
+                self.sim.world.unpause_from_outside(&container.id);
             }
         }
     }
@@ -214,10 +282,7 @@ impl Runner {
             2 => Effect::Hang(time),
             3 => Effect::Delay(time),
             _ => {
-                let lost = self.rng.random_bool(0.5);
-                self.note(format!("events lost: {lost}"));
-                self.sim.world.drop_events(lost);
-                self.sim.world.repeat_events(!lost);
+                self.break_events();
                 return;
             }
         };
@@ -231,91 +296,52 @@ impl Runner {
         });
     }
 
+    fn break_events(&mut self) {
+        let fate = match self.rng.random_range(0..5) {
+            0 => EventFate::Drop,
+            1 => EventFate::Repeat,
+            2 => EventFate::Delay(Duration::from_millis(self.rng.random_range(1..20_000))),
+            3 => EventFate::Reorder,
+            _ => EventFate::Deliver,
+        };
+        self.note(format!("events: {fate:?}"));
+        self.sim.world.set_events(fate);
+    }
+
     /// Docker goes away, with its containers or without, or comes back.
     fn toggle_docker(&mut self) {
         let down = self.rng.random_bool(0.5);
         if down && self.rng.random_bool(0.3) {
             self.note("docker goes down and takes its containers along".to_owned());
             self.sim.world.set_down(true);
-            for container in self.sim.world.containers() {
-                self.sim.world.end_process(&container.id, 137, false);
-            }
+            self.sim.world.end_every_process();
             return;
         }
         self.note(format!("docker down: {down}"));
         self.sim.world.set_down(down);
     }
 
-    fn definition(&mut self) -> TaskDefinition {
-        let count = self.rng.random_range(1..4);
-        let mut containers = Vec::new();
-        for index in 0..count {
-            let command = match self.rng.random_range(0..6) {
-                0..3 => SERVE.to_owned(),
-                3 => STUBBORN.to_owned(),
-                4 => format!("exit {}", self.rng.random_range(0..3)),
-                _ => format!(
-                    "sleep {}; exit {}",
-                    self.rng.random_range(1..90),
-                    self.rng.random_range(0..3)
-                ),
-            };
-            let image = if self.rng.random_bool(0.05) {
-                "missing"
-            } else {
-                "image"
-            };
-            let mut container = shell(&format!("c{index}"), image, &command);
-            container.essential = index == 0 || self.rng.random_bool(0.5);
-            container.stop_timeout = Some(Duration::from_secs(self.rng.random_range(2..8)));
-            if self.rng.random_bool(0.3) {
-                container.health_check = Some(health_check());
-            }
-            if self.rng.random_bool(0.3) {
-                container.restart_policy = Some(RestartPolicy {
-                    ignored_exit_codes: vec![0],
-                    restart_attempt_period: Duration::from_mins(1),
-                });
-            }
-            if index > 0 && self.rng.random_bool(0.5) {
-                let other = ContainerName::parse(&format!("c{}", index - 1));
-                let healthy = containers.last().is_some_and(
-                    |c: &crate::domain::definition::ContainerDefinition| c.health_check.is_some(),
-                );
-                let condition = match self.rng.random_range(0..4) {
-                    0 => Condition::Complete,
-                    1 => Condition::Success,
-                    2 if healthy => Condition::Healthy,
-                    _ => Condition::Start,
-                };
-                container.depends_on = other
-                    .into_iter()
-                    .map(|container| Dependency {
-                        container,
-                        condition,
-                    })
-                    .collect();
-            }
-            containers.push(container);
-        }
-        let mut definition = task(containers);
-        if self.rng.random_bool(0.3)
-            && let Ok(name) = VolumeName::parse("scratch")
-        {
-            definition.volumes.push(Volume {
-                name: name.clone(),
-                source: VolumeSource::Empty,
+    /// Every call about the container hangs as long as it can.
+    fn wedge(&mut self) {
+        for operation in WEDGED_CALLS {
+            self.sim.world.add_fault(Fault {
+                operation,
+                about: WEDGED.to_owned(),
+                times: u32::MAX,
+                effect: Effect::Hang(Duration::from_hours(1)),
             });
-            if let Some(first) = definition.containers.first_mut() {
-                let container_path = "/scratch".to_owned();
-                first.mount_points.push(MountPoint {
-                    source_volume: name,
-                    container_path,
-                    read_only: false,
-                });
-            }
         }
-        definition
+    }
+
+    /// A task whose every call hangs, among all the others.
+    async fn put_wedged(&mut self) {
+        self.note("put a task whose calls all hang".to_owned());
+        self.wedge();
+        let definition = task(vec![shell(WEDGED, "image", SERVE)]);
+        if self.sim.put(&arn(0), definition).await.is_ok() {
+            self.put.insert(arn(0));
+            self.wedged.insert(arn(0));
+        }
     }
 
     /// Nothing breaks any more; within the limit everything must have arrived.
@@ -329,27 +355,56 @@ impl Runner {
             self.sim.start();
         }
         let mut wrong = Vec::new();
-        let mut waited = Duration::ZERO;
-        while waited < CONVERGENCE {
-            let time = Duration::from_secs(10);
-            self.sim.pass(time).await;
-            waited += time;
-            wrong = self.sim.check_converged();
-            if wrong.is_empty() && waited >= Duration::from_mins(5) {
-                break;
+        if !self.wedged.is_empty() {
+            self.wedge();
+            wrong = self.others_converge().await;
+            self.sim.world.heal();
+            self.sim.world.release();
+        }
+        if wrong.is_empty() {
+            wrong = self.converge(Simulation::check_converged).await;
+        }
+        if wrong.is_empty() {
+            self.note("remove everything".to_owned());
+            // Some are there although their put was refused: its answer was lost.
+            for task in self.sim.store.tasks() {
+                // A task that has gone since is refused.
+                let _gone = self.sim.remove(task.arn()).await;
             }
+            let gone = |sim: &Simulation| [sim.check(), sim.left_over()].concat();
+            wrong = self.converge(gone).await;
         }
         self.sim.stop_agent().await;
         self.outcome.wrong = wrong;
     }
-}
 
-fn health_check() -> HealthCheck {
-    HealthCheck {
-        command: vec!["CMD-SHELL".to_owned(), "true".to_owned()],
-        interval: Duration::from_secs(5),
-        timeout: Duration::from_secs(2),
-        retries: 2,
-        start_period: Duration::ZERO,
+    /// Lets time pass until nothing is wrong, and then some: what has arrived must stay so.
+    async fn converge(&mut self, check: impl Fn(&Simulation) -> Vec<String>) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut waited = Duration::ZERO;
+        while waited < CONVERGENCE {
+            self.sim.pass(LOOK).await;
+            waited += LOOK;
+            wrong = check(&self.sim);
+            if wrong.is_empty() && waited >= AFTERWARDS {
+                break;
+            }
+        }
+        wrong
+    }
+
+    /// All but the wedged ones arrive while those are wedged, within the time for what backs off.
+    async fn others_converge(&mut self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut waited = Duration::ZERO;
+        while waited < BESIDE_WEDGED {
+            self.sim.pass(LOOK).await;
+            waited += LOOK;
+            wrong = self.sim.check_converged_but(&self.wedged);
+            if wrong.is_empty() {
+                break;
+            }
+        }
+        wrong
     }
 }

@@ -31,14 +31,30 @@ pub enum Operation {
     Pull,
 }
 
+impl Operation {
+    /// How long the adapter waits for such a call: no fault can hold one up for longer.
+    pub(super) fn deadline(self) -> Duration {
+        match self {
+            Self::Info => Duration::from_secs(10),
+            Self::List | Self::Inspect => Duration::from_secs(30),
+            Self::Create => Duration::from_mins(4),
+            Self::Start => Duration::from_mins(3),
+            Self::Stop | Self::Kill => Duration::from_mins(2),
+            Self::Remove | Self::CreateVolume | Self::RemoveVolume => Duration::from_mins(5),
+            Self::Pull => Duration::from_hours(2),
+        }
+    }
+}
+
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// The call fails and nothing happens.
     Fail(ErrorKind),
-    /// It happens, but the answer is that of a passed deadline after this time.
+    /// It happens, but the answer is that of a passed deadline after this time, at the latest that of the call.
     ActThenTimeOut(Duration),
-    /// Nothing happens and no answer comes before this deadline.
+    /// Nothing happens and no answer comes before this deadline, at the latest that of the call, unless the call is
+    /// released: then it happens.
     Hang(Duration),
     /// It happens later.
     Delay(Duration),

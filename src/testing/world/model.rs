@@ -1,21 +1,23 @@
-//! The containers and volumes themselves, and the passing of time on them.
+//! The containers and volumes themselves, and what a script sets about them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
 
 use crate::boundary::Clock;
 use crate::domain::ids::{ContainerName, DockerId, TaskArn, UnixMillis};
 use crate::domain::names;
-use crate::domain::runtime::{RunState, RuntimeEvent, RuntimeEventKind, VolumeSpec};
+use crate::domain::runtime::{RunState, RuntimeEvent, VolumeSpec};
 use crate::domain::spec::ContainerSpec;
 use crate::domain::status::Health;
 use crate::domain::task::Exit;
 
 use super::behavior::Behavior;
+use super::events::EventFate;
 use super::faults::{Effect, Fault, Operation, take};
+use super::history::History;
 
 /// Events that a slow reader may lag behind.
 const EVENT_CAPACITY: usize = 4096;
@@ -37,13 +39,61 @@ pub struct Container {
     pub exit: Option<Exit>,
     /// Start of its present or last run.
     pub started_at: Option<UnixMillis>,
-    /// When its process ends by itself, and with which code.
-    pub ends_at: Option<(UnixMillis, i64)>,
+    /// When its process ends by itself, and with which code: no wall time, which may be set.
+    pub ends_at: Option<(Instant, i64)>,
+    /// When Docker kills it because it has not heeded a stop.
+    pub killed_at: Option<Instant>,
+    /// Start of its present or last run, by the time that only runs forward.
+    pub begun: Option<Instant>,
     /// Health.
     pub health: Health,
     /// How often it was started.
     pub starts: u32,
 }
+
+impl Container {
+    /// A container that has just been made.
+    pub(super) fn new(
+        id: DockerId,
+        (task, name): (TaskArn, ContainerName),
+        spec: &ContainerSpec,
+    ) -> Self {
+        Self {
+            id,
+            spec: spec.clone(),
+            task,
+            name,
+            state: RunState::Created,
+            exit: None,
+            started_at: None,
+            ends_at: None,
+            killed_at: None,
+            begun: None,
+            health: Health::Unknown,
+            starts: 0,
+        }
+    }
+
+    /// What its process does.
+    pub(super) fn behavior(&self) -> Behavior {
+        if self.spec.pause {
+            return Behavior {
+                runs_for: None,
+                exit_code: 0,
+                on_term: None,
+            };
+        }
+        Behavior::of(self.spec.definition.command.as_deref().unwrap_or_default())
+    }
+
+    /// Whose container it is.
+    pub(super) fn who(&self) -> Who {
+        (self.task.clone(), self.name.clone())
+    }
+}
+
+/// A container of a task, whatever its Docker id.
+pub(super) type Who = (TaskArn, ContainerName);
 
 /// The whole engine. Cheap to clone; clones are the same world.
 #[derive(Clone)]
@@ -51,6 +101,8 @@ pub struct World {
     pub(super) inner: Arc<Mutex<Inner>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) events: broadcast::Sender<RuntimeEvent>,
+    /// Counts how often hanging calls were let go.
+    pub(super) releases: watch::Sender<u64>,
     /// Containers of other agents are not listed.
     instance: Option<String>,
 }
@@ -62,19 +114,14 @@ pub(super) struct Inner {
     pub(super) images: BTreeSet<String>,
     pub(super) faults: Vec<Fault>,
     pub(super) down: bool,
-    pub(super) drop_events: bool,
-    pub(super) repeat_events: bool,
+    pub(super) event_fate: EventFate,
+    /// Events that are late, with the instant at which they come.
+    pub(super) held_events: Vec<(Instant, RuntimeEvent)>,
     pub(super) taken_ports: BTreeSet<u16>,
-    pub(super) violations: Vec<String>,
+    pub(super) history: History,
     pub(super) calls: BTreeMap<Operation, u64>,
     pub(super) next_id: u64,
     pub(super) unhealthy: BTreeSet<ContainerName>,
-    /// Every end of a process, in order: the truth that reports are compared with.
-    pub(super) ends: Vec<(TaskArn, ContainerName, Exit)>,
-    /// Containers that somebody else started.
-    pub(super) started_outside: BTreeSet<(TaskArn, ContainerName)>,
-    /// Containers that somebody else removed.
-    pub(super) removed_outside: BTreeSet<(TaskArn, ContainerName)>,
 }
 
 impl World {
@@ -87,21 +134,19 @@ impl World {
             images: BTreeSet::new(),
             faults: Vec::new(),
             down: false,
-            drop_events: false,
-            repeat_events: false,
+            event_fate: EventFate::Deliver,
+            held_events: Vec::new(),
             taken_ports: BTreeSet::new(),
-            violations: Vec::new(),
+            history: History::default(),
             calls: BTreeMap::new(),
             next_id: 1,
             unhealthy: BTreeSet::new(),
-            ends: Vec::new(),
-            started_outside: BTreeSet::new(),
-            removed_outside: BTreeSet::new(),
         };
         Self {
             inner: Arc::new(Mutex::new(inner)),
             clock,
             events,
+            releases: watch::Sender::new(0),
             instance: None,
         }
     }
@@ -147,8 +192,7 @@ impl World {
         let mut inner = self.lock();
         inner.faults.clear();
         inner.down = false;
-        inner.drop_events = false;
-        inner.repeat_events = false;
+        inner.event_fate = EventFate::Deliver;
         inner.taken_ports.clear();
     }
 
@@ -157,19 +201,25 @@ impl World {
         self.lock().down = down;
     }
 
-    /// Whether events are lost from now on.
-    pub fn drop_events(&self, drop: bool) {
-        self.lock().drop_events = drop;
+    /// Calls that hang now are answered, as if nothing had been.
+    pub fn release(&self) {
+        self.releases
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// Whether each event comes twice from now on.
-    pub fn repeat_events(&self, repeat: bool) {
-        self.lock().repeat_events = repeat;
+    /// What becomes of events from now on.
+    pub fn set_events(&self, fate: EventFate) {
+        self.lock().event_fate = fate;
     }
 
     /// Somebody else listens on a host port.
     pub fn take_port(&self, port: u16) {
         self.lock().taken_ports.insert(port);
+    }
+
+    /// Nobody else listens on it any more.
+    pub fn free_port(&self, port: u16) {
+        self.lock().taken_ports.remove(&port);
     }
 
     /// Containers whose probes fail.
@@ -193,255 +243,9 @@ impl World {
         self.lock().volumes.keys().cloned().collect()
     }
 
-    /// Everything that must never happen and did.
-    pub fn violations(&self) -> Vec<String> {
-        self.lock().violations.clone()
-    }
-
-    /// Every end of a process so far.
-    pub fn ends(&self) -> Vec<(TaskArn, ContainerName, Exit)> {
-        self.tick();
-        self.lock().ends.clone()
-    }
-
     /// How often a call was made.
     pub fn calls(&self, operation: Operation) -> u64 {
         self.lock().calls.get(&operation).copied().unwrap_or(0)
-    }
-
-    /// Somebody else ends a process: `docker kill`.
-    pub fn kill_from_outside(&self, id: &DockerId, code: i64) {
-        self.emit_about(id, RuntimeEventKind::Killed);
-        self.end_process(id, code, false);
-    }
-
-    /// A process ends by itself.
-    pub fn end_process(&self, id: &DockerId, code: i64, oom_killed: bool) {
-        let now = self.clock.now();
-        self.finish(
-            id.as_str(),
-            &Exit {
-                code: Some(code),
-                at: now,
-                oom_killed,
-            },
-        );
-    }
-
-    /// Somebody else removes a container: `docker rm -f`.
-    pub fn remove_from_outside(&self, id: &DockerId) {
-        if self
-            .lock()
-            .containers
-            .get(id.as_str())
-            .is_some_and(|container| container.state.may_live())
-        {
-            self.kill_from_outside(id, 137);
-        }
-        let removed = self.lock().containers.remove(id.as_str());
-        if let Some(container) = removed {
-            let who = (container.task.clone(), container.name.clone());
-            self.lock().removed_outside.insert(who);
-            self.emit(&container, RuntimeEventKind::Destroyed);
-        }
-    }
-
-    /// Somebody else starts a container: `docker start`.
-    pub fn start_from_outside(&self, id: &DockerId) {
-        let container = self.lock().containers.get(id.as_str()).cloned();
-        if let Some(container) = container.filter(|container| !container.state.may_live()) {
-            self.lock()
-                .started_outside
-                .insert((container.task, container.name));
-        }
-        self.begin(id.as_str());
-    }
-
-    /// Somebody else gives a container another name: `docker rename`.
-    pub fn rename_from_outside(&self, id: &DockerId, to: &str) {
-        if let Some(container) = self.lock().containers.get_mut(id.as_str()) {
-            to.clone_into(&mut container.spec.docker_name);
-        }
-        self.emit_about(id, RuntimeEventKind::Changed);
-    }
-
-    /// Whether somebody else ever started that container.
-    pub fn was_started_outside(&self, task: &TaskArn, name: &ContainerName) -> bool {
-        self.lock()
-            .started_outside
-            .contains(&(task.clone(), name.clone()))
-    }
-
-    /// Whether somebody else ever removed that container, so that nobody can look at how it ended.
-    pub fn was_removed_outside(&self, task: &TaskArn, name: &ContainerName) -> bool {
-        self.lock()
-            .removed_outside
-            .contains(&(task.clone(), name.clone()))
-    }
-
-    /// Lets processes and probes do what is due.
-    pub fn tick(&self) {
-        let now = self.clock.now();
-        let mut due: Vec<(String, UnixMillis, i64)> = Vec::new();
-        let mut probed = Vec::new();
-        {
-            let mut inner = self.lock();
-            let unhealthy = inner.unhealthy.clone();
-            for (id, container) in &mut inner.containers {
-                match container.ends_at {
-                    Some((at, code)) if at <= now => due.push((id.clone(), at, code)),
-                    _ => {}
-                }
-                let checked = container.spec.definition.health_check.is_some()
-                    && container.state == RunState::Running;
-                let passed = container
-                    .started_at
-                    .is_some_and(|at| now.since(at) >= Duration::from_secs(1));
-                let health = if unhealthy.contains(&container.name) {
-                    Health::Unhealthy
-                } else {
-                    Health::Healthy
-                };
-                if checked && passed && container.health != health {
-                    container.health = health;
-                    probed.push((container.clone(), health));
-                }
-            }
-        }
-        for (id, at, code) in due {
-            self.finish(
-                &id,
-                &Exit {
-                    code: Some(code),
-                    at,
-                    oom_killed: false,
-                },
-            );
-        }
-        for (container, health) in probed {
-            self.emit(&container, RuntimeEventKind::Health(health));
-        }
-    }
-
-    /// When a process or probe is next due.
-    pub(super) fn next_tick(&self) -> Option<UnixMillis> {
-        let inner = self.lock();
-        let ends = inner
-            .containers
-            .values()
-            .filter_map(|container| container.ends_at.map(|(at, _)| at));
-        let probes = inner.containers.values().filter_map(|container| {
-            let waits = container.spec.definition.health_check.is_some()
-                && container.state == RunState::Running
-                && container.health == Health::Unknown;
-            container
-                .started_at
-                .filter(|_| waits)
-                .map(|at| at.plus(Duration::from_secs(1)))
-        });
-        ends.chain(probes).min()
-    }
-
-    pub(super) fn begin(&self, id: &str) {
-        let now = self.clock.now();
-        let mut inner = self.lock();
-        let Some(container) = inner.containers.get_mut(id) else {
-            return;
-        };
-        if container.state.may_live() {
-            return;
-        }
-        let command = container
-            .spec
-            .definition
-            .command
-            .clone()
-            .unwrap_or_default();
-        let behavior = if container.spec.pause {
-            Behavior {
-                runs_for: None,
-                exit_code: 0,
-                on_term: None,
-            }
-        } else {
-            Behavior::of(&command)
-        };
-        container.state = RunState::Running;
-        container.exit = None;
-        container.health = Health::Unknown;
-        container.started_at = Some(now);
-        container.starts = container.starts.saturating_add(1);
-        container.ends_at = behavior
-            .runs_for
-            .map(|time| (now.plus(time), behavior.exit_code));
-        let container = container.clone();
-        let twins = inner.containers.values().filter(|other| {
-            other.task == container.task && other.name == container.name && other.state.may_live()
-        });
-        if twins.count() > 1 {
-            let words = format!(
-                "two live containers of {} in {}",
-                container.name, container.task
-            );
-            inner.violations.push(words);
-        }
-        drop(inner);
-        self.emit(&container, RuntimeEventKind::Changed);
-        self.tick();
-    }
-
-    pub(super) fn finish(&self, id: &str, exit: &Exit) {
-        let mut inner = self.lock();
-        let Some(container) = inner.containers.get_mut(id) else {
-            return;
-        };
-        if !container.state.may_live() {
-            return;
-        }
-        container.state = RunState::Exited;
-        container.exit = Some(exit.clone());
-        container.ends_at = None;
-        container.health = Health::Unknown;
-        let container = container.clone();
-        inner
-            .ends
-            .push((container.task.clone(), container.name.clone(), exit.clone()));
-        drop(inner);
-        self.emit(
-            &container,
-            RuntimeEventKind::Died {
-                exit_code: exit.code,
-            },
-        );
-    }
-
-    fn emit_about(&self, id: &DockerId, kind: RuntimeEventKind) {
-        let container = self.lock().containers.get(id.as_str()).cloned();
-        if let Some(container) = container {
-            self.emit(&container, kind);
-        }
-    }
-
-    pub(super) fn emit(&self, container: &Container, kind: RuntimeEventKind) {
-        let (dropped, repeated) = {
-            let inner = self.lock();
-            (inner.drop_events || inner.down, inner.repeat_events)
-        };
-        if dropped {
-            return;
-        }
-        let event = RuntimeEvent {
-            id: container.id.clone(),
-            task: container.task.clone(),
-            container: container.name.clone(),
-            at: self.clock.now(),
-            kind,
-        };
-        // Nobody need listen.
-        if repeated {
-            let _listeners = self.events.send(event.clone());
-        }
-        let _listeners = self.events.send(event);
     }
 
     pub(super) fn count(&self, operation: Operation, object: &str) -> (bool, Option<Effect>) {

@@ -13,18 +13,17 @@ use crate::domain::ids::DockerId;
 use crate::domain::names;
 use crate::domain::port_mapping::PortBinding;
 use crate::domain::runtime::{
-    ListedContainer, ObservedContainer, OutputChunk, OutputStream, RunState, RuntimeEvent,
-    RuntimeEventKind, RuntimeInfo, VolumeSpec,
+    ListedContainer, ObservedContainer, OutputChunk, OutputStream, RuntimeEvent, RuntimeEventKind,
+    RuntimeInfo, VolumeSpec,
 };
 use crate::domain::spec::ContainerSpec;
-use crate::domain::status::Health;
 use crate::domain::task::Exit;
 
 use super::faults::{Effect, Operation};
 use super::model::{Container, World};
 
-/// How often the event stream lets time pass on processes while nothing else does.
-const PULSE: Duration = Duration::from_millis(50);
+/// How often the event stream lets time pass on processes while nothing is known to be due.
+const PULSE: Duration = Duration::from_millis(500);
 
 /// First port that "Docker" chooses.
 const FIRST_DYNAMIC_PORT: u16 = 49_153;
@@ -50,10 +49,20 @@ impl World {
             None => act(),
             Some(Effect::Fail(kind)) => Err(BoundaryError::new(words, kind, "injected failure")),
             Some(Effect::Hang(limit)) => {
-                tokio::time::sleep(limit).await;
+                let limit = limit.min(operation.deadline());
+                let mut wish = self.releases.subscribe();
+                // Cancel-safe: neither holds state.
+                let released = tokio::select! {
+                    () = tokio::time::sleep(limit) => false,
+                    changed = wish.changed() => changed.is_ok(),
+                };
+                if released {
+                    return act();
+                }
                 Err(BoundaryError::deadline(words, limit))
             }
             Some(Effect::ActThenTimeOut(limit)) => {
+                let limit = limit.min(operation.deadline());
                 let _acted = act();
                 tokio::time::sleep(limit).await;
                 Err(BoundaryError::deadline(words, limit))
@@ -119,18 +128,8 @@ impl World {
         inner.next_id = inner.next_id.saturating_add(1);
         let id = DockerId::parse(&id_text)
             .map_err(|error| BoundaryError::new(words, ErrorKind::Invalid, error.to_string()))?;
-        let container = Container {
-            id: id.clone(),
-            spec: spec.clone(),
-            task,
-            name,
-            state: RunState::Created,
-            exit: None,
-            started_at: None,
-            ends_at: None,
-            health: Health::Unknown,
-            starts: 0,
-        };
+        inner.look_at_order(&task, spec);
+        let container = Container::new(id.clone(), (task, name), spec);
         inner.containers.insert(id_text, container.clone());
         drop(inner);
         self.emit(&container, RuntimeEventKind::Changed);
@@ -177,7 +176,7 @@ impl World {
         Ok(())
     }
 
-    fn signal(&self, container: &Container, code: i64) {
+    pub(super) fn signal(&self, container: &Container, code: i64) {
         if container.state.may_live() {
             self.emit(container, RuntimeEventKind::Killed);
             let exit = Exit {
@@ -305,26 +304,19 @@ impl ContainerRuntime for World {
             .await
     }
 
+    /// Docker goes on with a stop whose caller is gone.
     async fn stop(&self, id: &DockerId, grace: Duration) -> Result<(), BoundaryError> {
-        let Some(container) = self.find(id.as_str()) else {
-            return self.call(Operation::Stop, id.as_str(), || Ok(())).await;
-        };
-        let name = container.spec.docker_name.clone();
-        let command = container
-            .spec
-            .definition
-            .command
-            .clone()
-            .unwrap_or_default();
-        let on_term = super::Behavior::of(&command)
-            .on_term
-            .filter(|_| !container.spec.pause);
-        self.call(Operation::Stop, &name, || Ok(())).await?;
-        if on_term.is_none() && container.state.may_live() && !container.spec.pause {
-            tokio::time::sleep(grace).await;
-        }
-        if let Some(container) = self.find(id.as_str()) {
-            self.signal(&container, on_term.unwrap_or(137));
+        let name = self
+            .find(id.as_str())
+            .map_or_else(|| id.to_string(), |found| found.spec.docker_name);
+        self.call(Operation::Stop, &name, || {
+            self.ask_to_end(id, grace);
+            Ok(())
+        })
+        .await?;
+        while let Some(at) = self.find(id.as_str()).and_then(|found| found.killed_at) {
+            tokio::time::sleep_until(at).await;
+            self.tick();
         }
         Ok(())
     }
@@ -440,7 +432,7 @@ async fn next_event(
             return None;
         }
         let pulse = world.next_tick().map_or(PULSE, |at| {
-            at.since(world.clock.now())
+            at.saturating_duration_since(tokio::time::Instant::now())
                 .clamp(Duration::from_millis(1), PULSE)
         });
         match tokio::time::timeout(pulse, receiver.recv()).await {

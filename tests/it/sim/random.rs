@@ -14,14 +14,14 @@ const SEEDS: std::ops::Range<u64> = 0..60;
 /// Steps of a run before everything is healed.
 const STEPS: u32 = 40;
 
-fn run(seed: u64) {
+/// What went wrong with that seed, and its script.
+fn run(seed: u64) -> Result<(), String> {
     let outcome = on_paused_time(RandomRun { seed, steps: STEPS }.run());
-    assert!(
-        outcome.wrong.is_empty(),
-        "seed {seed}: {:#?}\nscript:\n{}",
-        outcome.wrong,
-        outcome.script.join("\n")
-    );
+    if outcome.wrong.is_empty() {
+        return Ok(());
+    }
+    let (wrong, script) = (outcome.wrong, outcome.script.join("\n"));
+    Err(format!("seed {seed}: {wrong:#?}\nscript:\n{script}\n"))
 }
 
 #[expect(
@@ -40,7 +40,8 @@ fn seeds() -> std::ops::Range<u64> {
 fn random_runs_keep_every_promise() {
     let seeds = seeds();
     eprintln!("seeds {seeds:?}");
-    seeds.for_each(run);
+    let failed: Vec<String> = seeds.filter_map(|seed| run(seed).err()).collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
 /// Does nothing unless `BERTH_SOAK_SECONDS` says for how long: `make soak`.
@@ -56,11 +57,16 @@ fn random_runs_keep_every_promise_for_as_long_as_there_is_time() {
     let end = Instant::now() + Duration::from_secs(text.parse().unwrap());
     let first: u64 = rand::random::<u32>().into();
     eprintln!("seeds from {first}");
+    let mut failed = Vec::new();
     for seed in first.. {
-        run(seed);
+        if let Err(words) = run(seed) {
+            eprintln!("{words}");
+            failed.push(seed);
+        }
         if Instant::now() >= end {
             eprintln!("{} runs", seed - first + 1);
-            return;
+            break;
         }
     }
+    assert!(failed.is_empty(), "seeds {failed:?} failed, see above");
 }

@@ -1,0 +1,188 @@
+//! A witness of every commit: what must hold of rows from one commit to the next, whatever the agent was answered.
+//!
+//! **Invariants that it holds the engine to.** Status never goes back; a final exit code never changes; nothing is
+//! called RUNNING that never ran, nor STOPPED while a process of it lives; no two tasks hold one host port. It outlives
+//! crashes of the agent, so all this holds across them too.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::boundary::store::Change;
+use crate::domain::host::ResourceDemand;
+use crate::domain::ids::TaskArn;
+use crate::domain::port_mapping::Protocol;
+use crate::domain::status::{ContainerStatus, DesiredStatus, TaskStatus};
+use crate::domain::task::{KnownContainer, Task};
+
+use super::super::memory_store::MemoryStore;
+use super::super::world::World;
+
+/// Looks at rows after each commit. Clones are the same witness.
+#[derive(Clone)]
+pub(super) struct Witness {
+    world: World,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    rows: BTreeMap<TaskArn, Task>,
+    wrong: Vec<String>,
+}
+
+impl Witness {
+    pub(super) fn new(world: World) -> Self {
+        Self {
+            world,
+            seen: Arc::default(),
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it has seen that must never be.
+    pub(super) fn wrong(&self) -> Vec<String> {
+        self.seen().wrong.clone()
+    }
+
+    /// The rows are lost: what comes next is not measured by them.
+    pub(super) fn forget_rows(&self) {
+        self.seen().rows.clear();
+    }
+
+    /// A commit has been tried; what of it is durable is in the rows.
+    pub(super) fn committed(&self, store: &MemoryStore, changes: &[Change]) {
+        let touched: BTreeSet<&TaskArn> = changes.iter().filter_map(task_of).collect();
+        let mut wrong = Vec::new();
+        for arn in touched {
+            let Some(task) = store.task(arn) else {
+                self.seen().rows.remove(arn);
+                continue;
+            };
+            let before = self.seen().rows.insert(arn.clone(), task.clone());
+            let mut compare = Compare {
+                world: &self.world,
+                arn,
+                wrong: &mut wrong,
+            };
+            compare.tasks(before.as_ref(), &task);
+        }
+        if !changes.is_empty() {
+            wrong.extend(shared_ports(&store.tasks()));
+        }
+        self.seen().wrong.extend(wrong);
+    }
+}
+
+fn task_of(change: &Change) -> Option<&TaskArn> {
+    match change {
+        Change::Desired(desired) => Some(&desired.arn),
+        Change::Known(arn, _) | Change::Forget(arn) => Some(arn),
+        Change::Image(_) | Change::ForgetImage(_) | Change::Event(_) => None,
+    }
+}
+
+/// Two rows of one task, one after the other.
+struct Compare<'a> {
+    world: &'a World,
+    arn: &'a TaskArn,
+    wrong: &'a mut Vec<String>,
+}
+
+impl Compare<'_> {
+    fn tasks(&mut self, before: Option<&Task>, now: &Task) {
+        let arn = self.arn;
+        if let Some(before) = before {
+            let (was, is) = (before.known.status, now.known.status);
+            if is < was {
+                self.wrong
+                    .push(format!("{arn} went back from {was} to {is}"));
+            }
+            if before.desired.status == DesiredStatus::Stopped
+                && now.desired.status != DesiredStatus::Stopped
+            {
+                self.wrong
+                    .push(format!("the wish to stop {arn} was taken back"));
+            }
+            for name in before.known.containers.keys() {
+                if !now.known.containers.contains_key(name) {
+                    self.wrong.push(format!("{name} of {arn} was forgotten"));
+                }
+            }
+        }
+        let nothing = KnownContainer::default();
+        for (name, known) in &now.known.containers {
+            let old = before.and_then(|task| task.known.containers.get(name));
+            let subject = format!("{name} of {arn}");
+            self.containers(&subject, old.unwrap_or(&nothing), known);
+            let by_hand = self.world.was_started_outside(arn, name);
+            let turned = |status| known.status == status && old.is_none_or(|o| o.status != status);
+            if turned(ContainerStatus::Running) && !self.world.was_started(arn, name) {
+                self.wrong
+                    .push(format!("{subject} is called RUNNING and never ran"));
+            }
+            if turned(ContainerStatus::Stopped) && self.world.lives(arn, name) && !by_hand {
+                self.wrong
+                    .push(format!("{subject} is called STOPPED and lives"));
+            }
+        }
+    }
+
+    fn containers(&mut self, subject: &str, before: &KnownContainer, now: &KnownContainer) {
+        if now.status < before.status {
+            let (was, is) = (before.status, now.status);
+            self.wrong
+                .push(format!("{subject} went back from {was} to {is}"));
+        }
+        let code = |known: &KnownContainer| {
+            let exit = known.exit.as_ref();
+            exit.and_then(|exit| exit.code)
+                .filter(|_| known.status == ContainerStatus::Stopped)
+        };
+        if let Some(told) = code(before)
+            && code(now) != Some(told)
+        {
+            let now = code(now);
+            self.wrong.push(format!(
+                "the final exit code of {subject} was {told} and is {now:?}"
+            ));
+        }
+    }
+}
+
+/// Host ports that two tasks hold at once.
+fn shared_ports(tasks: &[Task]) -> Vec<String> {
+    let mut holders: BTreeMap<(u16, Protocol), &TaskArn> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for task in tasks {
+        for (port, protocol) in ports(task) {
+            if let Some(other) = holders.insert((port, protocol), task.arn())
+                && other != task.arn()
+            {
+                let arn = task.arn();
+                wrong.push(format!(
+                    "host port {port}/{protocol} is held by {other} and {arn}"
+                ));
+            }
+        }
+    }
+    wrong
+}
+
+/// Host ports that the task holds: those it asks for, and those chosen for its ranges.
+fn ports(task: &Task) -> BTreeSet<(u16, Protocol)> {
+    if task.known.admitted_at.is_none() || task.known.status == TaskStatus::Stopped {
+        return BTreeSet::new();
+    }
+    let demand = ResourceDemand::of(&task.desired.definition, &task.desired.options);
+    let mut ports = demand.ports;
+    for known in task.known.containers.values() {
+        for chosen in &known.reservations {
+            let all = (chosen.first_host_port..=u16::MAX).take(usize::from(chosen.count));
+            ports.extend(all.map(|port| (port, chosen.protocol)));
+        }
+    }
+    ports
+}
