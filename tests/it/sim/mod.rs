@@ -12,6 +12,10 @@ mod hangs;
 
 mod clock;
 
+mod script;
+
+mod scripted;
+
 /// Runs on one thread and paused time: a sleep ends as soon as nothing else can run.
 fn on_paused_time<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
