@@ -294,6 +294,32 @@ async fn no_field_leads_out_of_its_place() {
     }
 }
 
+/// The paths of devices, memory file systems and working directories too.
+#[tokio::test]
+async fn no_path_inside_a_container_leads_out_of_its_place() {
+    let desk = Desk::new();
+    for bad in ["../x", "/dev/../../x", "x", "/a\0b"] {
+        for (more, field) in [
+            (
+                json!({ "linuxParameters": { "devices": [{ "hostPath": bad }] } }),
+                "linuxParameters.devices[0].hostPath",
+            ),
+            (
+                json!({ "linuxParameters": { "devices": [{ "hostPath": "/dev/null", "containerPath": bad }] } }),
+                "linuxParameters.devices[0].containerPath",
+            ),
+            (
+                json!({ "linuxParameters": { "tmpfs": [{ "containerPath": bad, "size": 1 }] } }),
+                "linuxParameters.tmpfs[0].containerPath",
+            ),
+            (json!({ "workingDirectory": bad }), "workingDirectory"),
+        ] {
+            let said = desk.refused(&desk.write(task(&more)), REFUSED).await;
+            assert!(said.contains(field), "{bad:?} in {field}: {said}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_misspelt_field_is_answered_with_the_nearest_name() {
     let desk = Desk::new();

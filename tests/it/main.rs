@@ -13,6 +13,8 @@ mod contract;
 
 mod bad_input;
 
+mod fuzz;
+
 mod e2e_docker_contract;
 
 mod e2e_engine;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::boundary::Clock;
 use crate::domain::ids::{ContainerName, TaskArn, TaskId};
 use crate::domain::status::{ContainerStatus, DesiredStatus, TaskStatus};
-use crate::domain::task::{ResourceKey, ResourceStatus, Task};
+use crate::domain::task::{Cause, ResourceKey, ResourceStatus, Task};
 
 use super::agent::Simulation;
 
@@ -124,6 +124,24 @@ impl Simulation {
         wrong.extend(self.check_exits(&tasks));
         wrong.extend(self.check_resources(&tasks));
         wrong
+    }
+
+    /// Tasks that wait for a call, of all but some: nothing holds up calls when nothing is wrong.
+    pub fn held_up_but(&self, but: &BTreeSet<TaskArn>) -> Vec<String> {
+        const CALLS: [Cause; 4] = [
+            Cause::CallOutstanding,
+            Cause::Pulling,
+            Cause::BackingOff,
+            Cause::Quarantined,
+        ];
+        let tasks = self.store.tasks();
+        let others = tasks.iter().filter(|task| !but.contains(task.arn()));
+        let waits = others.flat_map(|task| {
+            let held_up = task.known.conditions.iter();
+            let held_up = held_up.filter(|condition| CALLS.contains(&condition.cause));
+            held_up.map(|condition| format!("{} is held up: {condition:?}", task.arn()))
+        });
+        waits.collect()
     }
 
     /// Every volume and cgroup of the host is one that a row knows of.

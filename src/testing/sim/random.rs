@@ -17,8 +17,9 @@ use super::random_task::definition;
 /// Longest time after the last fault within which everything must have arrived.
 const CONVERGENCE: Duration = Duration::from_mins(20);
 
-/// Longest time within which everything must have arrived that is not wedged: a start timeout, and what backs off.
-const BESIDE_WEDGED: Duration = Duration::from_mins(5);
+/// Longest time within which everything must have arrived that is not wedged: twice the longest back-off, and less
+/// than a call hangs.
+const BESIDE_WEDGED: Duration = Duration::from_mins(3);
 
 /// How long what has arrived must stay so.
 const AFTERWARDS: Duration = Duration::from_mins(5);
@@ -401,6 +402,7 @@ impl Runner {
             self.sim.pass(LOOK).await;
             waited += LOOK;
             wrong = self.sim.check_converged_but(&self.wedged);
+            wrong.extend(self.sim.held_up_but(&self.wedged));
             if wrong.is_empty() {
                 break;
             }
