@@ -139,10 +139,9 @@ impl Gate {
         state.crash_at_call = None;
     }
 
-    /// Whether a crash that was armed has not happened yet.
-    pub fn is_armed(&self) -> bool {
-        let state = self.lock();
-        state.crash.is_some() || state.crash_at_call.is_some()
+    /// Whether the crash that was armed has been reached.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     fn freeze(&self, what: &str) {

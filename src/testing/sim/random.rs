@@ -144,10 +144,14 @@ impl Runner {
         let gate = self.sim.gate.clone();
         let time = Duration::from_millis(self.rng.random_range(1_000..8_000));
         // Cancel-safe: neither holds state.
-        let call = tokio::select! {
+        let mut call = tokio::select! {
             () = self.sim.pass(time) => None,
             call = gate.frozen() => Some(call),
         };
+        if call.is_none() && gate.is_closed() {
+            // It is about to freeze: an agent whose call was cut off must not live on.
+            call = Some(gate.frozen().await);
+        }
         if let Some(call) = call {
             self.note(format!("crash {at:?} {call}"));
             self.sim.crash().await;
