@@ -30,6 +30,8 @@ pub mod config;
 
 pub mod telemetry;
 
+pub mod metrics;
+
 pub mod error;
 
 pub mod app;

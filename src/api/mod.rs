@@ -22,5 +22,5 @@ pub mod admin;
 mod tests;
 
 pub use admin::{AdminState, PlanSource, admin_router, openapi};
-pub use observe::{ObserveState, Surroundings};
+pub use observe::{Figures, ObserveState, Surroundings};
 pub use unix_socket::{BindError, UnixServer, serve_unix};

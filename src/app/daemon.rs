@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use super::engine::{self, Engine};
 use super::error::AppError;
+use super::figures::AgentFigures;
 use super::foreground::clean_up_killed;
 use super::judge::DefinitionJudge;
 use super::lifecycle::Lifecycle;
@@ -119,6 +120,12 @@ fn observe_state(
         engine: engine.handle.clone(),
         store: engine.store.clone(),
         images: Arc::new(engine.images.clone()),
+        figures: Arc::new(AgentFigures {
+            counted: engine.counted.clone(),
+            engine: engine.handle.clone(),
+            images: Arc::new(engine.images.clone()),
+            clock: engine.clock.clone(),
+        }),
         surroundings: Arc::new(Beside { listeners, watched }),
         settings: Arc::new(settings_answer(config)),
         clock: engine.clock.clone(),

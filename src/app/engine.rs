@@ -12,8 +12,10 @@ use tracing::{info, warn};
 
 use super::codec::LabelCodec;
 use super::error::AppError;
+use super::figures::count_events;
 use super::instance::instance_of;
 use super::lifecycle::Group;
+use super::measured::Measured;
 use super::settings;
 use crate::boundary::{Clock, ErrorKind, HostProbe, TaskStore};
 use crate::config::Config;
@@ -22,6 +24,7 @@ use crate::domain::host::HostFacts;
 use crate::domain::runtime::RuntimeInfo;
 use crate::error::ErrorChain;
 use crate::images::{HostPlatform, ImagesHandle, Outside, service};
+use crate::metrics::Counted;
 use crate::platform::{
     FactSettings, HostOs, RawFacts, SystemClock, SystemIds, capacity, dynamic_ports, host_facts,
 };
@@ -46,6 +49,8 @@ pub struct Engine {
     pub clock: Arc<dyn Clock>,
     /// Images, as they are remembered.
     pub images: ImagesHandle,
+    /// What is counted.
+    pub counted: Arc<Counted>,
     /// Whether no earlier state was found.
     pub fresh: bool,
 }
@@ -87,8 +92,11 @@ pub async fn start(
     let instance = instance_of(data_dir);
     let docker = Docker::new(settings::docker(config, &instance)).map_err(AppError::Docker)?;
     let docker = Arc::new(docker);
+    let counted = Arc::new(Counted::new());
+    let measured = Arc::new(Measured::new(docker.clone(), counted.clone()));
     let host = Arc::new(HostOs::new(settings::host(config)));
     let store: Arc<dyn TaskStore> = Arc::new(opened.store);
+    let store: Arc<dyn TaskStore> = Arc::new(Measured::new(store, counted.clone()));
     // What is set aside by this reading is not found by the engine's.
     let loaded = store.load().await.unwrap_or_default();
     let damage: Vec<String> = opened
@@ -101,7 +109,7 @@ pub async fn start(
         warn!("{message}");
     }
     let outside = Outside {
-        runtime: docker.clone(),
+        runtime: measured.clone(),
         host: host.clone(),
         clock: clock.clone(),
         known: loaded.images,
@@ -113,21 +121,26 @@ pub async fn start(
         settings: settings::facts(config),
     };
     let (reconciler, handle) = Reconciler::new(Dependencies {
-        runtime: docker.clone(),
-        volumes: docker.clone(),
-        images: Arc::new(images.clone()),
+        runtime: measured.clone(),
+        volumes: measured,
+        images: Arc::new(Measured::new(Arc::new(images.clone()), counted.clone())),
         host,
         store: store.clone(),
         clock: clock.clone(),
         ids: Arc::new(SystemIds),
         codec: Arc::new(LabelCodec),
         probe: Arc::new(probe),
+        meter: counted.clone(),
         settings: settings::engine(config, &instance),
         damage,
     });
     let stop = group.stop_token();
     group.start("images", images_service.run(stop.clone()));
     group.start("engine", reconciler.run(stop.clone()));
+    group.start(
+        "figures",
+        count_events(counted.clone(), handle.clone(), stop.clone()),
+    );
     group.start(
         "image clean-up",
         sweep(images.clone(), handle.clone(), stop),
@@ -140,6 +153,7 @@ pub async fn start(
         store,
         clock,
         images,
+        counted,
         fresh,
     })
 }

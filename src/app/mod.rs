@@ -36,4 +36,8 @@ mod plan_source;
 
 pub mod surroundings;
 
+pub mod measured;
+
+pub mod figures;
+
 pub use error::AppError;

@@ -20,11 +20,14 @@ pub mod codec;
 
 pub mod credentials;
 
+pub mod meter;
+
 pub use clock::{Clock, Ids};
 pub use codec::DesiredCodec;
 pub use credentials::{AuditLog, CredentialsSource, TaskRoles};
 pub use error::{BoundaryError, ErrorKind};
 pub use host::{Host, HostProbe};
 pub use images::{ImageInventory, ImageRuntime, ImageSource};
+pub use meter::Meter;
 pub use runtime::{ContainerRuntime, EventStream, VolumeRuntime};
 pub use store::TaskStore;

@@ -19,6 +19,8 @@ pub mod signals;
 
 pub mod facts;
 
+pub mod process;
+
 mod ports;
 
 #[cfg(unix)]
@@ -51,4 +53,5 @@ pub use facts::{Capacity, FactSettings, RawFacts, host_facts};
 pub use lock::{DataDirLock, LockError};
 pub use os::{HostOptions, HostOs, capacity, dynamic_ports, is_root};
 pub use private::{private_directory, private_file};
+pub use process::{ProcessFigures, process_figures};
 pub use signals::{ShutdownSignals, Stage, shutdown_signals};

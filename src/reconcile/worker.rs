@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::boundary::meter::{Meter, Round};
 use crate::boundary::store::{Change, Loaded, StoredEvent};
 use crate::boundary::{
     BoundaryError, Clock, ContainerRuntime, DesiredCodec, Host, HostProbe, Ids, ImageSource,
@@ -86,6 +87,8 @@ pub struct Dependencies {
     pub codec: Arc<dyn DesiredCodec>,
     /// The host as data.
     pub probe: Arc<dyn HostProbe>,
+    /// Who counts the work.
+    pub meter: Arc<dyn Meter>,
     /// Operators' settings.
     pub settings: EngineSettings,
     /// What was found damaged before the engine began, one line each.
@@ -371,6 +374,7 @@ impl Reconciler {
     /// Thinks about every key that is due, commits, acts.
     async fn decide(&mut self, staged: Staged) {
         let now = self.deps.clock.now();
+        let (began, due) = (Instant::now(), self.queue.next());
         let mut keys: BTreeSet<TaskArn> = staged.keys();
         if self.listed_once {
             keys.extend(self.queue.take_due(now, MAX_BATCH));
@@ -398,6 +402,14 @@ impl Reconciler {
             }
             self.publish();
             return;
+        }
+        if !passes.is_empty() {
+            self.deps.meter.decided(Round {
+                keys: passes.len(),
+                lag: due.map_or(Duration::ZERO, |due| now.since(due)),
+                took: began.elapsed(),
+                queued: self.queue.len(),
+            });
         }
         self.adopted.clear();
         let tasks_changed = !staged.keys().is_empty();

@@ -33,6 +33,8 @@ pub mod files;
 
 pub mod probes;
 
+mod metrics;
+
 mod health;
 
 mod guard;
@@ -41,4 +43,4 @@ pub mod superset;
 
 pub use guard::Access;
 pub(super) use routes::routes;
-pub use state::{ObserveState, Surroundings};
+pub use state::{Figures, ObserveState, Surroundings};

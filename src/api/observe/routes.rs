@@ -8,6 +8,7 @@ use super::events::{__path_read_events, read_events};
 use super::files::{__path_show_files, show_files};
 use super::health::{__path_health, health};
 use super::images::{__path_show_images, show_images};
+use super::metrics::{__path_metrics, metrics};
 use super::probes::{__path_healthz, __path_livez, __path_readyz, healthz, livez, readyz};
 use super::resources::{__path_show_resources, show_resources};
 use super::settings::{__path_show_settings, show_settings};
@@ -31,6 +32,7 @@ where
         .routes(routes!(show_images))
         .routes(routes!(show_files))
         .routes(routes!(show_settings))
+        .routes(routes!(metrics))
         .routes(routes!(health))
         .routes(routes!(livez))
         .routes(routes!(readyz))

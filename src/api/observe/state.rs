@@ -25,6 +25,8 @@ pub struct ObserveState {
     pub store: Arc<dyn TaskStore>,
     /// Images, as the agent remembers them.
     pub images: Arc<dyn ImageInventory>,
+    /// Figures for `/metrics`.
+    pub figures: Arc<dyn Figures>,
     /// What the agent has beside the engine.
     pub surroundings: Arc<dyn Surroundings>,
     /// The settings in force, secrets masked.
@@ -33,6 +35,12 @@ pub struct ObserveState {
     pub clock: Arc<dyn Clock>,
     /// Cluster in the ARNs of new tasks.
     pub cluster: ClusterName,
+}
+
+/// Figures of the agent and its tasks. Answers from memory.
+pub trait Figures: Send + Sync {
+    /// Content type and text, in the format that an `Accept` header asks for.
+    fn text(&self, accept: Option<&str>) -> (&'static str, String);
 }
 
 /// What the agent has beside the engine. Answers from memory.

@@ -149,6 +149,7 @@ impl Simulation {
             ids: Arc::new(SeededIds::new(IDS_SEED)),
             codec: Arc::new(MapCodec(Arc::clone(&self.definitions))),
             probe: Arc::new(GivenHost(Arc::clone(&self.facts))),
+            meter: Arc::new(crate::boundary::meter::NoMeter),
             settings: self.settings.clone(),
             damage: Vec::new(),
         });

@@ -388,6 +388,7 @@ fn engine(
         ids: Arc::new(SystemIds),
         codec: Arc::new(Codec),
         probe: Arc::new(Probe { host, images }),
+        meter: Arc::new(berth::boundary::meter::NoMeter),
         settings: EngineSettings {
             instance: instance.to_owned(),
             ..setup.engine.clone()

@@ -34,6 +34,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "reconcile",
         ],
     ),
+    // What is counted; figures of tasks and of the host are read off snapshots.
+    ("metrics", &["boundary", "domain", "reconcile"]),
     // Adapters: never each other.
     ("docker", &["boundary", "domain"]),
     // What makes a file private differs between systems.
@@ -66,6 +68,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "docker",
             "domain",
             "images",
+            "metrics",
             "platform",
             "reconcile",
             "standalone",
@@ -111,6 +114,7 @@ const HOMES: &[(&[&str], &[&str])] = &[
         &["nix", "windows", "windows_registry", "windows_service"],
         &["platform"],
     ),
+    (&["prometheus_client"], &["metrics"]),
     (&["tracing_subscriber"], &["telemetry"]),
     (&["anyhow"], &["cli", "main"]),
 ];

@@ -9,9 +9,9 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
 use crate::api::admin::{PlanOptions, PlanReport, PlanSource, PlanStep};
-use crate::api::observe::Surroundings;
 use crate::api::observe::files::wire::TaskFiles;
 use crate::api::observe::probes::Check;
+use crate::api::observe::{Figures, Surroundings};
 use crate::boundary::images::{ImageInventory, Inventory};
 use crate::boundary::store::{Change, Loaded, StoredEvent};
 use crate::boundary::{BoundaryError, ContainerRuntime, ErrorKind, EventStream, TaskStore};
@@ -145,6 +145,15 @@ pub(crate) struct NoImages;
 impl ImageInventory for NoImages {
     fn inventory(&self) -> Inventory {
         Inventory::default()
+    }
+}
+
+/// A fixed text.
+pub(crate) struct NoFigures;
+
+impl Figures for NoFigures {
+    fn text(&self, _: Option<&str>) -> (&'static str, String) {
+        ("text/plain", "up 1\n".to_owned())
     }
 }
 

@@ -6,6 +6,6 @@ mod rig;
 
 pub(crate) use fakes::{FakeEvents, FakeOutput};
 pub(crate) use rig::{
-    NOW, Rig, ago, arn, condition, container_name, event, request, run_map, running, snapshot_of,
-    task,
+    NOW, Rig, StoppedClock, ago, arn, condition, container_name, event, request, run_map, running,
+    snapshot_of, task,
 };

@@ -13,7 +13,7 @@ use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
-use super::fakes::{Beside, FakeEvents, FakeOutput, FakePlanner, NoImages};
+use super::fakes::{Beside, FakeEvents, FakeOutput, FakePlanner, NoFigures, NoImages};
 use crate::api::admin::{AdminState, admin_router};
 use crate::api::listeners::admin_layers;
 use crate::api::observe::ObserveState;
@@ -84,6 +84,7 @@ impl Rig {
                 engine: handle,
                 store: events.clone(),
                 images: Arc::new(NoImages),
+                figures: Arc::new(NoFigures),
                 surroundings: Arc::new(Beside(beside)),
                 settings: Arc::default(),
                 clock: Arc::new(StoppedClock),

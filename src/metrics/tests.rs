@@ -1,0 +1,119 @@
+//! The whole text: its rules, its labels, its speed's upper bound in work, and what counts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::lint::lint;
+use super::{Counted, Format, ProcessUse, ReadOff, TaskStage, TaskUse};
+use crate::api::admin::testing::{NOW, ago, condition, running, snapshot_of, task};
+use crate::boundary::ErrorKind;
+use crate::boundary::host::DiskSpace;
+use crate::boundary::images::{ImageEntry, Inventory, InventoryDisk};
+use crate::boundary::meter::{Meter, Round};
+use crate::domain::task::Cause;
+
+fn read_off(tasks: usize) -> ReadOff {
+    let mut waiting = task("waiting");
+    waiting.task.known.conditions = vec![condition(
+        Cause::Pulling,
+        "r.test/secret-image:1 is being pulled",
+    )];
+    let mut snapshot = snapshot_of((0..tasks).map(|number| running(&format!("t{number}"))));
+    snapshot
+        .tasks
+        .insert(waiting.task.arn().clone(), Arc::new(waiting));
+    ReadOff {
+        snapshot: Arc::new(snapshot),
+        inventory: Inventory {
+            images: vec![ImageEntry::default()],
+            disk: Some(InventoryDisk {
+                path: "/d".to_owned(),
+                space: DiskSpace {
+                    free_bytes: 1,
+                    total_bytes: 2,
+                },
+                at: ago(1),
+            }),
+            ..Inventory::default()
+        },
+        process: Some(ProcessUse::default()),
+        tasks: (0..tasks)
+            .map(|number| TaskUse {
+                family: "web".to_owned(),
+                task_id: format!("t{number}"),
+                cpu_seconds: 1.5,
+                ..TaskUse::default()
+            })
+            .collect(),
+        now: NOW,
+    }
+}
+
+fn counted() -> Counted {
+    let counted = Counted::new();
+    let took = Duration::from_millis(3);
+    counted.docker_call("create", took, Some(ErrorKind::Conflict));
+    counted.docker_call("list", took, None);
+    counted.commit(took, Some(ErrorKind::NoSpace));
+    counted.pulled(took);
+    counted.pull_failed(ErrorKind::Denied);
+    counted.stage(TaskStage::Running, took);
+    counted.event("Started");
+    counted.exit(true);
+    counted.decided(Round {
+        keys: 2,
+        lag: took,
+        took,
+        queued: 7,
+    });
+    counted
+}
+
+#[test]
+fn the_text_keeps_the_rules_of_promtool() {
+    let text = counted().text(&read_off(3), Format::Prometheus);
+    assert_eq!(lint(&text), [""; 0], "{text}");
+    assert!(text.lines().count() > 80, "{text}");
+}
+
+#[test]
+fn what_happened_is_there_under_its_name() {
+    let text = counted().text(&read_off(3), Format::Prometheus);
+    for line in [
+        r#"ecs_agent_docker_call_errors_total{op="create",code="conflict"} 1"#,
+        r#"ecs_agent_docker_call_seconds_count{op="list"} 1"#,
+        r#"ecs_agent_state_store_errors_total{code="no-space"} 1"#,
+        r#"ecs_agent_image_pull_failures_total{code="denied"} 1"#,
+        r#"ecs_agent_task_stage_seconds_count{stage="running"} 1"#,
+        r#"ecs_agent_container_exits_total{oom="true"} 1"#,
+        r#"ecs_agent_tasks{known="RUNNING",desired="RUNNING"} 3"#,
+        r#"ecs_agent_task_blocked{kind="Pulling"} 1"#,
+        r#"ecs_agent_task_cpu_seconds_total{family="web",task="t1"} 1.5"#,
+        r#"ecs_agent_docker_disk_bytes{kind="free"} 1"#,
+        "ecs_agent_reconcile_queue_length 7",
+        "ecs_agent_reconciles_total 2",
+        "process_resident_memory_bytes 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+    }
+}
+
+#[test]
+fn no_label_holds_an_arn_or_words() {
+    let text = counted().text(&read_off(3), Format::Prometheus);
+    for secret in ["arn:", "secret-image", "registry.test"] {
+        assert!(!text.contains(secret), "{secret} in\n{text}");
+    }
+}
+
+#[test]
+fn open_metrics_ends_as_it_must() {
+    let text = counted().text(&read_off(1), Format::OpenMetrics);
+    assert!(text.ends_with("# EOF\n") && text.matches("# EOF").count() == 1);
+}
+
+#[test]
+fn two_hundred_tasks_are_a_short_text() {
+    let text = counted().text(&read_off(200), Format::Prometheus);
+    assert!(text.len() < 200_000, "{} bytes", text.len());
+}
