@@ -21,6 +21,8 @@ pub mod admin;
 #[cfg(test)]
 mod tests;
 
-pub use admin::{AdminState, PlanSource, admin_router, openapi};
+pub use admin::{AdminState, PlanSource, Switch, admin_router, openapi, starting_router};
+/// What a listener serves.
+pub use axum::Router;
 pub use observe::{Figures, ObserveState, Surroundings};
 pub use unix_socket::{BindError, UnixServer, serve_unix};

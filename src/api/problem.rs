@@ -86,6 +86,8 @@ problems! {
     NotDurable = SERVICE_UNAVAILABLE, "not-durable", "the state cannot be written now, nothing was changed";
     /// The state cannot be read.
     StoreUnavailable = SERVICE_UNAVAILABLE, "store-unavailable", "the event log cannot be read now";
+    /// The engine is not up yet.
+    Starting = SERVICE_UNAVAILABLE, "starting", "the agent cannot use its state directory yet, its log says why";
     /// The engine's loop has not turned for long.
     StandsStill = SERVICE_UNAVAILABLE, "stands-still", "the engine's loop stands still";
     /// Docker does not answer or refuses.
@@ -241,7 +243,7 @@ pub(super) async fn dress(
 
 fn body_of(problem: Problem, request_id: &str, bare: &Response<Body>) -> Response {
     let status = problem.kind.status();
-    let retry = problem.kind == ProblemKind::Busy;
+    let retry = matches!(problem.kind, ProblemKind::Busy | ProblemKind::Starting);
     let mut response = (status, Json(problem.into_document(request_id))).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));

@@ -19,7 +19,9 @@ use super::place::{admin_address_of, data_dir_of};
 use super::plan_source::EnginePlans;
 use super::settings;
 use super::surroundings::{Beside, ListenerBoard, Watched, settings_answer};
-use crate::api::{AdminState, ObserveState, UnixServer, admin_router};
+use crate::api::{
+    AdminState, ObserveState, Router, Switch, UnixServer, admin_router, starting_router,
+};
 use crate::boundary::ContainerRuntime;
 use crate::config::Config;
 use crate::domain::task::TaskOptions;
@@ -55,21 +57,22 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
     let mut lifecycle = Lifecycle::default();
     let address = admin_address_of(config);
     let server = UnixServer::bind(&address).await;
+    let (listeners, switch) = (ListenerBoard::default(), Switch::default());
+    serve_admin(
+        &mut lifecycle,
+        server,
+        address,
+        listeners.clone(),
+        switch.clone(),
+    );
     // Cancel-safe: what has begun is in the group, which goes with this function.
     let engine = tokio::select! {
         engine = engine::start(config, &data_dir, &mut lifecycle.engine) => engine?,
         () = next() => return Ok(()),
     };
-    let listeners = ListenerBoard::default();
     let watched = start_watch(&mut lifecycle, config, &engine, files);
-    let observe = observe_state(config, &engine, listeners.clone(), watched);
-    let admin = Admin {
-        server,
-        address,
-        observe,
-        listeners,
-    };
-    start_admin(&mut lifecycle, config, &engine, admin);
+    let observe = observe_state(config, &engine, listeners, watched);
+    switch.up(admin(config, &engine, observe));
     let killed = (config.clone(), lifecycle.drivers.stop_token());
     lifecycle
         .drivers
@@ -133,28 +136,15 @@ fn observe_state(
     }
 }
 
-/// The admin API before it is served.
-struct Admin {
+/// Serves the admin socket from now on; `switch` puts the engine's answers in place.
+fn serve_admin(
+    lifecycle: &mut Lifecycle,
     server: Result<UnixServer, crate::api::BindError>,
     address: PathBuf,
-    observe: ObserveState,
     listeners: ListenerBoard,
-}
-
-fn start_admin(lifecycle: &mut Lifecycle, config: &Config, engine: &Engine, admin: Admin) {
-    let Admin {
-        server,
-        address,
-        observe,
-        listeners,
-    } = admin;
-    let runtime: Arc<dyn ContainerRuntime> = engine.docker.clone();
-    let router = admin_router(AdminState {
-        observe,
-        runtime,
-        planner: Arc::new(EnginePlans::new(config.clone(), engine.handle.clone())),
-        ids: Arc::new(SystemIds),
-    });
+    switch: Switch,
+) {
+    let router = starting_router(switch, Arc::new(SystemIds));
     let stop = lifecycle.drivers.stop_token();
     lifecycle.drivers.start("admin api", async move {
         let mut server = server;
@@ -181,6 +171,17 @@ fn start_admin(lifecycle: &mut Lifecycle, config: &Config, engine: &Engine, admi
             server = UnixServer::bind(&address).await;
         }
     });
+}
+
+/// The admin API over the engine.
+fn admin(config: &Config, engine: &Engine, observe: ObserveState) -> Router {
+    let runtime: Arc<dyn ContainerRuntime> = engine.docker.clone();
+    admin_router(AdminState {
+        observe,
+        runtime,
+        planner: Arc::new(EnginePlans::new(config.clone(), engine.handle.clone())),
+        ids: Arc::new(SystemIds),
+    })
 }
 
 fn start_watch(

@@ -38,6 +38,8 @@ pub mod surroundings;
 
 pub mod measured;
 
+pub mod doctor;
+
 pub mod figures;
 
 pub use error::AppError;

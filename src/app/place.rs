@@ -1,6 +1,8 @@
 //! Where this agent keeps its state on this system, for this user.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use super::settings::{User, data_dir};
 use crate::config::{Config, source};
@@ -31,6 +33,17 @@ pub fn admin_address_of(config: &Config) -> PathBuf {
     let in_data_dir = || paths::admin_address(system(), &data_dir_of(config).to_string_lossy());
     let named = config.admin_socket.clone();
     named.unwrap_or_else(|| PathBuf::from(in_data_dir()))
+}
+
+/// A new file that only its owner may read.
+///
+/// # Errors
+/// If something is there already, or of the system.
+pub fn new_private_file(path: &Path) -> io::Result<File> {
+    if path.symlink_metadata().is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    platform::private_file(path)
 }
 
 #[cfg(test)]

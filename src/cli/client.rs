@@ -169,13 +169,21 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; a refusal of the agent is its `Problem`.
     pub async fn ask<T: DeserializeOwned>(&self, ask: Ask) -> Result<T, ClientError> {
+        let body = self.bytes(ask).await?;
+        serde_json::from_slice(&body).map_err(|source| ClientError::BadAnswer { source })
+    }
+
+    /// Asks and reads the answer as it is.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a refusal of the agent is its `Problem`.
+    pub async fn bytes(&self, ask: Ask) -> Result<Bytes, ClientError> {
         let mut connection = JoinSet::new();
         let answer = async {
             let response = self.send(ask, &mut connection).await?;
             self.whole(response).await
         };
-        let body = self.within(ANSWER_DEADLINE, answer).await??;
-        serde_json::from_slice(&body).map_err(|source| ClientError::BadAnswer { source })
+        self.within(ANSWER_DEADLINE, answer).await?
     }
 
     /// Reads a stream of JSON lines.

@@ -95,6 +95,7 @@ fn of_problem(urn: &str) -> u8 {
             | ProblemKind::NotDurable
             | ProblemKind::StoreUnavailable
             | ProblemKind::RuntimeUnavailable
+            | ProblemKind::Starting
             | ProblemKind::StandsStill
             | ProblemKind::ShuttingDown
             | ProblemKind::TimedOut,

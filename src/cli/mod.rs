@@ -44,6 +44,14 @@ pub mod stop;
 
 pub mod rm;
 
+pub mod top;
+
+pub mod doctor;
+
+pub mod bundle;
+
+mod files;
+
 pub mod openapi;
 
 #[cfg(test)]

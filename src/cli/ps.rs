@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::client::{Client, encode};
 use super::exit;
+use super::files;
 use super::output::{Format, Output, clip, plain};
 use crate::api::observe::task::wire::{Port, TaskList, TaskSummary};
 use crate::api::observe::why::human::short_span;
@@ -56,6 +57,9 @@ pub async fn run(args: PsArgs, client: &Client, out: &mut Output) -> anyhow::Res
         for line in lines {
             out.line(&line)?;
         }
+        for problem in files::problems(client).await {
+            out.note(&problem)?;
+        }
     }
     Ok(exit::OK)
 }
@@ -85,7 +89,7 @@ pub(super) async fn read(args: &PsArgs, client: &Client) -> anyhow::Result<TaskL
 }
 
 /// The lines of the table, the heading first, each of at most `width` columns unless that is too few.
-fn table(list: &TaskList, width: usize) -> Vec<String> {
+pub(super) fn table(list: &TaskList, width: usize) -> Vec<String> {
     let heading = ["TASK", "FAMILY", "STATUS", "AGE", "PORTS"].map(str::to_owned);
     let rows = list.tasks.iter().zip(short_ids(&list.tasks));
     let rows = rows.map(|(task, id)| {

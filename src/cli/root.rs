@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use super::agent::AgentArgs;
+use super::bundle::BundleArgs;
 use super::completions::Shell;
+use super::doctor::DoctorArgs;
 use super::events::EventsArgs;
 use super::logs::LogsArgs;
 use super::openapi::Document;
@@ -14,6 +16,7 @@ use super::ps::PsArgs;
 use super::rm::RmArgs;
 use super::run::command::RunArgs;
 use super::stop::StopArgs;
+use super::top::TopArgs;
 use super::why::WhyArgs;
 
 /// `berth`.
@@ -77,6 +80,12 @@ pub enum Command {
     Why(WhyArgs),
     /// Show what has happened, and follow it
     Events(EventsArgs),
+    /// Show tasks and what the host has left, live
+    Top(TopArgs),
+    /// Say what is wrong with this host, and what to do
+    Doctor(DoctorArgs),
+    /// Write a support archive without secrets; works with Docker and the agent dead
+    Bundle(BundleArgs),
     /// Show the output of a task's containers
     Logs(LogsArgs),
     /// Stop a task

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::client::{Client, encode};
 use super::exit;
+use super::files;
 use super::output::{Format, Output};
 use super::select::select;
 use super::why_text;
@@ -43,7 +44,9 @@ pub async fn run(args: WhyArgs, client: &Client, out: &mut Output) -> anyhow::Re
             out.json(&list)?;
             return Ok(exit::OK);
         }
-        why_text::all(&list, out.width())
+        let mut lines = why_text::all(&list, out.width());
+        lines.extend(files::problems(client).await);
+        lines
     };
     for line in lines {
         out.line(&line)?;

@@ -44,3 +44,5 @@ mod e2e_cli_kill;
 mod e2e_cli_damage;
 
 mod e2e_cli_faults;
+
+mod e2e_operators;

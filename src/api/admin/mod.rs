@@ -16,6 +16,8 @@ mod error;
 
 mod router;
 
+mod starting;
+
 mod openapi;
 
 pub mod tasks;
@@ -32,4 +34,5 @@ mod tests;
 
 pub use openapi::{openapi, openapi_text};
 pub use router::admin_router;
+pub use starting::{Switch, starting_router};
 pub use state::{AdminState, MAX_STREAMS, PlanOptions, PlanReport, PlanSource, PlanStep};
