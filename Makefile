@@ -25,7 +25,7 @@ SOAK_CASES ?= 20000
 SOAK_SECONDS ?= 1800
 
 .NOTPARALLEL:
-.PHONY: demo test steps setup nextest fmt lint unit e2e sim soak smoke doc sqlx openapi deny bench help
+.PHONY: demo test steps setup nextest fmt lint unit e2e sim soak smoke doc sqlx openapi fuzzapi deny bench help
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,7 +38,7 @@ test: ## set up, then run every check and test there is
 	@python3 tools/setup.py test
 	@$(GUARD) $(MAKE) --no-print-directory steps
 
-steps: lint unit e2e doc smoke
+steps: lint unit e2e doc smoke fuzzapi
 
 setup: ## install and start what the tests need
 	@python3 tools/setup.py test
@@ -85,6 +85,10 @@ openapi: ## write the documents of the listeners from the code
 		cargo run $(FEATURES) --quiet -- openapi $$api > openapi/$$api.json.new && \
 		mv openapi/$$api.json.new openapi/$$api.json || exit 1; \
 	done
+
+fuzzapi: ## generated requests to a running agent, compared with its OpenAPI document
+	cargo build $(FEATURES) --quiet
+	@$(GUARD) python3 tools/fuzz_api.py
 
 deny: ## licences, sources and duplicates of dependencies, and unused ones (installs its tools)
 	cargo install --locked cargo-deny cargo-machete

@@ -11,6 +11,7 @@ under a second.
 """
 
 import contextlib
+import importlib.util
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ import subprocess
 import sys
 
 import engine
+import fuzz_api
 from demo_images import static_busybox
 from docker_api import Docker
 
@@ -83,6 +85,7 @@ def missing_packages(for_tests):
     ]
     if for_tests:
         wanted.append(("docker-registry", shutil.which("docker-registry") is not None))
+        wanted.append(("python3-venv", importlib.util.find_spec("ensurepip") is not None))
     found = [name for name, there in wanted if there]
     if found:
         say(f"{', '.join(found)}: found")
@@ -195,6 +198,8 @@ def main(arguments):
             fail("Docker Engine does not answer")
             return 1
         return 0
+    if for_tests:
+        say(f"schemathesis: {fuzz_api.tool()}")
     return 0 if ensure_engine() else 1
 
 
