@@ -157,8 +157,10 @@ fn serve_admin(
                 }
                 Err(error) => {
                     let error = crate::error::ErrorChain(&error).to_string();
-                    warn!(error, "the admin socket cannot be had; trying again");
-                    listeners.set("admin", Err(error));
+                    // Tried again every few seconds: told when the cause is another.
+                    if listeners.set("admin", Err(error.clone())) {
+                        warn!(error, "the admin socket cannot be had; trying again");
+                    }
                 }
             }
             if stop

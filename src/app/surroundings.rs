@@ -18,10 +18,11 @@ use crate::standalone::status::{DirectoryStatus, FileState, FileStatus};
 pub struct ListenerBoard(Arc<Mutex<BTreeMap<&'static str, Result<String, String>>>>);
 
 impl ListenerBoard {
-    /// The listener of that name has this address, or does not listen for this reason.
-    pub fn set(&self, name: &'static str, state: Result<String, String>) {
+    /// The listener of that name has this address, or does not listen for this reason. Whether that is news.
+    pub fn set(&self, name: &'static str, state: Result<String, String>) -> bool {
         let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        board.insert(name, state);
+        let before = board.insert(name, state.clone());
+        before != Some(state)
     }
 
     fn checks(&self) -> Vec<Check> {

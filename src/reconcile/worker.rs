@@ -247,8 +247,7 @@ impl Reconciler {
                 }
                 Err(failure) => {
                     let why = ErrorChain(&failure).to_string();
-                    error!(error = %why, "the store cannot be read; trying again");
-                    self.view.store_error = Some(why);
+                    self.note_store_error(&why, "the store cannot be read; trying again");
                     self.publish();
                 }
             }
@@ -393,8 +392,10 @@ impl Reconciler {
         }
         if let Err(failure) = self.commit(&changes, now).await {
             let why = ErrorChain(&failure).to_string();
-            warn!(error = %why, "state cannot be written; nothing is done until it can");
-            self.view.store_error = Some(why.clone());
+            self.note_store_error(
+                &why,
+                "state cannot be written; nothing is done until it can",
+            );
             self.rows_in_doubt = true;
             staged.roll_back(&mut self.entries, &why, self.deps.codec.as_ref());
             for key in keys {
@@ -422,6 +423,14 @@ impl Reconciler {
             self.tell_needed_images();
         }
         self.publish();
+    }
+
+    /// Tried again every second: told once, and again when the cause is another.
+    fn note_store_error(&mut self, why: &str, what: &str) {
+        if self.view.store_error.as_deref() != Some(why) {
+            warn!(error = %why, "{what}");
+            self.view.store_error = Some(why.to_owned());
+        }
     }
 
     /// Rebuilt tasks that no row knows yet, as they are wanted now: a command may have changed them since.

@@ -39,6 +39,8 @@ mod health;
 
 mod guard;
 
+mod docs;
+
 pub mod superset;
 
 pub use guard::Access;

@@ -18,6 +18,9 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::docs::{
+    __path_docs, __path_docs_script, __path_docs_style, docs, docs_script, docs_style,
+};
 use super::guard::{Access, guard};
 use super::state::{ObserveState, Streams};
 use crate::api::problem::{dress, panicked};
@@ -76,6 +79,9 @@ fn documented() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(Whole::openapi())
         .merge(super::routes())
         .routes(routes!(document))
+        .routes(routes!(docs))
+        .routes(routes!(docs_script))
+        .routes(routes!(docs_style))
 }
 
 /// The paths beside the classic ones, behind their layers.
