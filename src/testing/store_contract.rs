@@ -38,6 +38,7 @@ pub async fn task_store(store: &dyn TaskStore) {
     images_are_remembered(store).await;
     events_are_numbered_and_found(store).await;
     a_timeline_has_a_bound(store).await;
+    the_ends_of_timelines_are_those_of_tasks_that_are_there(store).await;
     let nothing = Loaded::default();
     assert_eq!(load(store).await, nothing, "after everything is forgotten");
 }
@@ -194,6 +195,25 @@ async fn a_timeline_has_a_bound(store: &dyn TaskStore) {
     assert_eq!(sequences, expected, "the oldest are gone");
     let others = events(store, Some("quiet"), 0, 10).await;
     assert_eq!(others, [(quiet, "Old".to_owned())]);
+}
+
+async fn the_ends_of_timelines_are_those_of_tasks_that_are_there(store: &dyn TaskStore) {
+    let tasks = ["ends-a", "ends-b"].map(|id| Change::Desired(desired(id, 1)));
+    commit(store, &tasks).await;
+    let told = ["ends-a", "ends-a", "ends-b", "ends-gone", "ends-a"];
+    let told = told.map(|id| Change::Event(event(id, "Told")));
+    let last = commit(store, &told).await;
+    let ends = async |per_task| {
+        let found = store.recent_events(per_task).await.expect("events");
+        found
+            .iter()
+            .map(|stored| stored.sequence)
+            .collect::<Vec<i64>>()
+    };
+    assert_eq!(ends(2).await, [last - 3, last - 2, last], "two of each");
+    assert_eq!(ends(9).await, [last - 4, last - 3, last - 2, last], "all");
+    assert_eq!(ends(0).await, [0_i64; 0], "none");
+    forget(store, &["ends-a", "ends-b"]).await;
 }
 
 async fn load(store: &dyn TaskStore) -> Loaded {
