@@ -34,6 +34,7 @@ fn converged(n: u32) -> Task {
             vec![container],
         )),
         options: TaskOptions::default(),
+        ids: berth::domain::task_ids::TaskIds::default(),
         origin: Origin::Api,
         status: DesiredStatus::Running,
         stop_reason: None,

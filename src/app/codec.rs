@@ -9,10 +9,12 @@ use serde_json::{Map, Value, json};
 
 use crate::boundary::DesiredCodec;
 use crate::definition::{canonical, from_canonical};
+use crate::domain::credentials::CredentialsId;
 use crate::domain::definition::NetworkMode;
-use crate::domain::ids::{Generation, TaskArn, UnixMillis};
+use crate::domain::ids::{ContainerName, Generation, TaskArn, UnixMillis};
 use crate::domain::status::DesiredStatus;
 use crate::domain::task::{DesiredTask, Origin, TaskOptions};
+use crate::domain::task_ids::{EndpointId, TaskIds};
 
 /// Version of the text.
 const VERSION: u64 = 1;
@@ -35,6 +37,7 @@ impl DesiredCodec for LabelCodec {
             "arrivedAt": desired.arrived_at.0,
             "origin": origin(&desired.origin),
             "options": options(&desired.options),
+            "ids": ids(&desired.ids),
             "definition": definition,
         })
         .to_string()
@@ -55,6 +58,7 @@ impl DesiredCodec for LabelCodec {
             generation: Generation(value.get("generation")?.as_u64()?),
             definition: Arc::new(definition),
             options: read_options(value.get("options")),
+            ids: value.get("ids").map(read_ids).unwrap_or_default(),
             origin: read_origin(value.get("origin")),
             status: DesiredStatus::Running,
             stop_reason: None,
@@ -103,6 +107,37 @@ fn read_options(value: Option<&Value>) -> TaskOptions {
     }
 }
 
+fn ids(ids: &TaskIds) -> Value {
+    let endpoints: Map<String, Value> = ids
+        .endpoints
+        .iter()
+        .map(|(container, id)| (container.to_string(), json!(id.expose())))
+        .collect();
+    json!({
+        "taskRole": ids.task_role.as_ref().map(CredentialsId::expose),
+        "executionRole": ids.execution_role.as_ref().map(CredentialsId::expose),
+        "endpoints": endpoints,
+    })
+}
+
+/// An id that cannot be read is as good as none: its container keeps running, and what asks with it gets an error.
+fn read_ids(value: &Value) -> TaskIds {
+    let credentials = |name: &str| CredentialsId::parse(value.get(name)?.as_str()?).ok();
+    let endpoints = value.get("endpoints").and_then(Value::as_object);
+    TaskIds {
+        task_role: credentials("taskRole"),
+        execution_role: credentials("executionRole"),
+        endpoints: endpoints
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, id)| {
+                let id = EndpointId::parse(id.as_str()?).ok()?;
+                Some((ContainerName::parse(name).ok()?, id))
+            })
+            .collect(),
+    }
+}
+
 const MODES: [NetworkMode; 4] = [
     NetworkMode::Bridge,
     NetworkMode::Host,
@@ -142,11 +177,30 @@ mod tests {
             };
             let desired = DesiredTask {
                 origin,
+                ids: some_ids(),
                 ..sample::desired(sample::definition(&["app", "db"]), options)
             };
             let text = LabelCodec.encode(&desired);
             assert_eq!(LabelCodec.decode(&desired.arn, &text), Some(desired));
         }
+    }
+
+    fn some_ids() -> TaskIds {
+        TaskIds {
+            task_role: Some(CredentialsId::parse("a19d").unwrap()),
+            execution_role: None,
+            endpoints: [(sample::name("app"), EndpointId::from_random(7))].into(),
+        }
+    }
+
+    #[test]
+    fn a_text_of_before_there_were_ids_reads_and_has_none() {
+        let mut desired = sample::desired(sample::definition(&["app"]), TaskOptions::default());
+        desired.ids = some_ids();
+        let mut value: Value = serde_json::from_str(&LabelCodec.encode(&desired)).unwrap();
+        value.as_object_mut().unwrap().remove("ids");
+        let read = LabelCodec.decode(&desired.arn, &value.to_string()).unwrap();
+        assert_eq!(read.ids, TaskIds::default());
     }
 
     #[test]

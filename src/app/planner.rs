@@ -15,9 +15,11 @@ use crate::docker::Docker;
 use crate::domain::definition::TaskDefinition;
 use crate::domain::host::{CgroupSupport, HostFacts};
 use crate::domain::ids::{Generation, IdError, TaskArn, TaskId, UnixMillis};
+use crate::domain::layout::layout;
 use crate::domain::runtime::RuntimeInfo;
 use crate::domain::status::DesiredStatus;
 use crate::domain::task::{DesiredTask, Origin, TaskOptions};
+use crate::domain::task_ids::TaskIds;
 use crate::error::ErrorChain;
 use crate::platform::{self, RawFacts, host_facts};
 use crate::reconcile::settings::EngineSettings;
@@ -79,17 +81,22 @@ pub fn answer(
     options: TaskOptions,
     warnings: Vec<(String, String)>,
 ) -> Result<Report, IdError> {
-    let desired = DesiredTask {
+    let mut desired = DesiredTask {
         arn: TaskArn::standalone(&config.cluster, &TaskId::parse(PLACEHOLDER_ID)?),
         generation: Generation(1),
         definition: Arc::new(definition),
         options,
+        ids: TaskIds::default(),
         origin: Origin::Run,
         status: DesiredStatus::Running,
         stop_reason: None,
         remove: false,
         arrived_at: UnixMillis(0),
     };
+    let has_role = desired.definition.task_role_arn.is_some();
+    let layout = layout(&desired);
+    let names = layout.containers.iter().map(|container| &container.name);
+    desired.ids = TaskIds::placeholders(names, has_role);
     let engine: EngineSettings = settings::engine(config, &instance_of(&data_dir_of(config)));
     let label = LabelCodec.encode(&desired);
     Ok(report(&Question {

@@ -15,6 +15,9 @@ pub trait Ids: Send + Sync {
     /// A task id that was not given before: 32 hexadecimal digits.
     fn task_id(&self) -> TaskId;
 
+    /// 128 random bits, for ids that nobody may guess.
+    fn bits(&self) -> u128;
+
     /// A duration drawn evenly from zero up to but without `below`.
     fn jitter(&self, below: Duration) -> Duration;
 }

@@ -76,6 +76,16 @@ pub(super) struct Summary {
     pub(super) health: Option<Health>,
     #[serde(deserialize_with = "or_default")]
     pub(super) ports: Vec<SummaryPort>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) network_settings: SummaryNetworks,
+}
+
+/// `NetworkSettings` of [`Summary`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct SummaryNetworks {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) networks: BTreeMap<String, Option<Endpoint>>,
 }
 
 /// A port of [`Summary`].
@@ -95,12 +105,15 @@ pub(super) struct SummaryPort {
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Inspect {
     pub(super) id: String,
+    pub(super) created: String,
     pub(super) name: String,
     pub(super) image: String,
     pub(super) state: State,
     pub(super) config: Config,
     #[serde(deserialize_with = "or_default")]
     pub(super) network_settings: NetworkSettings,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) mounts: Vec<Mount>,
 }
 
 /// `State` of [`Inspect`].
@@ -139,7 +152,17 @@ pub(super) struct Health {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Probe {
+    pub(super) exit_code: i64,
     pub(super) output: String,
+}
+
+/// Something mounted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Mount {
+    pub(super) name: String,
+    pub(super) source: String,
+    pub(super) destination: String,
 }
 
 /// `Config` of [`Inspect`].
@@ -175,8 +198,16 @@ pub(super) struct HostBinding {
 pub(super) struct Endpoint {
     #[serde(rename = "IPAddress")]
     pub(super) ip_address: String,
+    #[serde(rename = "IPPrefixLen")]
+    pub(super) ip_prefix_len: u8,
+    pub(super) gateway: String,
     #[serde(rename = "GlobalIPv6Address")]
     pub(super) global_ipv6_address: String,
+    #[serde(rename = "GlobalIPv6PrefixLen")]
+    pub(super) global_ipv6_prefix_len: u8,
+    #[serde(rename = "IPv6Gateway")]
+    pub(super) ipv6_gateway: String,
+    pub(super) mac_address: String,
 }
 
 /// Answer of `POST /containers/create`.

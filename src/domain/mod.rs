@@ -19,6 +19,10 @@ pub mod status;
 
 pub mod reason;
 
+pub mod container_facts;
+
+pub mod task_ids;
+
 pub mod task;
 
 pub mod host;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::container_facts::{ContainerMount, ContainerNetwork, ProbeResult};
 use super::ids::{ContainerName, DockerId, TaskArn, UnixMillis};
 use super::names;
 use super::port_mapping::PortBinding;
@@ -29,6 +30,8 @@ pub struct ListedContainer {
     pub health: Health,
     /// Published ports.
     pub bindings: Vec<PortBinding>,
+    /// Networks, in order of their names.
+    pub networks: Vec<ContainerNetwork>,
 }
 
 /// One container as inspect shows it.
@@ -46,18 +49,22 @@ pub struct ObservedContainer {
     pub exit: Option<Exit>,
     /// Docker's own error text for the last run or start.
     pub error: Option<String>,
+    /// When it was made.
+    pub created_at: Option<UnixMillis>,
     /// Start of the present or last run.
     pub started_at: Option<UnixMillis>,
     /// Health.
     pub health: Health,
-    /// Output of the last probe, cut to 1024 bytes.
-    pub health_output: Option<String>,
+    /// The last probe.
+    pub probe: Option<ProbeResult>,
     /// Published ports.
     pub bindings: Vec<PortBinding>,
     /// Image id.
     pub image_id: String,
-    /// Addresses by network name.
-    pub addresses: BTreeMap<String, String>,
+    /// Networks, in order of their names.
+    pub networks: Vec<ContainerNetwork>,
+    /// What is mounted, in order.
+    pub mounts: Vec<ContainerMount>,
     /// Process id on the host while it runs.
     pub pid: Option<u32>,
 }

@@ -12,6 +12,7 @@ use super::image::ImageRef;
 use super::port_mapping::{ContainerPorts, PortMapping, Protocol};
 use super::status::DesiredStatus;
 use super::task::{DesiredTask, Origin, Task, TaskOptions};
+use super::task_ids::TaskIds;
 
 /// A container name.
 pub(crate) fn name(text: &str) -> ContainerName {
@@ -46,6 +47,7 @@ pub(crate) fn desired(definition: TaskDefinition, options: TaskOptions) -> Desir
         generation: Generation(1),
         definition: Arc::new(definition),
         options,
+        ids: TaskIds::default(),
         origin: Origin::Api,
         status: DesiredStatus::Running,
         stop_reason: None,

@@ -7,11 +7,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::container_facts::{ContainerMount, ContainerNetwork, ProbeResult};
 use super::definition::{NetworkMode, TaskDefinition};
 use super::ids::{ContainerName, DockerId, Generation, TaskArn, UnixMillis, VolumeName};
 use super::port_mapping::{PortBinding, PortReservation};
 use super::reason::Reason;
 use super::status::{ContainerStatus, DesiredStatus, Health, TaskStatus};
+use super::task_ids::TaskIds;
 
 /// Everything durable about one task.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +59,8 @@ pub struct DesiredTask {
     pub definition: Arc<TaskDefinition>,
     /// How to run it here.
     pub options: TaskOptions,
+    /// What its containers ask the agent with.
+    pub ids: TaskIds,
     /// Who asked.
     pub origin: Origin,
     /// Run or stop.
@@ -150,6 +154,8 @@ pub struct KnownContainer {
     pub image_id: Option<String>,
     /// Repository digest of the image, `sha256:…`.
     pub image_digest: Option<String>,
+    /// When Docker made it, by Docker's clock.
+    pub created_at: Option<UnixMillis>,
     /// First start, by Docker's clock.
     pub started_at: Option<UnixMillis>,
     /// Start of the present or last run, by Docker's clock.
@@ -162,6 +168,8 @@ pub struct KnownContainer {
     pub health: Health,
     /// When `health` became what it is.
     pub health_since: Option<UnixMillis>,
+    /// The last probe when it was looked at last, which it is when `health` changes.
+    pub probe: Option<ProbeResult>,
     /// How often the restart policy restarted it.
     pub restart_count: u32,
     /// When it did so last.
@@ -170,6 +178,10 @@ pub struct KnownContainer {
     pub stop_requested_at: Option<UnixMillis>,
     /// Published ports.
     pub bindings: Vec<PortBinding>,
+    /// Networks it is in, or was in when it ran; in order of their names.
+    pub networks: Vec<ContainerNetwork>,
+    /// What is mounted into it; in order.
+    pub mounts: Vec<ContainerMount>,
     /// Host ports chosen for ranges.
     pub reservations: Vec<PortReservation>,
     /// It runs with the fallback log driver because its own refused to start.

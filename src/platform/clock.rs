@@ -39,6 +39,10 @@ impl Ids for SystemIds {
         TaskId::parse(&digits).expect("32 hexadecimal digits are a task id")
     }
 
+    fn bits(&self) -> u128 {
+        rand::random()
+    }
+
     fn jitter(&self, below: Duration) -> Duration {
         let nanos = u64::try_from(below.as_nanos()).unwrap_or(u64::MAX);
         if nanos == 0 {

@@ -93,7 +93,7 @@ impl Reconciler {
             Command::Put(put, reply) => {
                 let arn = put.arn.clone();
                 let present = self.entries.get(&arn).map(|entry| &entry.task.desired);
-                match desired::put(present, put, now) {
+                match desired::put(present, put, now, self.deps.ids.as_ref()) {
                     Err(refused) => drop(reply.send(Err(refused))),
                     Ok((changed, outcome)) => {
                         if let Some(changed) = changed {

@@ -92,7 +92,7 @@ pub fn observe(draft: &mut Draft<'_>, name: &ContainerName, seen: Observation) {
                 draft.hints.signalled_at.insert(name.clone(), draft.now);
             }
         }
-        Observation::Probed(health) => take_health(draft, name, health),
+        Observation::Probed(health) => hear_of_health(draft, name, health),
         Observation::Changed => {
             draft.hints.look.insert(name.clone());
         }
@@ -141,7 +141,11 @@ fn take_listed(draft: &mut Draft<'_>, name: &ContainerName, listed: &ListedConta
         if !listed.bindings.is_empty() && container.bindings != listed.bindings {
             container.bindings.clone_from(&listed.bindings);
         }
-        take_health(draft, name, listed.health);
+        // Somebody may have connected it to a network or taken it off one.
+        if container.networks != listed.networks {
+            container.networks.clone_from(&listed.networks);
+        }
+        hear_of_health(draft, name, listed.health);
     }
 }
 
@@ -184,6 +188,8 @@ fn take_inspected(draft: &mut Draft<'_>, name: &ContainerName, observed: &Observ
     container.docker_id = Some(observed.id.clone());
     container.removed = false;
     container.image_id = Some(observed.image_id.clone());
+    container.created_at = observed.created_at.or(container.created_at);
+    container.mounts.clone_from(&observed.mounts);
     if container.status < ContainerStatus::Created {
         container.status = ContainerStatus::Created;
         container.retry = None;
@@ -259,6 +265,8 @@ fn take_running(draft: &mut Draft<'_>, name: &ContainerName, observed: &Observed
     }
     container.running_since = observed.started_at;
     container.bindings.clone_from(&observed.bindings);
+    container.networks.clone_from(&observed.networks);
+    container.probe.clone_from(&observed.probe);
     if container.stop_requested_at.is_none() {
         container.reason = None;
     }
@@ -479,6 +487,15 @@ fn take_absent(draft: &mut Draft<'_>, name: &ContainerName) {
             draft.stop_container(name, Some(exit), Some(reason));
         }
         ContainerStatus::Stopped => container.removed = true,
+    }
+}
+
+/// Health from an event or a list: when it changes, what the probe wrote is still to be looked up.
+fn hear_of_health(draft: &mut Draft<'_>, name: &ContainerName, health: Health) {
+    let before = draft.container(name).health;
+    take_health(draft, name, health);
+    if draft.container(name).health != before {
+        draft.hints.look.insert(name.clone());
     }
 }
 

@@ -2,7 +2,15 @@
 
 use insta::assert_snapshot;
 
+use super::draft::Draft;
 use super::notation::Scene;
+use super::observe::{Hints, Observation, observe};
+use crate::domain::container_facts::ContainerNetwork;
+use crate::domain::ids::{DockerId, UnixMillis};
+use crate::domain::runtime::{ListedContainer, RunState};
+use crate::domain::sample;
+use crate::domain::status::{ContainerStatus, Health};
+use crate::domain::task::{KnownContainer, KnownTask, TaskOptions};
 
 /// What the lines `saw`, `list`, `died` … and `did` of a scene change, as text.
 fn check(scene: &str) -> String {
@@ -48,6 +56,49 @@ fn only_an_inspect_that_finds_nothing_is_absence() {
         known app PULLED image retry=create:1@90
         saw app absent
     "), @"known app PULLED image");
+}
+
+/// Somebody else may connect a container to a network: no event says so, each list does.
+#[test]
+fn a_list_shows_the_networks_of_a_running_container() {
+    let desired = sample::desired(sample::definition(&["app"]), TaskOptions::default());
+    let name = sample::name("app");
+    let docker_name = desired.docker_name(&name, 0);
+    let network = |name: &str| ContainerNetwork {
+        name: name.to_owned(),
+        ..ContainerNetwork::default()
+    };
+    let listed = |networks: &[&str]| {
+        Observation::Listed(ListedContainer {
+            id: DockerId::parse("ab").unwrap(),
+            docker_name: docker_name.clone(),
+            task: desired.arn.clone(),
+            container: name.clone(),
+            state: RunState::Running,
+            health: Health::Unknown,
+            bindings: Vec::new(),
+            networks: networks.iter().map(|name| network(name)).collect(),
+        })
+    };
+    let mut known = KnownTask::default();
+    let running = KnownContainer {
+        status: ContainerStatus::Running,
+        docker_id: DockerId::parse("ab").ok(),
+        networks: vec![network("bridge")],
+        ..KnownContainer::default()
+    };
+    known.containers.insert(name.clone(), running);
+    let mut draft = Draft::new(&desired, known, Hints::default(), UnixMillis(100));
+    for networks in [&["bridge", "other"][..], &["other"], &[]] {
+        observe(&mut draft, &name, &docker_name, listed(networks));
+        let found: Vec<&str> = draft
+            .container(&name)
+            .networks
+            .iter()
+            .map(|network| network.name.as_str())
+            .collect();
+        assert_eq!(found, networks);
+    }
 }
 
 #[test]
@@ -158,6 +209,7 @@ fn a_list_tells_which_container_it_means() {
         list app running health=HEALTHY port=49200
     "), @"
     known app RUNNING id started=50 health=HEALTHY port=49200
+    look at app
     app seems running
     tell app Health: HEALTHY
     ");
@@ -480,6 +532,7 @@ fn health_counts_while_it_runs() {
         probe app HEALTHY
     "), @"
     known app RUNNING id started=50 health=HEALTHY
+    look at app
     tell app Health: HEALTHY
     ");
     assert_snapshot!(check("

@@ -32,6 +32,8 @@ pub struct EngineSettings {
     pub propagate_task_memory: bool,
     /// Compare labels and options of a shared volume that exists (`ECS_SHARED_VOLUME_MATCH_FULL_CONFIG`).
     pub match_shared_volume: bool,
+    /// What containers are told of the agent's endpoints.
+    pub endpoints: Endpoints,
     /// How many containers may be created or started at once.
     pub parallel_starts: usize,
     /// How many containers may be stopped or removed at once.
@@ -55,6 +57,7 @@ impl Default for EngineSettings {
             log_failure: LogFailurePolicy::Degrade,
             propagate_task_memory: false,
             match_shared_volume: false,
+            endpoints: Endpoints::default(),
             parallel_starts: 16,
             // A stop mostly waits for its container's grace: few places would make strangers wait for each other.
             parallel_stops: 256,
@@ -62,6 +65,18 @@ impl Default for EngineSettings {
             relist_idle: Duration::from_secs(5),
         }
     }
+}
+
+/// What containers are told of the agent's endpoints, in their environment. Nothing by default: an address that
+/// nobody answers at is worse than none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Whether the task metadata endpoints are served.
+    pub metadata: bool,
+    /// Whether credentials of task roles are served.
+    pub credentials: bool,
+    /// Region of the agent, for containers that set none.
+    pub region: Option<String>,
 }
 
 /// What happens to a container whose log backend does not answer when it starts.

@@ -79,6 +79,7 @@ mod tests {
     use crate::domain::image::ImageRef;
     use crate::domain::reason::Reason;
     use crate::domain::task::{DesiredTask, KnownContainer, Origin, StopCause, TaskOptions};
+    use crate::domain::task_ids::TaskIds;
 
     /// Containers as name, essential, exit code and end in ms; no code = it never ran.
     fn task(containers: &[(&str, bool, Option<i64>, i64)]) -> Task {
@@ -100,6 +101,7 @@ mod tests {
             generation: Generation(1),
             definition: Arc::new(definition),
             options: TaskOptions::default(),
+            ids: TaskIds::default(),
             origin: Origin::Run,
             status: DesiredStatus::Running,
             stop_reason: None,

@@ -15,6 +15,7 @@ use crate::domain::ids::{ContainerName, Family, Generation, UnixMillis};
 use crate::domain::image::ImageRef;
 use crate::domain::status::{DesiredStatus, TaskStatus};
 use crate::domain::task::{DesiredTask, Task};
+use crate::domain::task_ids::TaskIds;
 use crate::reconcile::handle::PutOutcome;
 use crate::reconcile::snapshot::{EngineView, TaskView};
 
@@ -91,6 +92,7 @@ impl Engine for FakeEngine {
             generation: Generation(1),
             definition: put.definition,
             options: put.options,
+            ids: TaskIds::default(),
             origin: put.origin,
             status: DesiredStatus::Running,
             stop_reason: None,

@@ -12,18 +12,20 @@ use crate::domain::ids::UnixMillis;
 const MAX_ENTRIES: i64 = 200;
 
 /// What a task consists of: each statement gives rows of one table, by the task's id.
-const TASK_TABLES: [(&str, &str); 7] = [
+const TASK_TABLES: [(&str, &str); 9] = [
     ("tasks", "SELECT * FROM tasks WHERE id = ?"),
     ("known_tasks", "SELECT * FROM known_tasks WHERE task = ?"),
     ("containers", "SELECT * FROM containers WHERE task = ?"),
     ("bindings", "SELECT * FROM bindings WHERE task = ?"),
+    ("networks", "SELECT * FROM networks WHERE task = ?"),
+    ("mounts", "SELECT * FROM mounts WHERE task = ?"),
     ("reservations", "SELECT * FROM reservations WHERE task = ?"),
     ("resources", "SELECT * FROM resources WHERE task = ?"),
     ("conditions", "SELECT * FROM conditions WHERE task = ?"),
 ];
 
 /// What hangs on tasks that are not there: how to find it, and how to remove it.
-const STRAYS: [(&str, &str, &str); 6] = [
+const STRAYS: [(&str, &str, &str); 8] = [
     (
         "known_tasks",
         "SELECT * FROM known_tasks WHERE task NOT IN (SELECT id FROM tasks) LIMIT 100",
@@ -38,6 +40,16 @@ const STRAYS: [(&str, &str, &str); 6] = [
         "bindings",
         "SELECT * FROM bindings WHERE task NOT IN (SELECT id FROM tasks) LIMIT 100",
         "DELETE FROM bindings WHERE task NOT IN (SELECT id FROM tasks)",
+    ),
+    (
+        "networks",
+        "SELECT * FROM networks WHERE task NOT IN (SELECT id FROM tasks) LIMIT 100",
+        "DELETE FROM networks WHERE task NOT IN (SELECT id FROM tasks)",
+    ),
+    (
+        "mounts",
+        "SELECT * FROM mounts WHERE task NOT IN (SELECT id FROM tasks) LIMIT 100",
+        "DELETE FROM mounts WHERE task NOT IN (SELECT id FROM tasks)",
     ),
     (
         "reservations",

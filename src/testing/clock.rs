@@ -82,6 +82,11 @@ impl Ids for SeededIds {
         TaskId::parse(&format!("{high:016x}{low:016x}")).expect("hexadecimal digits are an id")
     }
 
+    fn bits(&self) -> u128 {
+        let (high, low): (u64, u64) = self.draw(|rng| (rng.random(), rng.random()));
+        (u128::from(high) << 64) | u128::from(low)
+    }
+
     fn jitter(&self, below: Duration) -> Duration {
         let millis = u64::try_from(below.as_millis()).unwrap_or(u64::MAX).max(1);
         Duration::from_millis(self.draw(|rng| rng.random_range(0..millis)))

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use crate::boundary::TaskStore;
 use crate::boundary::store::{Change, ImageRecord, Loaded, MAX_EVENTS_PER_TASK};
+use crate::domain::container_facts::{ContainerMount, ContainerNetwork, ProbeResult};
+use crate::domain::credentials::CredentialsId;
 use crate::domain::definition::{ContainerDefinition, NetworkMode, TaskDefinition};
 use crate::domain::ids::{
     ContainerName, DockerId, Family, Generation, TaskArn, UnixMillis, VolumeName,
@@ -23,6 +25,7 @@ use crate::domain::task::{
     Cause, DesiredTask, Exit, KnownContainer, KnownResource, KnownTask, Origin, ResourceKey,
     ResourceStatus, Retry, Step, StopCause, Task, TaskCondition, TaskEvent, TaskOptions,
 };
+use crate::domain::task_ids::{EndpointId, TaskIds};
 
 /// The whole suite, on a store with nothing in it. It is left with nothing but events.
 ///
@@ -272,6 +275,7 @@ pub fn desired(id: &str, generation: u64) -> DesiredTask {
             vec![ContainerDefinition::new(name("app"), image)],
         )),
         options: TaskOptions::default(),
+        ids: TaskIds::default(),
         origin: Origin::Api,
         status: DesiredStatus::Running,
         stop_reason: None,
@@ -289,6 +293,15 @@ pub fn full_desired(id: &str) -> DesiredTask {
         options: TaskOptions {
             network_as: Some(NetworkMode::Host),
             ignore_compatibilities: true,
+        },
+        ids: TaskIds {
+            task_role: Some(CredentialsId::parse("a19d-1").expect("an id")),
+            execution_role: Some(CredentialsId::parse("a19d-2").expect("an id")),
+            endpoints: ["app", "side"]
+                .into_iter()
+                .zip(1..)
+                .map(|(container, bits)| (name(container), EndpointId::from_random(bits)))
+                .collect(),
         },
         origin: Origin::File("web".to_owned()),
         status: DesiredStatus::Stopped,
@@ -371,12 +384,23 @@ fn full_container() -> KnownContainer {
         bind_ip: "::".to_owned(),
         host_port,
     };
+    let network = |name: &str| ContainerNetwork {
+        name: name.to_owned(),
+        ipv4: "172.17.0.2".to_owned(),
+        ipv4_prefix: 16,
+        ipv4_gateway: "172.17.0.1".to_owned(),
+        ipv6: "fd00::2".to_owned(),
+        ipv6_prefix: 64,
+        ipv6_gateway: "fd00::1".to_owned(),
+        mac: "02:42:ac:11:00:02".to_owned(),
+    };
     KnownContainer {
         status: ContainerStatus::Stopped,
         attempt: 1,
         docker_id: Some(DockerId::parse(&"ab".repeat(32)).expect("a Docker id")),
         image_id: Some("sha256:1".to_owned()),
         image_digest: Some("sha256:2".to_owned()),
+        created_at: Some(UnixMillis(19)),
         started_at: Some(UnixMillis(20)),
         running_since: Some(UnixMillis(21)),
         exit: Some(Exit {
@@ -387,10 +411,20 @@ fn full_container() -> KnownContainer {
         reason: Some(reason()),
         health: Health::Unhealthy,
         health_since: Some(UnixMillis(23)),
+        probe: Some(ProbeResult {
+            exit_code: 1,
+            output: "no\n".to_owned(),
+        }),
         restart_count: 3,
         last_restart_at: Some(UnixMillis(24)),
         stop_requested_at: Some(UnixMillis(25)),
         bindings: vec![binding(8081), binding(8080)],
+        networks: vec![network("bridge"), network("a")],
+        mounts: vec![ContainerMount {
+            name: "v".to_owned(),
+            source: "/s".to_owned(),
+            destination: "/d".to_owned(),
+        }],
         reservations: vec![PortReservation {
             mapping: 1,
             first_host_port: 50_000,

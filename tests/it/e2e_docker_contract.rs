@@ -151,7 +151,9 @@ async fn health_is_seen_by_inspect_and_list() {
             docker.start(&id).await.expect("start");
             let found = until(&docker, &id, |found| found.health != Health::Unknown).await;
             assert_eq!(found.health, health);
-            assert_eq!(found.health_output.as_deref(), Some("probed\n"));
+            let probe = found.probe.expect("a probe");
+            assert_eq!(probe.output, "probed\n");
+            assert_eq!(probe.exit_code, i64::from(health == Health::Unhealthy));
             let list = docker.list().await.expect("list");
             assert_eq!(list.first().map(|entry| entry.health), Some(health));
             docker.remove(id.as_str()).await.expect("remove");

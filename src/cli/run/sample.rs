@@ -9,6 +9,7 @@ use crate::domain::ids::{
 use crate::domain::image::ImageRef;
 use crate::domain::status::{ContainerStatus, DesiredStatus, TaskStatus};
 use crate::domain::task::{DesiredTask, Exit, KnownContainer, Origin, Task, TaskOptions};
+use crate::domain::task_ids::TaskIds;
 
 const NAMES: [&str; 2] = ["app", "web"];
 
@@ -33,6 +34,7 @@ pub(super) fn task() -> Task {
         generation: Generation(1),
         definition: Arc::new(definition),
         options: TaskOptions::default(),
+        ids: TaskIds::default(),
         origin: Origin::Run,
         status: DesiredStatus::Running,
         stop_reason: None,

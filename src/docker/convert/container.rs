@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::super::wire;
+use crate::domain::container_facts::{ContainerMount, ContainerNetwork, ProbeResult};
 use crate::domain::ids::{ContainerName, DockerId, TaskArn, UnixMillis};
 use crate::domain::names::{
     LABEL_ATTEMPT, LABEL_CONTAINER_NAME, LABEL_DEFINITION, LABEL_INSTANCE, LABEL_TASK_ARN,
@@ -44,6 +45,7 @@ pub(in super::super) fn listed(mut summary: wire::Summary) -> Option<ListedConta
         state: word_to_state(&summary.state)?,
         health,
         bindings,
+        networks: networks(&summary.network_settings.networks),
     })
 }
 
@@ -59,18 +61,10 @@ pub(in super::super) fn observed(inspect: wire::Inspect) -> Option<ObservedConta
             at,
             oom_killed: said.oom_killed,
         });
-    let (health, health_output) = match said.health {
-        Some(health) => (health_of(&health.status), last_output(health.log)),
+    let (health, probe) = match said.health {
+        Some(health) => (health_of(&health.status), last_probe(health.log)),
         None => (Health::Unknown, None),
     };
-    let networks = inspect.network_settings.networks;
-    let addresses = networks.into_iter().filter_map(|(network, endpoint)| {
-        let endpoint = endpoint?;
-        let text = [endpoint.ip_address, endpoint.global_ipv6_address]
-            .into_iter()
-            .find(|text| !text.is_empty())?;
-        Some((network, text))
-    });
     let mut bindings: Vec<PortBinding> = inspect
         .network_settings
         .ports
@@ -88,12 +82,14 @@ pub(in super::super) fn observed(inspect: wire::Inspect) -> Option<ObservedConta
         state,
         exit,
         error: Some(said.error).filter(|text| !text.is_empty()),
+        created_at: instant(&inspect.created),
         started_at: instant(&said.started_at),
         health,
-        health_output,
+        probe,
         bindings,
         image_id: inspect.image,
-        addresses: addresses.collect(),
+        networks: networks(&inspect.network_settings.networks),
+        mounts: mounts(inspect.mounts),
         pid: Some(said.pid).filter(|pid| alive && *pid != 0),
     })
 }
@@ -179,10 +175,49 @@ fn health_in(status: &str) -> Health {
     health_of(word)
 }
 
-fn last_output(mut log: Vec<wire::Probe>) -> Option<String> {
-    let mut output = log.pop()?.output;
+fn last_probe(mut log: Vec<wire::Probe>) -> Option<ProbeResult> {
+    let wire::Probe {
+        exit_code,
+        mut output,
+    } = log.pop()?;
     output.truncate(output.floor_char_boundary(MAX_PROBE_OUTPUT_BYTES));
-    Some(output).filter(|text| !text.is_empty())
+    Some(ProbeResult { exit_code, output })
+}
+
+/// In order of their names, as the map has them.
+fn networks(
+    networks: &std::collections::BTreeMap<String, Option<wire::Endpoint>>,
+) -> Vec<ContainerNetwork> {
+    networks
+        .iter()
+        .filter_map(|(name, endpoint)| {
+            let endpoint = endpoint.as_ref()?;
+            Some(ContainerNetwork {
+                name: name.clone(),
+                ipv4: endpoint.ip_address.clone(),
+                ipv4_prefix: endpoint.ip_prefix_len,
+                ipv4_gateway: endpoint.gateway.clone(),
+                ipv6: endpoint.global_ipv6_address.clone(),
+                ipv6_prefix: endpoint.global_ipv6_prefix_len,
+                ipv6_gateway: endpoint.ipv6_gateway.clone(),
+                mac: endpoint.mac_address.clone(),
+            })
+        })
+        .collect()
+}
+
+/// Sorted: Docker's own order changes from answer to answer.
+fn mounts(mounts: Vec<wire::Mount>) -> Vec<ContainerMount> {
+    let mut mounts: Vec<ContainerMount> = mounts
+        .into_iter()
+        .map(|mount| ContainerMount {
+            name: mount.name,
+            source: mount.source,
+            destination: mount.destination,
+        })
+        .collect();
+    mounts.sort_by(|a, b| a.destination.cmp(&b.destination));
+    mounts
 }
 
 /// Milliseconds of an RFC 3339 time; Docker's zero time lies before 1970 and means never.

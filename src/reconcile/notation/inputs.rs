@@ -113,12 +113,14 @@ fn observed(name: &ContainerName, words: &mut Words<'_>) -> Option<ObservedConta
         state,
         exit,
         error: (!error.is_empty()).then_some(error),
+        created_at: None,
         started_at,
         health: health.unwrap_or_default(),
-        health_output: None,
+        probe: None,
         bindings: port.map(binding).into_iter().collect(),
         image_id: "sha256:image".to_owned(),
-        addresses: BTreeMap::new(),
+        networks: Vec::new(),
+        mounts: Vec::new(),
         pid: None,
     })
 }
@@ -152,6 +154,7 @@ fn listed(name: &ContainerName, words: &mut Words<'_>) -> Observation {
             .map(|port| binding(u16::try_from(port).unwrap()))
             .into_iter()
             .collect(),
+        networks: Vec::new(),
     })
 }
 

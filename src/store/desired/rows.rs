@@ -3,14 +3,17 @@
 //! **Invariants.** A row made from a value turns back into an equal value. The row's text form, which the checksum
 //! covers, leaves out absent fields, so that a later column that is NULL changes no checksum.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::domain::credentials::CredentialsId;
 use crate::domain::definition::NetworkMode;
-use crate::domain::ids::{Generation, TaskArn, UnixMillis};
+use crate::domain::ids::{ContainerName, Generation, TaskArn, UnixMillis};
 use crate::domain::status::DesiredStatus;
 use crate::domain::task::{DesiredTask, Origin, TaskOptions};
+use crate::domain::task_ids::{EndpointId, TaskIds};
 use crate::store::codec;
 use crate::store::error::RowError;
 use crate::store::fields::{capped, number, reason, word};
@@ -38,6 +41,12 @@ pub(in crate::store) struct DesiredRow {
     pub stop_reason_message: Option<String>,
     pub remove: bool,
     pub arrived_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_role_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution_role_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint_ids: Option<String>,
 }
 
 impl From<&DesiredTask> for DesiredRow {
@@ -60,6 +69,9 @@ impl From<&DesiredTask> for DesiredRow {
             stop_reason_message: task.stop_reason.as_ref().map(|r| r.message.clone()),
             remove: task.remove,
             arrived_at: task.arrived_at.0,
+            task_role_id: credentials_text(task.ids.task_role.as_ref()),
+            execution_role_id: credentials_text(task.ids.execution_role.as_ref()),
+            endpoint_ids: endpoints_text(&task.ids.endpoints),
         }
     }
 }
@@ -88,6 +100,11 @@ impl TryFrom<DesiredRow> for DesiredTask {
                     .transpose()?,
                 ignore_compatibilities: row.ignore_compatibilities,
             },
+            ids: TaskIds {
+                task_role: credentials("task_role_id", row.task_role_id)?,
+                execution_role: credentials("execution_role_id", row.execution_role_id)?,
+                endpoints: endpoints(row.endpoint_ids)?,
+            },
             origin: origin(&row.origin, row.origin_file)?,
             status: word("status", &row.status, DesiredStatus::from_text)?,
             stop_reason: reason(row.stop_reason_name, row.stop_reason_message)?,
@@ -95,6 +112,42 @@ impl TryFrom<DesiredRow> for DesiredTask {
             arrived_at: UnixMillis(row.arrived_at),
         })
     }
+}
+
+fn credentials_text(id: Option<&CredentialsId>) -> Option<String> {
+    id.map(|id| id.expose().to_owned())
+}
+
+fn credentials(
+    column: &'static str,
+    text: Option<String>,
+) -> Result<Option<CredentialsId>, RowError> {
+    text.map(|text| CredentialsId::parse(&text))
+        .transpose()
+        .map_err(|source| RowError::Id { column, source })
+}
+
+fn endpoints_text(endpoints: &BTreeMap<ContainerName, EndpointId>) -> Option<String> {
+    let pairs: Vec<String> = endpoints
+        .iter()
+        .map(|(container, id)| format!("{container}={}", id.expose()))
+        .collect();
+    (!pairs.is_empty()).then(|| pairs.join(" "))
+}
+
+fn endpoints(text: Option<String>) -> Result<BTreeMap<ContainerName, EndpointId>, RowError> {
+    let text = text.unwrap_or_default();
+    // What it is worth must not get into an error that people read.
+    let unreadable = || RowError::Incomplete {
+        what: "an endpoint id",
+    };
+    text.split_ascii_whitespace()
+        .map(|pair| {
+            let (container, id) = pair.split_once('=').ok_or_else(unreadable)?;
+            let container = ContainerName::parse(container).map_err(|_| unreadable())?;
+            Ok((container, EndpointId::parse(id).map_err(|_| unreadable())?))
+        })
+        .collect()
 }
 
 fn origin_words(origin: &Origin) -> (&'static str, Option<String>) {

@@ -18,8 +18,8 @@ pub(in crate::store) async fn put(
     sqlx::query_scalar!(
         r#"INSERT INTO tasks (arn, generation, definition_version, definition, network_as,
                ignore_compatibilities, origin, origin_file, status, stop_reason_name, stop_reason_message, remove,
-               arrived_at, checksum)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+               arrived_at, task_role_id, execution_role_id, endpoint_ids, checksum)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
            ON CONFLICT (arn) DO UPDATE SET
                generation = excluded.generation,
                definition_version = excluded.definition_version,
@@ -33,6 +33,9 @@ pub(in crate::store) async fn put(
                stop_reason_message = excluded.stop_reason_message,
                remove = excluded.remove,
                arrived_at = excluded.arrived_at,
+               task_role_id = excluded.task_role_id,
+               execution_role_id = excluded.execution_role_id,
+               endpoint_ids = excluded.endpoint_ids,
                checksum = excluded.checksum
            RETURNING id AS "id!""#,
         row.arn,
@@ -48,6 +51,9 @@ pub(in crate::store) async fn put(
         row.stop_reason_message,
         row.remove,
         row.arrived_at,
+        row.task_role_id,
+        row.execution_role_id,
+        row.endpoint_ids,
         checksum,
     )
     .fetch_one(connection)
@@ -94,7 +100,8 @@ pub(in crate::store) async fn get(
         DesiredRow,
         r#"SELECT arn, generation, definition_version, definition, network_as,
                ignore_compatibilities AS "ignore_compatibilities: bool", origin, origin_file, status,
-               stop_reason_name, stop_reason_message, remove AS "remove: bool", arrived_at
+               stop_reason_name, stop_reason_message, remove AS "remove: bool", arrived_at, task_role_id,
+               execution_role_id, endpoint_ids
            FROM tasks WHERE id = ?"#,
         id
     )

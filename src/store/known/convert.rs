@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 
 use super::rows::{
-    BindingRow, ConditionRow, ContainerRow, KnownRow, KnownRows, ReservationRow, ResourceRow,
+    BindingRow, ConditionRow, ContainerRow, KnownRow, KnownRows, MountRow, NetworkRow,
+    ReservationRow, ResourceRow,
 };
+use crate::domain::container_facts::{ContainerMount, ContainerNetwork, ProbeResult};
 use crate::domain::ids::{ContainerName, DockerId, Generation, IdError, UnixMillis, VolumeName};
 use crate::domain::port_mapping::{PortBinding, PortReservation};
 use crate::domain::status::{ContainerStatus, Health, TaskStatus};
@@ -38,6 +40,16 @@ impl From<&KnownTask> for KnownRows {
             conditions: numbered(&task.conditions)
                 .map(|(at, condition)| condition_row(at, condition))
                 .collect(),
+            networks: lists()
+                .flat_map(|(name, container)| {
+                    numbered(&container.networks).map(move |(at, it)| network_row(name, at, it))
+                })
+                .collect(),
+            mounts: lists()
+                .flat_map(|(name, container)| {
+                    numbered(&container.mounts).map(move |(at, it)| mount_row(name, at, it))
+                })
+                .collect(),
         }
     }
 }
@@ -58,6 +70,14 @@ impl TryFrom<KnownRows> for KnownTask {
         for row in &rows.reservations {
             let (name, reservation) = reservation(row)?;
             owner(&mut task, &name)?.reservations.push(reservation);
+        }
+        for row in rows.networks {
+            let (name, network) = network(row)?;
+            owner(&mut task, &name)?.networks.push(network);
+        }
+        for row in rows.mounts {
+            let (name, mount) = mount(row)?;
+            owner(&mut task, &name)?.mounts.push(mount);
         }
         for row in rows.resources {
             let (key, resource) = resource(row)?;
@@ -146,6 +166,7 @@ fn container_row((name, container): (&ContainerName, &KnownContainer)) -> Contai
     let exit = container.exit.as_ref();
     let reason = container.reason.as_ref();
     let retry = RetryColumns::from(container.retry.as_ref());
+    let probe = container.probe.as_ref();
     ContainerRow {
         name: name.to_string(),
         status: container.status.to_string(),
@@ -173,6 +194,9 @@ fn container_row((name, container): (&ContainerName, &KnownContainer)) -> Contai
         retry_reason_name: retry.reason_name,
         retry_reason_message: retry.reason_message,
         removed: container.removed,
+        created_at: millis(container.created_at),
+        probe_exit_code: probe.map(|probe| probe.exit_code),
+        probe_output: probe.map(|probe| probe.output.clone()),
     }
 }
 
@@ -193,6 +217,11 @@ fn container(row: ContainerRow) -> Result<(ContainerName, KnownContainer), RowEr
         reason_name: row.retry_reason_name,
         reason_message: row.retry_reason_message,
     };
+    let probe = match (row.probe_exit_code, row.probe_output) {
+        (None, None) => None,
+        (Some(exit_code), Some(output)) => Some(ProbeResult { exit_code, output }),
+        _ => return Err(RowError::Incomplete { what: "a probe" }),
+    };
     let container = KnownContainer {
         status: word("status", &row.status, ContainerStatus::from_text)?,
         attempt: number("attempt", row.attempt)?,
@@ -202,16 +231,20 @@ fn container(row: ContainerRow) -> Result<(ContainerName, KnownContainer), RowEr
             .transpose()?,
         image_id: row.image_id,
         image_digest: row.image_digest,
+        created_at: instant(row.created_at),
         started_at: instant(row.started_at),
         running_since: instant(row.running_since),
         exit,
         reason: reason(row.reason_name, row.reason_message)?,
         health: word("health", &row.health, Health::from_text)?,
         health_since: instant(row.health_since),
+        probe,
         restart_count: number("restart_count", row.restart_count)?,
         last_restart_at: instant(row.last_restart_at),
         stop_requested_at: instant(row.stop_requested_at),
         bindings: Vec::new(),
+        networks: Vec::new(),
+        mounts: Vec::new(),
         reservations: Vec::new(),
         degraded_log: row.degraded_log,
         settles_at: instant(row.settles_at),
@@ -240,6 +273,54 @@ fn binding(row: BindingRow) -> Result<(ContainerName, PortBinding), RowError> {
         host_port: number("host_port", row.host_port)?,
     };
     Ok((container_name(&row.container)?, binding))
+}
+
+fn network_row(container: &ContainerName, position: i64, network: &ContainerNetwork) -> NetworkRow {
+    NetworkRow {
+        container: container.to_string(),
+        position,
+        name: network.name.clone(),
+        ipv4: network.ipv4.clone(),
+        ipv4_prefix: i64::from(network.ipv4_prefix),
+        ipv4_gateway: network.ipv4_gateway.clone(),
+        ipv6: network.ipv6.clone(),
+        ipv6_prefix: i64::from(network.ipv6_prefix),
+        ipv6_gateway: network.ipv6_gateway.clone(),
+        mac: network.mac.clone(),
+    }
+}
+
+fn network(row: NetworkRow) -> Result<(ContainerName, ContainerNetwork), RowError> {
+    let network = ContainerNetwork {
+        name: row.name,
+        ipv4: row.ipv4,
+        ipv4_prefix: number("ipv4_prefix", row.ipv4_prefix)?,
+        ipv4_gateway: row.ipv4_gateway,
+        ipv6: row.ipv6,
+        ipv6_prefix: number("ipv6_prefix", row.ipv6_prefix)?,
+        ipv6_gateway: row.ipv6_gateway,
+        mac: row.mac,
+    };
+    Ok((container_name(&row.container)?, network))
+}
+
+fn mount_row(container: &ContainerName, position: i64, mount: &ContainerMount) -> MountRow {
+    MountRow {
+        container: container.to_string(),
+        position,
+        name: mount.name.clone(),
+        source: mount.source.clone(),
+        destination: mount.destination.clone(),
+    }
+}
+
+fn mount(row: MountRow) -> Result<(ContainerName, ContainerMount), RowError> {
+    let mount = ContainerMount {
+        name: row.name,
+        source: row.source,
+        destination: row.destination,
+    };
+    Ok((container_name(&row.container)?, mount))
 }
 
 fn reservation_row(

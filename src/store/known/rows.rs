@@ -14,6 +14,10 @@ pub(in crate::store) struct KnownRows {
     pub reservations: Vec<ReservationRow>,
     pub resources: Vec<ResourceRow>,
     pub conditions: Vec<ConditionRow>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<NetworkRow>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<MountRow>,
 }
 
 /// A row of `known_tasks` without its task id and checksum.
@@ -89,6 +93,12 @@ pub(in crate::store) struct ContainerRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_reason_message: Option<String>,
     pub removed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe_exit_code: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe_output: Option<String>,
 }
 
 /// A row of `bindings` without its task id.
@@ -100,6 +110,31 @@ pub(in crate::store) struct BindingRow {
     pub protocol: String,
     pub bind_ip: String,
     pub host_port: i64,
+}
+
+/// A row of `networks` without its task id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(in crate::store) struct NetworkRow {
+    pub container: String,
+    pub position: i64,
+    pub name: String,
+    pub ipv4: String,
+    pub ipv4_prefix: i64,
+    pub ipv4_gateway: String,
+    pub ipv6: String,
+    pub ipv6_prefix: i64,
+    pub ipv6_gateway: String,
+    pub mac: String,
+}
+
+/// A row of `mounts` without its task id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(in crate::store) struct MountRow {
+    pub container: String,
+    pub position: i64,
+    pub name: String,
+    pub source: String,
+    pub destination: String,
 }
 
 /// A row of `reservations` without its task id.

@@ -5,7 +5,8 @@
 use sqlx::SqliteConnection;
 
 use super::rows::{
-    BindingRow, ConditionRow, ContainerRow, KnownRow, KnownRows, ReservationRow, ResourceRow,
+    BindingRow, ConditionRow, ContainerRow, KnownRow, KnownRows, MountRow, NetworkRow,
+    ReservationRow, ResourceRow,
 };
 use crate::domain::task::KnownTask;
 use crate::store::checksum::Checksums;
@@ -51,6 +52,12 @@ pub(in crate::store) async fn put(
     }
     for row in &rows.reservations {
         put_reservation(connection, task, row).await?;
+    }
+    for row in &rows.networks {
+        put_network(connection, task, row).await?;
+    }
+    for row in &rows.mounts {
+        put_mount(connection, task, row).await?;
     }
     for row in &rows.resources {
         put_resource(connection, task, row).await?;
@@ -128,11 +135,13 @@ async fn rows(connection: &mut SqliteConnection, task: i64) -> sqlx::Result<Know
     .await?;
     Ok(KnownRows {
         task: known,
-        containers: container_rows(connection, task).await?,
+        containers: container_rows(&mut *connection, task).await?,
         bindings,
         reservations,
         resources,
         conditions,
+        networks: network_rows(&mut *connection, task).await?,
+        mounts: mount_rows(connection, task).await?,
     })
 }
 
@@ -146,8 +155,34 @@ async fn container_rows(
                exit_code, exit_oom_killed AS "exit_oom_killed: bool", reason_name, reason_message, health,
                health_since, restart_count, last_restart_at, stop_requested_at,
                degraded_log AS "degraded_log: bool", settles_at, retry_step, retry_failures, retry_not_before,
-               retry_reason_name, retry_reason_message, removed AS "removed: bool"
+               retry_reason_name, retry_reason_message, removed AS "removed: bool", created_at,
+               probe_exit_code, probe_output
            FROM containers WHERE task = ? ORDER BY name"#,
+        task
+    )
+    .fetch_all(connection)
+    .await
+}
+
+async fn network_rows(
+    connection: &mut SqliteConnection,
+    task: i64,
+) -> sqlx::Result<Vec<NetworkRow>> {
+    sqlx::query_as!(
+        NetworkRow,
+        "SELECT container, position, name, ipv4, ipv4_prefix, ipv4_gateway, ipv6, ipv6_prefix, ipv6_gateway, mac
+         FROM networks WHERE task = ? ORDER BY container, position",
+        task
+    )
+    .fetch_all(connection)
+    .await
+}
+
+async fn mount_rows(connection: &mut SqliteConnection, task: i64) -> sqlx::Result<Vec<MountRow>> {
+    sqlx::query_as!(
+        MountRow,
+        "SELECT container, position, name, source, destination
+         FROM mounts WHERE task = ? ORDER BY container, position",
         task
     )
     .fetch_all(connection)
@@ -162,6 +197,12 @@ async fn clear(connection: &mut SqliteConnection, task: i64) -> sqlx::Result<()>
         .execute(&mut *connection)
         .await?;
     sqlx::query!("DELETE FROM reservations WHERE task = ?", task)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query!("DELETE FROM networks WHERE task = ?", task)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query!("DELETE FROM mounts WHERE task = ?", task)
         .execute(&mut *connection)
         .await?;
     sqlx::query!("DELETE FROM resources WHERE task = ?", task)
@@ -212,8 +253,9 @@ async fn put_container(
         "INSERT INTO containers (task, name, status, attempt, docker_id, image_id, image_digest, started_at,
              running_since, exit_at, exit_code, exit_oom_killed, reason_name, reason_message, health, health_since,
              restart_count, last_restart_at, stop_requested_at, degraded_log, settles_at, retry_step,
-             retry_failures, retry_not_before, retry_reason_name, retry_reason_message, removed)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             retry_failures, retry_not_before, retry_reason_name, retry_reason_message, removed, created_at,
+             probe_exit_code, probe_output)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         task,
         row.name,
         row.status,
@@ -241,6 +283,54 @@ async fn put_container(
         row.retry_reason_name,
         row.retry_reason_message,
         row.removed,
+        row.created_at,
+        row.probe_exit_code,
+        row.probe_output,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn put_network(
+    connection: &mut SqliteConnection,
+    task: i64,
+    row: &NetworkRow,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO networks (task, container, position, name, ipv4, ipv4_prefix, ipv4_gateway, ipv6, ipv6_prefix,
+             ipv6_gateway, mac)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        task,
+        row.container,
+        row.position,
+        row.name,
+        row.ipv4,
+        row.ipv4_prefix,
+        row.ipv4_gateway,
+        row.ipv6,
+        row.ipv6_prefix,
+        row.ipv6_gateway,
+        row.mac,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn put_mount(
+    connection: &mut SqliteConnection,
+    task: i64,
+    row: &MountRow,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO mounts (task, container, position, name, source, destination) VALUES (?, ?, ?, ?, ?, ?)",
+        task,
+        row.container,
+        row.position,
+        row.name,
+        row.source,
+        row.destination,
     )
     .execute(connection)
     .await?;

@@ -9,6 +9,7 @@ use tokio::sync::broadcast;
 
 use crate::boundary::runtime::EventStream;
 use crate::boundary::{BoundaryError, ContainerRuntime, ErrorKind, VolumeRuntime};
+use crate::domain::container_facts::ContainerNetwork;
 use crate::domain::ids::DockerId;
 use crate::domain::names;
 use crate::domain::port_mapping::PortBinding;
@@ -16,7 +17,8 @@ use crate::domain::runtime::{
     ListedContainer, ObservedContainer, OutputChunk, OutputStream, RuntimeEvent, RuntimeEventKind,
     RuntimeInfo, VolumeSpec,
 };
-use crate::domain::spec::ContainerSpec;
+use crate::domain::spec::{ContainerSpec, NetworkChoice};
+use crate::domain::status::Health;
 use crate::domain::task::Exit;
 
 use super::faults::{Effect, Operation};
@@ -216,6 +218,28 @@ fn bindings(container: &Container) -> Vec<PortBinding> {
         .collect()
 }
 
+/// Those of one bridge for all, or of the mode's name; one that joins another's network has none of its own.
+fn networks(container: &Container) -> Vec<ContainerNetwork> {
+    if !container.state.may_live() {
+        return Vec::new();
+    }
+    let named = |name: &str| ContainerNetwork {
+        name: name.to_owned(),
+        ..ContainerNetwork::default()
+    };
+    match &container.spec.network {
+        NetworkChoice::Bridge => vec![ContainerNetwork {
+            ipv4: "172.17.0.2".to_owned(),
+            ipv4_prefix: 16,
+            ipv4_gateway: "172.17.0.1".to_owned(),
+            ..named("bridge")
+        }],
+        NetworkChoice::Host => vec![named("host")],
+        NetworkChoice::None => vec![named("none")],
+        NetworkChoice::Container(_) => Vec::new(),
+    }
+}
+
 fn observed(container: &Container) -> ObservedContainer {
     ObservedContainer {
         id: container.id.clone(),
@@ -224,12 +248,14 @@ fn observed(container: &Container) -> ObservedContainer {
         state: container.state,
         exit: container.exit.clone(),
         error: None,
+        created_at: None,
         started_at: container.started_at,
         health: container.health,
-        health_output: None,
+        probe: None,
         bindings: bindings(container),
         image_id: format!("sha256:{}", container.spec.definition.image),
-        addresses: std::collections::BTreeMap::new(),
+        networks: networks(container),
+        mounts: Vec::new(),
         pid: container.state.may_live().then_some(1),
     }
 }
@@ -273,6 +299,7 @@ impl ContainerRuntime for World {
                     state: container.state,
                     health: container.health,
                     bindings: bindings(container),
+                    networks: networks(container),
                 })
                 .collect())
         })

@@ -22,6 +22,7 @@ use berth::domain::reason::{Reason, ReasonName};
 use berth::domain::runtime::RuntimeInfo;
 use berth::domain::status::DesiredStatus;
 use berth::domain::task::{DesiredTask, Origin, TaskOptions};
+use berth::domain::task_ids::TaskIds;
 use berth::images::{HostPlatform, ImagesConfig, ImagesHandle, Outside, service};
 use berth::platform::{
     FactSettings, HostOptions, HostOs, RawFacts, SystemClock, SystemIds, capacity, dynamic_ports,
@@ -126,6 +127,7 @@ impl DesiredCodec for Codec {
             generation: Generation(1),
             definition: Arc::new(from_canonical(text).ok()?),
             options: TaskOptions::default(),
+            ids: TaskIds::default(),
             origin: Origin::Adopted,
             status: DesiredStatus::Running,
             stop_reason: None,

@@ -29,6 +29,7 @@ use crate::domain::status::{ContainerStatus, DesiredStatus, TaskStatus};
 use crate::domain::task::{
     Cause, DesiredTask, KnownContainer, Origin, Task, TaskCondition, TaskEvent, TaskOptions,
 };
+use crate::domain::task_ids::TaskIds;
 use crate::reconcile::detached::{Asked, DetachedEngine, Publisher, detached};
 use crate::reconcile::handle::{HandleError, PutOutcome, PutTask};
 use crate::reconcile::snapshot::{EngineView, Snapshot, TaskView};
@@ -53,6 +54,10 @@ impl Ids for CountingIds {
     fn task_id(&self) -> TaskId {
         let number = self.0.fetch_add(1, Ordering::Relaxed);
         TaskId::parse(&format!("{number:032x}")).expect("an id")
+    }
+
+    fn bits(&self) -> u128 {
+        u128::from(self.0.fetch_add(1, Ordering::Relaxed))
     }
 
     fn jitter(&self, _: Duration) -> Duration {
@@ -221,6 +226,7 @@ fn put_into(publisher: &Publisher, put: PutTask) -> Result<PutOutcome, HandleErr
         generation: Generation(1),
         definition: put.definition,
         options: put.options,
+        ids: TaskIds::default(),
         origin: put.origin,
         status: DesiredStatus::Running,
         stop_reason: None,
@@ -269,6 +275,7 @@ pub(crate) fn task(id: &str) -> TaskView {
         generation: Generation(1),
         definition: Arc::new(definition),
         options: TaskOptions::default(),
+        ids: TaskIds::default(),
         origin: Origin::Api,
         status: DesiredStatus::Running,
         stop_reason: None,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::super::wire;
 use super::super::container::{holder, instant, is_of_spec, listed, observed};
 use super::sample::{ARN, ID, labels, read, spec};
+use crate::domain::container_facts::ContainerNetwork;
 use crate::domain::ids::UnixMillis;
 use crate::domain::names::{
     LABEL_ATTEMPT, LABEL_CONTAINER_NAME, LABEL_DEFINITION, LABEL_INSTANCE, LABEL_TASK_ARN,
@@ -25,6 +26,7 @@ fn list_entries_show_state_health_and_ports() {
                 {"IP": "::", "PrivatePort": 80, "PublicPort": 32768, "Type": "tcp"},
                 {"PrivatePort": 443, "Type": "tcp"},
             ],
+            "NetworkSettings": {"Networks": {"bridge": {"IPAddress": "172.17.0.2"}}},
         })))
     };
     let container = entry("running", "Up 2 minutes (healthy)").unwrap();
@@ -32,6 +34,12 @@ fn list_entries_show_state_health_and_ports() {
     assert_eq!(container.task.as_str(), ARN);
     assert_eq!(container.attempt, Some(0));
     assert_eq!(container.definition.as_deref(), Some("{}"));
+    let networks: Vec<(&str, &str)> = container
+        .networks
+        .iter()
+        .map(|network| (network.name.as_str(), network.ipv4.as_str()))
+        .collect();
+    assert_eq!(networks, [("bridge", "172.17.0.2")]);
     let addresses: Vec<&str> = container
         .bindings
         .iter()
@@ -80,6 +88,11 @@ fn list_entries_without_readable_labels_are_left_out() {
 fn inspect(state: &Value) -> Option<ObservedContainer> {
     observed(read(json!({
         "Id": ID, "Name": "/ecs-web-1-app-00", "Image": "sha256:1", "State": state,
+        "Created": "2026-01-02T03:04:04.12Z",
+        "Mounts": [
+            {"Type": "volume", "Name": "v", "Source": "/x/_data", "Destination": "/volume"},
+            {"Type": "bind", "Source": "/b", "Destination": "/bind"},
+        ],
         "Config": {"Labels": labels(&[]), "Tty": false, "Cmd": null},
         "HostConfig": {"RestartPolicy": {"Name": "a-new-one"}},
         "NetworkSettings": {
@@ -89,8 +102,14 @@ fn inspect(state: &Value) -> Option<ObservedContainer> {
                 "82/tcp": null,
             },
             "Networks": {
-                "bridge": {"IPAddress": "172.17.0.2", "GlobalIPv6Address": ""},
-                "six": {"IPAddress": "", "GlobalIPv6Address": "fd00::2"},
+                "bridge": {
+                    "IPAddress": "172.17.0.2", "IPPrefixLen": 16, "Gateway": "172.17.0.1",
+                    "GlobalIPv6Address": "", "MacAddress": "02:42:ac:11:00:02",
+                },
+                "six": {
+                    "IPAddress": "", "GlobalIPv6Address": "fd00::2", "GlobalIPv6PrefixLen": 64,
+                    "IPv6Gateway": "fd00::1",
+                },
                 "none": {"IPAddress": ""},
             },
         },
@@ -102,7 +121,7 @@ fn inspect_of_a_running_container() {
     let container = inspect(&json!({
         "Status": "running", "Running": true, "OOMKilled": true, "Pid": 42, "ExitCode": 0,
         "StartedAt": "2026-01-02T03:04:05.678901234Z", "FinishedAt": "2026-01-01T00:00:00Z",
-        "Health": {"Status": "healthy", "Log": [{"Output": "first"}, {"Output": "é".repeat(600)}]},
+        "Health": {"Status": "healthy", "Log": [{"Output": "first"}, {"ExitCode": 3, "Output": "é".repeat(600)}]},
     }))
     .unwrap();
     assert_eq!(container.state, RunState::Running);
@@ -110,7 +129,9 @@ fn inspect_of_a_running_container() {
     assert_eq!(container.pid, Some(42));
     assert_eq!(container.started_at, Some(UnixMillis(1_767_323_045_678)));
     assert_eq!(container.health, Health::Healthy);
-    assert_eq!(container.health_output.unwrap().len(), 1024);
+    let probe = container.probe.unwrap();
+    assert_eq!((probe.exit_code, probe.output.len()), (3, 1024));
+    assert_eq!(container.created_at, Some(UnixMillis(1_767_323_044_120)));
     assert_eq!(
         container.bindings,
         [PortBinding {
@@ -120,12 +141,36 @@ fn inspect_of_a_running_container() {
             host_port: 8080,
         }]
     );
-    let addresses: Vec<(&str, &str)> = container
-        .addresses
+    assert_eq!(
+        container.networks,
+        [
+            ContainerNetwork {
+                name: "bridge".to_owned(),
+                ipv4: "172.17.0.2".to_owned(),
+                ipv4_prefix: 16,
+                ipv4_gateway: "172.17.0.1".to_owned(),
+                mac: "02:42:ac:11:00:02".to_owned(),
+                ..ContainerNetwork::default()
+            },
+            ContainerNetwork {
+                name: "none".to_owned(),
+                ..ContainerNetwork::default()
+            },
+            ContainerNetwork {
+                name: "six".to_owned(),
+                ipv6: "fd00::2".to_owned(),
+                ipv6_prefix: 64,
+                ipv6_gateway: "fd00::1".to_owned(),
+                ..ContainerNetwork::default()
+            },
+        ]
+    );
+    let mounts: Vec<(&str, &str)> = container
+        .mounts
         .iter()
-        .map(|(network, address)| (network.as_str(), address.as_str()))
+        .map(|mount| (mount.name.as_str(), mount.destination.as_str()))
         .collect();
-    assert_eq!(addresses, [("bridge", "172.17.0.2"), ("six", "fd00::2")]);
+    assert_eq!(mounts, [("", "/bind"), ("v", "/volume")]);
 }
 
 #[test]

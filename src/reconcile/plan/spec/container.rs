@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{limits, log, mounts, network};
+use super::{environment, limits, log, mounts, network};
 use crate::domain::definition::{ContainerDefinition, IpcMode, PidMode, TaskDefinition};
 use crate::domain::host::HostFacts;
 use crate::domain::ids::ContainerName;
@@ -91,7 +91,7 @@ fn application(
     refuse_unsupported(container)?;
     let choice = network::choose(inputs, container)?;
     let mut environment = container.environment.clone();
-    environment.extend(injected_environment(inputs, container));
+    environment.extend(environment::injected(inputs, container));
     let spec = ContainerSpec {
         environment,
         pid: pid(inputs),
@@ -197,15 +197,6 @@ fn labels(inputs: &SpecInputs<'_>, container: &ContainerDefinition) -> BTreeMap<
         .map(|(name, value)| (name.to_owned(), value)),
     );
     labels
-}
-
-/// Variables that the agent adds, which win over the definition's. None yet: addresses of credentials and metadata
-/// belong here once the agent serves them.
-fn injected_environment(
-    _inputs: &SpecInputs<'_>,
-    _container: &ContainerDefinition,
-) -> BTreeMap<String, String> {
-    BTreeMap::new()
 }
 
 fn attempt(task: &Task, container: &ContainerName) -> u32 {

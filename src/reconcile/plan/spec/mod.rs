@@ -11,6 +11,8 @@ mod container;
 
 mod network;
 
+mod environment;
+
 mod mounts;
 
 mod limits;

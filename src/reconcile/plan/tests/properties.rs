@@ -359,12 +359,14 @@ fn created(id: DockerId, spec: &ContainerSpec) -> ObservedContainer {
         state: RunState::Created,
         exit: None,
         error: None,
+        created_at: None,
         started_at: None,
         health: Health::Unknown,
-        health_output: None,
+        probe: None,
         bindings: Vec::new(),
         image_id: "sha256:image".to_owned(),
-        addresses: BTreeMap::new(),
+        networks: Vec::new(),
+        mounts: Vec::new(),
         pid: None,
     }
 }
