@@ -3,8 +3,10 @@
 //! | listener | address | layers, outermost first | router |
 //! |---|---|---|---|
 //! | admin | Unix socket `berth.sock`, mode 0660 | trace, problem bodies, panic to 500, deadline, concurrency, body limit | [`admin_router`](super::admin_router) |
+//! | introspection | 127.0.0.1:51678; all addresses if the operator says so | plain paths, body limit | classic routes, and for this host those beside them |
+//! | task server | 127.0.0.1:51679 | plain paths, body limit | [`task_server_routes`](super::task_server::router::task_server_routes) |
 //!
-//! Connections have limits of their own where they are accepted (`unix_socket.rs`). Streams (events, output) leave the
+//! Connections have limits of their own where they are accepted (`unix_socket.rs`, `tcp.rs`). Streams (events, output) leave the
 //! deadline and the concurrency limit when their answer begins; they have their own number of places.
 
 use std::sync::Arc;
@@ -16,10 +18,12 @@ use axum::{Router, middleware};
 use tower::ServiceBuilder;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 use super::problem::{dress, panicked};
+use super::task_server::router::plain_paths;
 use crate::boundary::Ids;
 
 /// Largest body: a task definition of ECS has 64 KiB at most, generated ones have been seen larger.
@@ -51,5 +55,17 @@ pub(super) fn admin_layers(routes: Router, ids: Arc<dyn Ids>) -> Router {
         ))
         .layer(GlobalConcurrencyLimitLayer::new(ADMIN_CONCURRENCY))
         .layer(DefaultBodyLimit::max(ADMIN_BODY_LIMIT));
+    routes.layer(layers)
+}
+
+/// Largest body that is taken where bodies are not read at all: ECS agents read and forget them.
+pub const PLAIN_BODY_LIMIT: usize = 64 * 1024;
+
+/// The introspection listener's and the task server's layers around their routes.
+pub fn plain_layers(routes: Router) -> Router {
+    let layers = ServiceBuilder::new()
+        .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn(plain_paths))
+        .layer(RequestBodyLimitLayer::new(PLAIN_BODY_LIMIT));
     routes.layer(layers)
 }

@@ -10,6 +10,14 @@ pub mod listeners;
 
 mod write_deadline;
 
+mod connection;
+
+pub mod tcp;
+
+pub mod view;
+
+pub mod introspection;
+
 pub mod task_server;
 
 pub mod unix_socket;

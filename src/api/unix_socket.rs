@@ -9,21 +9,17 @@ use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::{Extension, Router};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::connection::{Patience, serve};
 use super::observe::state::ListenerShutdown;
-use super::write_deadline::WriteDeadline;
 
 /// Read and write for owner and group.
 pub const SOCKET_MODE: u32 = 0o660;
@@ -34,14 +30,12 @@ const DIRECTORY_MODE: u32 = 0o750;
 /// Connections open at once; further ones wait in the kernel's queue.
 pub const MAX_CONNECTIONS: usize = 256;
 
-/// From the connection, or the end of an answer, to the end of the next request's head.
-const HEAD_DEADLINE: Duration = Duration::from_secs(30);
-
-/// How long somebody who asks may take nothing of the answer.
-const WRITE_DEADLINE: Duration = Duration::from_mins(5);
-
-/// How long requests may finish after shutdown began.
-const GRACE: Duration = Duration::from_secs(5);
+/// Answers may take a commit, and readers of streams may pause.
+const PATIENCE: Patience = Patience {
+    head: Duration::from_secs(30),
+    write: Duration::from_mins(5),
+    grace: Duration::from_secs(5),
+};
 
 /// Wait after an `accept` that failed, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -148,7 +142,8 @@ impl UnixServer {
             match accepted {
                 None => break,
                 Some(Ok((stream, place))) => {
-                    let serving = serve(stream, router.clone(), shutdown.clone());
+                    let serving =
+                        serve(stream, router.clone(), PATIENCE, shutdown.clone(), "admin");
                     connections.spawn(async move {
                         serving.await;
                         drop(place);
@@ -187,34 +182,6 @@ async fn accept(
         .map_err(io::Error::other)?;
     let (stream, _) = listener.accept().await?;
     Ok((stream, place))
-}
-
-/// One connection, to its end or to the end of the grace after shutdown.
-async fn serve(stream: UnixStream, router: Router, shutdown: CancellationToken) {
-    let io = TokioIo::new(WriteDeadline::new(stream, WRITE_DEADLINE));
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_DEADLINE);
-    let mut connection = pin!(builder.serve_connection(io, TowerToHyperService::new(router)));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => Some(ended),
-        // Cancellation is a state, not an event.
-        () = shutdown.cancelled() => None,
-    };
-    let ended = if let Some(ended) = ended {
-        ended
-    } else {
-        connection.as_mut().graceful_shutdown();
-        let Ok(ended) = tokio::time::timeout(GRACE, connection).await else {
-            tracing::warn!("a request to the admin socket was cut off by shutdown");
-            return;
-        };
-        ended
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection of the admin socket broke");
-    }
 }
 
 fn make_directory(directory: &Path) -> io::Result<()> {

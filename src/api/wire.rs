@@ -63,6 +63,17 @@ impl fmt::Display for Time {
     }
 }
 
+/// An instant as ECS agents write it: RFC 3339 in UTC, zeros at the end of the fraction left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::api) struct Trimmed(pub(in crate::api) UnixMillis);
+
+impl Serialize for Trimmed {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let timestamp = Timestamp::from_millisecond(self.0.0).unwrap_or(Timestamp::MAX);
+        serializer.collect_str(&timestamp)
+    }
+}
+
 impl From<Time> for String {
     fn from(time: Time) -> Self {
         time.to_string()

@@ -48,6 +48,9 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
         let (_, name) = signals.lock().await.next().await;
         info!(signal = name, "asked to end; containers are left running");
     };
+    let mut config = config.clone();
+    config.engine.endpoints.metadata = true;
+    let config = &config;
     let data_dir = data_dir_of(config);
     // Cancel-safe: a lock that was not had is not held.
     let _lock = tokio::select! {
@@ -71,7 +74,8 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
         () = next() => return Ok(()),
     };
     let watched = start_watch(&mut lifecycle, config, &engine, files);
-    let observe = observe_state(config, &engine, listeners, watched);
+    let observe = observe_state(config, &engine, listeners.clone(), watched);
+    super::listeners::start(&mut lifecycle, config, &engine, &observe, &listeners);
     switch.up(admin(config, &engine, observe));
     let killed = (config.clone(), lifecycle.drivers.stop_token());
     lifecycle

@@ -34,6 +34,8 @@ pub mod foreground;
 
 mod plan_source;
 
+mod listeners;
+
 pub mod surroundings;
 
 pub mod measured;

@@ -18,6 +18,10 @@ pub mod clock;
 
 pub mod codec;
 
+pub mod stats;
+
+pub mod callers;
+
 pub mod credentials;
 
 pub mod meter;

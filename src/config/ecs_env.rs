@@ -111,6 +111,14 @@ settings! {
         "Cluster name in task ARNs and container labels.";
     ADMIN_SOCKET "BERTH_ADMIN_SOCKET" None, Kind::Path, "",
         "Socket of the admin API; none given: `berth.sock` in the data directory.";
+    INTROSPECTION_ADDRESS "BERTH_INTROSPECTION_ADDRESS" None, Kind::Text, "127.0.0.1:51678",
+        "Where the introspection API listens.";
+    INTROSPECTION_OFFHOST "ECS_ALLOW_OFFHOST_INTROSPECTION_ACCESS" None, Kind::Truth, "false",
+        "Whether other hosts may ask the introspection API, for its classic paths.";
+    TASK_SERVER_ADDRESS "BERTH_TASK_SERVER_ADDRESS" None, Kind::Text, "127.0.0.1:51679",
+        "Where task metadata and credentials are served on this host.";
+    REGION "AWS_DEFAULT_REGION" Some("AWSRegion"), Kind::Text, "",
+        "Region that containers are told if they set none.";
     TASKS_DIR "BERTH_TASKS_DIR" None, Kind::Path, "",
         "Directory of task definition files to run.";
     REPLACE_STOPPED "BERTH_REPLACE_STOPPED" None, Kind::Word(&["always", "on-failure", "never"]), "on-failure",

@@ -4,6 +4,7 @@
 //! [`Config::problems`], to be logged once at start and printed by `berth check-config`.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::file;
 use super::reader::{Effective, Problem, Reader};
 use super::source::{Origin, Strings};
 use crate::domain::ids::ClusterName;
-use crate::reconcile::settings::{EngineSettings, LogFailurePolicy, PullBehavior};
+use crate::reconcile::settings::{Endpoints, EngineSettings, LogFailurePolicy, PullBehavior};
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Config {
     pub data_dir: Option<PathBuf>,
     /// Socket of the admin API; `None` = in the data directory.
     pub admin_socket: Option<PathBuf>,
+    /// Listeners on TCP.
+    pub listen: ListenSection,
     /// Cluster name in ARNs.
     pub cluster: ClusterName,
     /// Log lines.
@@ -39,6 +42,15 @@ pub struct Config {
     pub problems: Vec<Problem>,
     /// Every setting as it counts, in the table's order.
     pub effective: Vec<Effective>,
+}
+
+/// Listeners on TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenSection {
+    /// The introspection API.
+    pub introspection: SocketAddr,
+    /// Task metadata and credentials.
+    pub task_server: SocketAddr,
 }
 
 /// Log lines.
@@ -193,6 +205,7 @@ impl Config {
         let mut config = Self {
             data_dir,
             admin_socket: reader.path(&env::ADMIN_SOCKET),
+            listen: listen(&mut reader),
             engine: engine(&mut reader, &cluster),
             cluster,
             log: log(&mut reader),
@@ -253,6 +266,26 @@ fn fallback_cluster() -> ClusterName {
     ClusterName::parse(env::CLUSTER.default).expect("the default cluster name is one")
 }
 
+fn listen(reader: &mut Reader<'_>) -> ListenSection {
+    let mut introspection = address(reader, &env::INTROSPECTION_ADDRESS);
+    if reader.truth(&env::INTROSPECTION_OFFHOST) {
+        introspection.set_ip(Ipv4Addr::UNSPECIFIED.into());
+    }
+    ListenSection {
+        introspection,
+        task_server: address(reader, &env::TASK_SERVER_ADDRESS),
+    }
+}
+
+fn address(reader: &mut Reader<'_>, setting: &'static env::Setting) -> SocketAddr {
+    let text = reader.text(setting).unwrap_or_default();
+    text.parse().unwrap_or_else(|_| {
+        reader.set_aside(setting, "is not of the form <address>:<port>");
+        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        setting.default.parse().unwrap_or(nowhere)
+    })
+}
+
 fn engine(reader: &mut Reader<'_>, cluster: &ClusterName) -> EngineSettings {
     EngineSettings {
         cluster: cluster.to_string(),
@@ -267,6 +300,10 @@ fn engine(reader: &mut Reader<'_>, cluster: &ClusterName) -> EngineSettings {
         },
         propagate_task_memory: reader.truth(&env::PROPAGATE_TASK_MEMORY),
         match_shared_volume: reader.truth(&env::MATCH_SHARED_VOLUME),
+        endpoints: Endpoints {
+            region: reader.text(&env::REGION),
+            ..Endpoints::default()
+        },
         ..EngineSettings::default()
     }
 }

@@ -6,6 +6,10 @@ pub mod limits;
 
 pub mod credentials;
 
+pub mod metadata;
+
+pub mod router;
+
 /// Longest `User-Agent` that is kept for the record, in bytes.
 const MAX_USER_AGENT_BYTES: usize = 512;
 

@@ -65,6 +65,8 @@ impl Site {
         let berth = Berth::default()
             .env("HOME", dir.path().display().to_string())
             .env("ECS_DATADIR", dir.path().join("data").display().to_string())
+            .env("BERTH_INTROSPECTION_ADDRESS", "127.0.0.1:0")
+            .env("BERTH_TASK_SERVER_ADDRESS", "127.0.0.1:0")
             .env("ECS_IMAGE_PULL_BEHAVIOR", "prefer-cached");
         Some(Self {
             dir,

@@ -1,0 +1,20 @@
+//! The classic paths of the introspection listener, as every ECS agent answers them (`http-endpoints.md` 2).
+//!
+//! Differences from the reference agent: tasks and containers have one order; images' own volumes and ports are as
+//! Docker shows them; instants have milliseconds.
+
+mod wire;
+
+mod metadata;
+
+mod tasks;
+
+mod license;
+
+mod router;
+
+#[cfg(test)]
+mod tests;
+
+pub use metadata::About;
+pub use router::{IntrospectionState, classic_routes};

@@ -1,0 +1,59 @@
+//! The classic routes. Other routers of the listener are merged with this one; what none of them has is answered with
+//! the list of commands.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use bytes::Bytes;
+
+use super::metadata::About;
+use super::{license, metadata, tasks};
+use crate::api::view::Views;
+
+/// Exactly the commands of ECS agents: scripts compare it.
+const COMMANDS: &str = r#"{"AvailableCommands":["/v1/metadata","/v1/tasks","/license"]}"#;
+
+/// What the endpoints work with; cheap to clone.
+#[derive(Clone)]
+pub struct IntrospectionState {
+    pub(super) views: Arc<Views>,
+    pub(super) metadata: Bytes,
+}
+
+impl IntrospectionState {
+    /// Answers come from `views`; `about` is encoded once.
+    pub fn new(views: Arc<Views>, about: &About) -> Self {
+        Self {
+            views,
+            metadata: about.encoded(),
+        }
+    }
+}
+
+/// The routes, without layers. Every method is answered like GET, as by the reference agent.
+pub fn classic_routes(state: IntrospectionState) -> Router {
+    Router::new()
+        .route("/v1/metadata", any(metadata::get))
+        .route("/v1/tasks", any(tasks::get))
+        .route("/license", any(license::get))
+        .fallback(commands)
+        .with_state(state)
+}
+
+async fn commands() -> Response {
+    ([(CONTENT_TYPE, "text/plain; charset=utf-8")], COMMANDS).into_response()
+}
+
+/// An answer that is encoded already.
+pub(super) fn json(status: StatusCode, body: Bytes) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}

@@ -1,0 +1,120 @@
+//! The listeners on TCP: what each serves, and that an address that cannot be had is tried again for ever.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::engine::Engine;
+use super::lifecycle::Lifecycle;
+use super::surroundings::ListenerBoard;
+use crate::api::ObserveState;
+use crate::api::introspection::{About, IntrospectionState, classic_routes};
+use crate::api::listeners::plain_layers;
+use crate::api::observe::Access;
+use crate::api::observe::superset::superset;
+use crate::api::task_server::metadata::MetadataState;
+use crate::api::task_server::router::task_server_routes;
+use crate::api::tcp::{Served, TcpServer};
+use crate::api::view::Views;
+use crate::boundary::Ids;
+use crate::boundary::callers::UnknownCallers;
+use crate::boundary::stats::NoStats;
+use crate::config::Config;
+use crate::error::ErrorChain;
+use crate::platform::SystemIds;
+
+/// First and longest wait between tries to have an address (reference agent: 1 s to 1 m).
+const BIND_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+
+/// Product and version as scripts know them from ECS agents: `<product> - v<semver> (<commit>)`. The product is ours:
+/// nothing has been seen that reads it, and a wrong one would mislead people. The commit is that of the build, zeros
+/// where the build was not told.
+const VERSION: &str = concat!("berth - v", env!("CARGO_PKG_VERSION"));
+
+/// Starts all listeners on TCP.
+pub(super) fn start(
+    lifecycle: &mut Lifecycle,
+    config: &Config,
+    engine: &Engine,
+    observe: &ObserveState,
+    board: &ListenerBoard,
+) {
+    let cluster = config.cluster.to_string();
+    let views = Arc::new(Views::new(engine.handle.clone(), cluster.clone()));
+    let stop = lifecycle.drivers.stop_token();
+    let commit = option_env!("BERTH_COMMIT").unwrap_or("00000000");
+    let about = About {
+        cluster,
+        // No control plane has given one.
+        container_instance_arn: None,
+        version: format!("{VERSION} ({commit})"),
+    };
+    let classic = classic_routes(IntrospectionState::new(Arc::clone(&views), &about));
+    let ids: Arc<dyn Ids> = Arc::new(SystemIds);
+    let beside = |access| superset(observe.clone(), Arc::clone(&ids), access);
+    let introspection = Served {
+        name: "introspection",
+        to_host: plain_layers(classic.clone().merge(beside(Access::Full))),
+        to_others: plain_layers(classic.merge(beside(Access::ClassicOnly))),
+        callers: Arc::new(UnknownCallers),
+    };
+    let metadata = MetadataState::new(views, Arc::new(NoStats));
+    let routes = plain_layers(task_server_routes(metadata));
+    let task_server = Served {
+        name: "task-server",
+        to_host: routes.clone(),
+        to_others: routes,
+        callers: Arc::new(UnknownCallers),
+    };
+    let listen = config.listen;
+    for (address, served) in [
+        (listen.introspection, introspection),
+        (listen.task_server, task_server),
+    ] {
+        let listener = Listener {
+            address,
+            served,
+            board: board.clone(),
+        };
+        let name = listener.served.name;
+        lifecycle.drivers.start(name, listener.run(stop.clone()));
+    }
+}
+
+struct Listener {
+    address: SocketAddr,
+    served: Served,
+    board: ListenerBoard,
+}
+
+impl Listener {
+    /// Has the address as soon as it can be had, and serves until `stop`.
+    async fn run(self, stop: CancellationToken) {
+        let name = self.served.name;
+        let (mut wait, longest) = BIND_RETRY;
+        loop {
+            match TcpServer::bind(self.address).await {
+                Ok(server) => {
+                    let address = server.address();
+                    info!(listener = name, %address, "listening");
+                    self.board.set(name, Ok(address.to_string()));
+                    return server.run(self.served, stop).await;
+                }
+                Err(error) => {
+                    let error = ErrorChain(&error).to_string();
+                    let address = self.address;
+                    warn!(listener = name, %address, error, "the address cannot be had; trying again");
+                    self.board.set(name, Err(format!("{address}: {error}")));
+                }
+            }
+            let pause = tokio::time::sleep(wait);
+            if stop.run_until_cancelled(pause).await.is_none() {
+                return;
+            }
+            wait = wait.saturating_mul(2).min(longest);
+        }
+    }
+}
