@@ -74,6 +74,8 @@ fn a_list_shows_the_networks_of_a_running_container() {
             docker_name: docker_name.clone(),
             task: desired.arn.clone(),
             container: name.clone(),
+            attempt: Some(0),
+            definition: None,
             state: RunState::Running,
             health: Health::Unknown,
             bindings: Vec::new(),
@@ -90,7 +92,7 @@ fn a_list_shows_the_networks_of_a_running_container() {
     known.containers.insert(name.clone(), running);
     let mut draft = Draft::new(&desired, known, Hints::default(), UnixMillis(100));
     for networks in [&["bridge", "other"][..], &["other"], &[]] {
-        observe(&mut draft, &name, &docker_name, listed(networks));
+        observe(&mut draft, &name, listed(networks));
         let found: Vec<&str> = draft
             .container(&name)
             .networks

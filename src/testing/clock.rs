@@ -31,11 +31,6 @@ impl TokioClock {
         }
     }
 
-    /// Somebody sets the clock forward, or back.
-    pub fn set_by(&self, seconds: i64) {
-        self.set_by.fetch_add(seconds * 1000, Ordering::Relaxed);
-    }
-
     /// Somebody sets the clock forward, or back if negative, while time itself goes on as before.
     pub fn set_forward(&self, millis: i64) {
         self.set_by.fetch_add(millis, Ordering::Relaxed);

@@ -18,7 +18,6 @@ use crate::domain::runtime::{
     RuntimeInfo, VolumeSpec,
 };
 use crate::domain::spec::{ContainerSpec, NetworkChoice};
-use crate::domain::status::Health;
 use crate::domain::task::Exit;
 
 use super::faults::{Effect, Operation};

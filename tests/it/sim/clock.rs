@@ -5,7 +5,7 @@ use std::time::Duration;
 use berth::boundary::ErrorKind;
 use berth::domain::status::TaskStatus;
 use berth::testing::sim::{Driver, SERVE, arn, shell, task};
-use berth::testing::world::{Effect, Fault, Operation};
+use berth::testing::world::{Effect, EventFate, Fault, Operation};
 use tokio::time::Instant;
 
 use super::on_paused_time;
@@ -38,7 +38,7 @@ fn no_step_of_the_clock_makes_a_task_wait_longer_than_the_longest_back_off() {
                 .await;
             driver.pass(Duration::from_millis(1500)).await;
             let begin = Instant::now();
-            driver.sim.clock.set_by(step);
+            driver.sim.clock.set_forward(step * 1000);
             driver
                 .until("RUNNING", is(&arn(1), TaskStatus::Running))
                 .await;
@@ -61,8 +61,12 @@ fn an_end_is_seen_across_a_step_of_the_clock_with_events_and_without() {
                     .until("RUNNING", is(&arn(1), TaskStatus::Running))
                     .await;
                 driver.pass(Duration::from_secs(10)).await;
-                driver.sim.world.drop_events(lost);
-                driver.sim.clock.set_by(step);
+                driver.sim.world.set_events(if lost {
+                    EventFate::Drop
+                } else {
+                    EventFate::Deliver
+                });
+                driver.sim.clock.set_forward(step * 1000);
                 let id = driver.sim.world.containers().remove(0).id;
                 let begin = Instant::now();
                 driver.sim.world.end_process(&id, 3, false);
@@ -71,7 +75,7 @@ fn an_end_is_seen_across_a_step_of_the_clock_with_events_and_without() {
                     .await;
                 let took = begin.elapsed();
                 assert!(took <= Duration::from_secs(10), "{step} {lost}: {took:?}");
-                driver.sim.world.drop_events(false);
+                driver.sim.world.set_events(EventFate::Deliver);
                 all_is_well(driver).await;
             });
         }
