@@ -26,6 +26,8 @@ pub mod store;
 
 pub mod platform;
 
+pub mod audit;
+
 pub mod config;
 
 pub mod telemetry;

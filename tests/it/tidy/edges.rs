@@ -41,8 +41,11 @@ const EDGES: &[(&str, &[&str])] = &[
     // What makes a file private differs between systems.
     ("store", &["boundary", "definition", "domain", "platform"]),
     ("platform", &["boundary", "domain"]),
+    ("aws", &["boundary", "domain"]),
+    // The record of requests: its file is for the owner only.
+    ("audit", &["boundary", "domain", "platform"]),
     // Settings become sections, which name values of the domain and of the engine.
-    ("config", &["domain", "reconcile"]),
+    ("config", &["credentials", "domain", "reconcile"]),
     // Those who put it together.
     // `run` has the engine in its own process and shows its snapshots; the other subcommands ask the admin API.
     (
@@ -62,8 +65,11 @@ const EDGES: &[(&str, &[&str])] = &[
         "app",
         &[
             "api",
+            "audit",
+            "aws",
             "boundary",
             "config",
+            "credentials",
             "definition",
             "docker",
             "domain",
@@ -79,8 +85,11 @@ const EDGES: &[(&str, &[&str])] = &[
         "testing",
         &[
             "api",
+            "audit",
+            "aws",
             "boundary",
             "config",
+            "credentials",
             "definition",
             "docker",
             "domain",
@@ -102,6 +111,15 @@ const FREE: &[&str] = &["error", "telemetry"];
 const HOMES: &[(&[&str], &[&str])] = &[
     (&["bollard"], &["docker"]),
     (&["sqlx"], &["store"]),
+    (
+        &[
+            "aws_config",
+            "aws_credential_types",
+            "aws_sdk_sts",
+            "aws_smithy_http_client",
+        ],
+        &["aws"],
+    ),
     (
         &["axum", "tower", "tower_http", "utoipa", "utoipa_axum"],
         &["api"],
