@@ -28,6 +28,8 @@ pub mod platform;
 
 pub mod audit;
 
+pub mod aws;
+
 pub mod config;
 
 pub mod telemetry;

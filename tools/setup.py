@@ -17,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+import venv
 
 import engine
 import fuzz_api
@@ -25,6 +26,9 @@ from docker_api import Docker
 
 POLICY = "/usr/sbin/policy-rc.d"
 APT_LIMIT_SECS = 900
+
+REQUIREMENTS = os.path.join(engine.ROOT, "tools", "requirements.txt")
+VENV = os.path.join(engine.ROOT, ".cache", "venv")
 
 
 def say(text):
@@ -84,8 +88,8 @@ def missing_packages(for_tests):
         ("docker.io", shutil.which("dockerd") is not None or Docker().answers()),
     ]
     if for_tests:
-        wanted.append(("docker-registry", shutil.which("docker-registry") is not None))
         wanted.append(("python3-venv", importlib.util.find_spec("ensurepip") is not None))
+        wanted.append(("docker-registry", shutil.which("docker-registry") is not None))
     found = [name for name, there in wanted if there]
     if found:
         say(f"{', '.join(found)}: found")
@@ -168,6 +172,30 @@ def nextest():
     return subprocess.run(["cargo", "install", "--locked", "cargo-nextest"], check=False).returncode
 
 
+def ensure_python():
+    """Makes sure that the tests have their Python packages; returns whether they do."""
+    with open(REQUIREMENTS, "rb") as file:
+        wanted = file.read()
+    stamp = os.path.join(VENV, "installed.txt")
+    try:
+        with open(stamp, "rb") as file:
+            if file.read() == wanted:
+                say("Python packages of the tests: found")
+                return True
+    except OSError:
+        pass
+    say("installing Python packages for the tests")
+    venv.create(VENV, clear=True, with_pip=True)
+    pip = [os.path.join(VENV, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+           "-r", REQUIREMENTS]
+    if subprocess.run(pip, check=False, stdin=subprocess.DEVNULL, timeout=APT_LIMIT_SECS).returncode != 0:
+        fail(f"{' '.join(pip)}: failed")
+        return False
+    with open(stamp, "wb") as file:
+        file.write(wanted)
+    return True
+
+
 def main(arguments):
     if arguments == ["nextest"]:
         return nextest()
@@ -200,6 +228,8 @@ def main(arguments):
         return 0
     if for_tests:
         say(f"schemathesis: {fuzz_api.tool()}")
+    if for_tests and not ensure_python():
+        return 1
     return 0 if ensure_engine() else 1
 
 

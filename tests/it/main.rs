@@ -29,6 +29,8 @@ mod e2e_dockerd;
 
 mod e2e_registry;
 
+mod e2e_sdk;
+
 mod e2e_parameters_process;
 
 mod e2e_parameters_host;

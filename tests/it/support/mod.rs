@@ -21,3 +21,5 @@ pub(crate) mod registry;
 pub(crate) mod berth;
 
 pub(crate) mod agent;
+
+pub(crate) mod moto;

@@ -1,0 +1,26 @@
+//! Clients of AWS: credentials of roles from STS, or fixed ones from a file for work without AWS.
+//!
+//! The SDK itself reads the `AWS_*` variables and the profile files that name the host's own credentials, as every
+//! AWS program does; everything else comes from the settings.
+//!
+//! **Invariants.** The instance metadata service is asked only where a setting says so, and never by way of a profile.
+//! No answer of AWS is passed on as text beyond its error code, and the message of codes that are known to hold no
+//! secret.
+
+mod session;
+
+mod chain;
+
+mod error;
+
+mod sts;
+
+mod dev;
+
+mod wire;
+
+pub use dev::DevFile;
+pub use sts::{InstanceMetadata, Sts, StsConfig};
+
+#[cfg(test)]
+mod tests;
