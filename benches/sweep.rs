@@ -85,6 +85,7 @@ fn main() {
                 host: Some(&host),
                 runtime_up: true,
                 verdict: None,
+                role: None,
                 refusals: &[],
                 taken_ports: &ports,
                 last_port: 0,

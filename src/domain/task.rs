@@ -394,6 +394,8 @@ causes! {
     WaitingForDependency,
     /// A task resource is being set up.
     WaitingForResource,
+    /// The credentials of the task's role cannot be served yet.
+    WaitingForCredentials,
     /// The container waits for those that depend on it to stop.
     WaitingForDependents,
     /// The process was asked to end and has not.

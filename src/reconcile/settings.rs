@@ -34,6 +34,8 @@ pub struct EngineSettings {
     pub match_shared_volume: bool,
     /// What containers are told of the agent's endpoints.
     pub endpoints: Endpoints,
+    /// How long a task waits for the credentials of its role before it is given up (`BERTH_CREDENTIALS_WAIT`).
+    pub credentials_wait: Duration,
     /// How many containers may be created or started at once.
     pub parallel_starts: usize,
     /// How many containers may be stopped or removed at once.
@@ -58,6 +60,7 @@ impl Default for EngineSettings {
             propagate_task_memory: false,
             match_shared_volume: false,
             endpoints: Endpoints::default(),
+            credentials_wait: Duration::from_mins(5),
             parallel_starts: 16,
             // A stop mostly waits for its container's grace: few places would make strangers wait for each other.
             parallel_stops: 256,

@@ -42,6 +42,7 @@ impl Reconciler {
                 runtime_up: self.runtime_up,
                 verdict: verdicts.get(&arn),
                 refusals: &refusals,
+                role: None,
                 taken_ports: &taken,
                 last_port: self.last_port,
                 label: &entry.label,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::boundary::credentials::RoleReadiness;
+use crate::boundary::error::ErrorKind;
 use crate::domain::definition::{
     ContainerDefinition, HealthCheck, LogConfiguration, NetworkMode, RestartPolicy,
 };
@@ -18,8 +20,8 @@ use crate::domain::runtime::RunState;
 use crate::domain::sample;
 use crate::domain::status::{ContainerStatus, DesiredStatus, Health, TaskStatus};
 use crate::domain::task::{
-    DesiredTask, Exit, KnownContainer, KnownResource, ResourceKey, ResourceStatus, Retry, Step,
-    StopCause,
+    Cause, DesiredTask, Exit, KnownContainer, KnownResource, ResourceKey, ResourceStatus, Retry,
+    Step, StopCause, TaskCondition,
 };
 use crate::domain::volume::{DockerVolume, MountPoint, Volume, VolumeScope, VolumeSource};
 use crate::reconcile::action::Subject;
@@ -195,6 +197,16 @@ fn set(scene: &mut Scene, mut words: Words<'_>) {
         "host-unknown" => scene.host = None,
         "verdict" => scene.verdict = Some(verdict(&mut words)),
         "refused" => scene.refusals.push(words.rest()),
+        "role" => scene.role = Some(role(&mut words)),
+        "waited" => scene.task.known.conditions.push(TaskCondition {
+            container: None,
+            cause: Cause::from_text(words.next()).unwrap(),
+            message: String::new(),
+            since: words.at("since").unwrap(),
+            deadline: None,
+            next_action: String::new(),
+            next_at: None,
+        }),
         "taken" => {
             let port = words.next().parse().unwrap();
             scene.taken_ports.insert((port, Protocol::Tcp));
@@ -202,6 +214,19 @@ fn set(scene: &mut Scene, mut words: Words<'_>) {
         other => scene.inputs.push(inputs::read(other, &mut words)),
     }
     words.end();
+}
+
+fn role(words: &mut Words<'_>) -> RoleReadiness {
+    match words.next() {
+        "ready" => RoleReadiness::Ready,
+        "fetching" => RoleReadiness::Fetching,
+        _ => RoleReadiness::Failing {
+            failures: 1,
+            kind: ErrorKind::Denied,
+            message: words.rest(),
+            next_at: UnixMillis(0),
+        },
+    }
 }
 
 fn want(scene: &mut Scene, words: &mut Words<'_>) {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use crate::boundary::credentials::RoleReadiness;
 use crate::domain::host::HostFacts;
 use crate::domain::ids::{ContainerName, DockerId, UnixMillis};
 use crate::domain::layout::layout;
@@ -29,6 +30,7 @@ pub(in crate::reconcile) struct Scene {
     pub(in crate::reconcile) runtime_up: bool,
     pub(in crate::reconcile) verdict: Option<Verdict>,
     pub(in crate::reconcile) refusals: Vec<String>,
+    pub(in crate::reconcile) role: Option<RoleReadiness>,
     pub(in crate::reconcile) taken_ports: BTreeSet<(u16, Protocol)>,
     pub(in crate::reconcile) settings: EngineSettings,
     pub(in crate::reconcile) now: UnixMillis,
@@ -52,6 +54,7 @@ impl Scene {
             runtime_up: true,
             verdict: None,
             refusals: Vec::new(),
+            role: None,
             taken_ports: BTreeSet::new(),
             settings: EngineSettings::default(),
             now: UnixMillis(100_000),
@@ -93,6 +96,7 @@ impl Scene {
             runtime_up: self.runtime_up,
             verdict: self.verdict.as_ref(),
             refusals: &self.refusals,
+            role: self.role.as_ref(),
             taken_ports: &self.taken_ports,
             last_port: 0,
             label: "label",

@@ -19,6 +19,8 @@ mod ports;
 
 mod resources;
 
+mod roles;
+
 mod start;
 
 mod stop;
@@ -30,6 +32,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::boundary::credentials::RoleReadiness;
 use crate::domain::host::HostFacts;
 use crate::domain::ids::{ContainerName, UnixMillis};
 use crate::domain::layout::Layout;
@@ -72,6 +75,8 @@ pub struct PlanInput<'a> {
     pub verdict: Option<&'a Verdict>,
     /// Why this host cannot run the definition, every reason; asked for tasks that are not admitted yet.
     pub refusals: &'a [String],
+    /// How far the credentials of the task's role are; `None` = it has no role, or roles are not served here.
+    pub role: Option<&'a RoleReadiness>,
     /// Host ports that other tasks have.
     pub taken_ports: &'a BTreeSet<(u16, Protocol)>,
     /// Last host port given out for a range: the search goes on behind it.

@@ -117,11 +117,17 @@ impl Planner<'_, '_> {
             ContainerStatus::Pulled | ContainerStatus::Created if known.docker_id.is_none() => {
                 if known.image_id.is_none() {
                     self.pull(container);
-                } else if self.gates_open(container) && self.resources_ready(container) {
+                } else if self.gates_open(container)
+                    && self.resources_ready(container)
+                    && self.role_ready(container)
+                {
                     self.create(container);
                 }
             }
-            ContainerStatus::Pulled | ContainerStatus::Created => self.start(container, &known),
+            ContainerStatus::Pulled | ContainerStatus::Created if self.role_ready(container) => {
+                self.start(container, &known);
+            }
+            ContainerStatus::Pulled | ContainerStatus::Created => {}
             ContainerStatus::Running if known.exit.is_some() && known.settles_at.is_none() => {
                 if self.draft.hints.sure.contains(name) {
                     self.start(container, &known);

@@ -109,7 +109,7 @@ fn rank(cause: Cause) -> u8 {
         Cause::Quarantined | Cause::WaitingForPort | Cause::WaitingForResources => 1,
         Cause::BackingOff | Cause::Paused | Cause::Unhealthy => 2,
         Cause::CallOutstanding | Cause::Pulling | Cause::WaitingForPull => 3,
-        Cause::WaitingForResource | Cause::Stopping => 4,
+        Cause::WaitingForResource | Cause::WaitingForCredentials | Cause::Stopping => 4,
         Cause::WaitingForDependency | Cause::WaitingForDependents => 5,
         Cause::CleaningUp | Cause::WaitingForCleanup => 6,
     }

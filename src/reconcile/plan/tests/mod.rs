@@ -6,6 +6,8 @@ mod order;
 
 mod admission;
 
+mod roles;
+
 mod stop;
 
 mod cleanup;
