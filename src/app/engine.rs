@@ -11,13 +11,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::codec::LabelCodec;
+use super::credentials::{self, RoleCredentials};
 use super::error::AppError;
 use super::figures::count_events;
 use super::instance::instance_of;
 use super::lifecycle::Group;
 use super::measured::Measured;
 use super::settings;
-use crate::boundary::{Clock, ErrorKind, HostProbe, TaskStore};
+use crate::boundary::{Clock, ErrorKind, HostProbe, TaskRoles, TaskStore};
 use crate::config::Config;
 use crate::docker::Docker;
 use crate::domain::host::HostFacts;
@@ -28,6 +29,7 @@ use crate::metrics::Counted;
 use crate::platform::{
     FactSettings, HostOs, RawFacts, SystemClock, SystemIds, capacity, dynamic_ports, host_facts,
 };
+use crate::reconcile::roles::grants;
 use crate::reconcile::{Dependencies, Reconciler, ReconcilerHandle};
 use crate::store::{self, Opened};
 
@@ -51,6 +53,8 @@ pub struct Engine {
     pub images: ImagesHandle,
     /// What is counted.
     pub counted: Arc<Counted>,
+    /// Credentials of roles, for the listener that serves them.
+    pub roles: RoleCredentials,
     /// Whether no earlier state was found.
     pub fresh: bool,
 }
@@ -120,6 +124,14 @@ pub async fn start(
         images: images.clone(),
         settings: settings::facts(config),
     };
+    let settings = settings::engine(config, &instance);
+    let roles = credentials::start(config, data_dir, &clock, group);
+    let wanted = settings.endpoints.credentials.then(|| {
+        let handle: Arc<dyn TaskRoles> = Arc::new(roles.handle.clone());
+        // Before anything listens: an id of a task that is there is never unknown.
+        handle.set_wanted(loaded.tasks.iter().flat_map(grants).collect());
+        handle
+    });
     let (reconciler, handle) = Reconciler::new(Dependencies {
         runtime: measured.clone(),
         volumes: measured,
@@ -128,10 +140,11 @@ pub async fn start(
         store: store.clone(),
         clock: clock.clone(),
         ids: Arc::new(SystemIds),
+        roles: wanted,
         codec: Arc::new(LabelCodec),
         probe: Arc::new(probe),
         meter: counted.clone(),
-        settings: settings::engine(config, &instance),
+        settings,
         damage,
     });
     let stop = group.stop_token();
@@ -154,6 +167,7 @@ pub async fn start(
         clock,
         images,
         counted,
+        roles,
         fresh,
     })
 }

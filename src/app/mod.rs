@@ -26,6 +26,8 @@ pub mod place;
 
 pub mod planner;
 
+pub mod credentials;
+
 pub mod engine;
 
 pub mod daemon;

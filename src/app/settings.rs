@@ -1,17 +1,25 @@
 //! From sections of the settings to what each component takes. Pure.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::registry_auth;
+use crate::api::task_server::limits::{Rate, RateLimits};
+use crate::audit::{AuditConfig, Context, FileConfig};
+use crate::aws::{InstanceMetadata, StsConfig};
 use crate::config::Config;
+use crate::config::credentials::{InstanceMetadataSetting, StsSection};
 use crate::config::sections::ReplaceStopped;
+use crate::credentials::CredentialsConfig;
 use crate::docker::{Deadlines, DockerConfig};
 use crate::domain::fit::FitPolicy;
 use crate::images::config::{CleanupConfig, ImagesConfig};
 use crate::platform::{FactSettings, HostOptions};
 use crate::reconcile::settings::EngineSettings;
 use crate::standalone::plan::Policy;
+
+/// File of the record of requests for credentials, in the data directory.
+const AUDIT_LOG: &str = "audit.log";
 
 /// The container engine's adapter, for containers of that instance.
 pub fn docker(config: &Config, instance: &str) -> DockerConfig {
@@ -106,6 +114,61 @@ pub fn replacement(config: &Config) -> Policy {
         ReplaceStopped::Always => Policy::Always,
         ReplaceStopped::OnFailure => Policy::OnFailure,
         ReplaceStopped::Never => Policy::Never,
+    }
+}
+
+/// Credentials of roles.
+pub fn credentials(config: &Config) -> CredentialsConfig {
+    CredentialsConfig {
+        binding: config.credentials.binding,
+        ..CredentialsConfig::default()
+    }
+}
+
+/// STS.
+pub fn sts(section: &StsSection) -> StsConfig {
+    StsConfig {
+        endpoint: section.endpoint.clone(),
+        region: section.region.clone(),
+        session_name: section.session_name.clone(),
+        duration: section.duration,
+        external_id: section.external_id.clone(),
+        tags: section.tags.clone(),
+        instance_metadata: match &section.instance_metadata {
+            InstanceMetadataSetting::Off => InstanceMetadata::Off,
+            InstanceMetadataSetting::On => InstanceMetadata::Usual,
+            InstanceMetadataSetting::At(address) => InstanceMetadata::At(address.clone()),
+        },
+        ..StsConfig::default()
+    }
+}
+
+/// How often containers may ask: of both classes alike where the operator says so.
+pub fn rates(config: &Config) -> RateLimits {
+    let usual = RateLimits::default();
+    config.task_server.rate.map_or(usual, |(steady, burst)| {
+        let rate = Rate::new(steady, burst);
+        RateLimits {
+            credentials: rate,
+            metadata: rate,
+        }
+    })
+}
+
+/// The record of requests for credentials.
+pub fn audit(config: &Config, data_dir: &Path) -> AuditConfig {
+    let section = &config.audit;
+    let path = section.path.clone();
+    AuditConfig {
+        file: section.enabled.then(|| FileConfig {
+            path: path.unwrap_or_else(|| data_dir.join(AUDIT_LOG)),
+            max_bytes: section.max_bytes,
+            max_files: section.max_files,
+        }),
+        context: Context {
+            cluster: config.cluster.to_string(),
+            container_instance: String::new(),
+        },
     }
 }
 

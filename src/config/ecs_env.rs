@@ -44,6 +44,8 @@ pub enum Kind {
     Attributes,
     /// Texts separated by commas.
     List,
+    /// `steady,burst`: requests a second and at once.
+    Rate,
     /// One of these words, in any case.
     Word(&'static [&'static str]),
 }
@@ -214,13 +216,50 @@ settings! {
         "Most processes of a task; 0: no limit.";
     ATTRIBUTES "ECS_INSTANCE_ATTRIBUTES" Some("InstanceAttributes"), Kind::Attributes, "",
         "Attributes of this host for placement constraints.";
+
+    CREDENTIALS "BERTH_CREDENTIALS" None, Kind::Word(&["sts", "dev", "off"]), "sts",
+        "Where credentials of task roles come from: STS, the file in `BERTH_CREDENTIALS_FILE`, or nowhere.";
+    CREDENTIALS_FILE "BERTH_CREDENTIALS_FILE" None, Kind::Path, "",
+        "File of fixed credentials for `BERTH_CREDENTIALS=dev`, JSON.";
+    CREDENTIALS_BINDING "BERTH_CREDENTIALS_BINDING" None, Kind::Word(&["enforce", "audit", "off"]), "enforce",
+        "Whether credentials are given to their task only: others are refused, noted, or served.";
+    CREDENTIALS_WAIT "BERTH_CREDENTIALS_WAIT" None,
+        at_least(Duration::from_secs(1), Outside::Default), "5m",
+        "How long a task waits for the credentials of its role before it is given up.";
+    STS_ENDPOINT "BERTH_STS_ENDPOINT" None, Kind::Text, "",
+        "Address of STS; none given: that of the region.";
+    STS_REGION "BERTH_STS_REGION" None, Kind::Text, "",
+        "Region of STS; none given: the one that AWS programs on this host use, else us-east-1.";
+    ROLE_DURATION "BERTH_ROLE_DURATION" None,
+        Kind::Duration(Bounds {
+            min: Duration::from_mins(15),
+            max: Duration::from_hours(12),
+            outside: Outside::Clamp,
+        }), "1h",
+        "How long assumed roles last.";
+    ROLE_SESSION_NAME "BERTH_ROLE_SESSION_NAME" None, Kind::Text, "berth-{task}",
+        "Name of role sessions; `{task}` stands for the task's id.";
+    ROLE_EXTERNAL_ID "BERTH_ROLE_EXTERNAL_ID" None, Kind::Text, "",
+        "External id that trust policies of roles ask for.";
+    ROLE_TAGS "BERTH_ROLE_TAGS" None, Kind::Attributes, "",
+        "Tags of role sessions, JSON; `{task}` in a value stands for the task's id.";
+    INSTANCE_METADATA "BERTH_INSTANCE_METADATA" None, Kind::Text, "off",
+        "Whether the host's own credentials may come from its EC2 instance: off, on, or the service's address.";
+    TASK_SERVER_RATE "ECS_TASK_METADATA_RPS_LIMIT" None, Kind::Rate, "",
+        "How often a task may ask for one path of the task server, `steady,burst`; none given: 50000 of each.";
+    AUDIT_LOG "ECS_AUDIT_LOGFILE" None, Kind::Path, "",
+        "File of the record of requests for credentials; none given: `audit.log` in the data directory.";
+    AUDIT_LOG_DISABLED "ECS_AUDIT_LOGFILE_DISABLED" None, Kind::Truth, "false",
+        "Keep no record of requests for credentials.";
+    LOG_FILE_SIZE "ECS_LOG_MAX_FILE_SIZE_MB" None, between(1, 10_000), "5",
+        "Size in million bytes at which that file is set aside.";
+    LOG_ROLL_COUNT "ECS_LOG_MAX_ROLL_COUNT" None, between(1, 1000), "24",
+        "How many of those that were set aside are kept.";
 }
 
 /// Settings of ECS agents that this version knows and does not act on.
 pub const WITHOUT_EFFECT: &[&str] = &[
     "ECS_APPARMOR_CAPABLE",
-    "ECS_AUDIT_LOGFILE",
-    "ECS_AUDIT_LOGFILE_DISABLED",
     "ECS_AVAILABLE_LOGGING_DRIVERS",
     "ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES",
     "ECS_AWSVPC_BLOCK_IMDS",
@@ -255,15 +294,12 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "ECS_LOGFILE",
     "ECS_LOGLEVEL_ON_INSTANCE",
     "ECS_LOG_DRIVER",
-    "ECS_LOG_MAX_FILE_SIZE_MB",
-    "ECS_LOG_MAX_ROLL_COUNT",
     "ECS_LOG_ROLLOVER_TYPE",
     "ECS_NVIDIA_RUNTIME",
     "ECS_POLLING_METRICS_WAIT_DURATION",
     "ECS_POLL_METRICS",
     "ECS_PULL_DEPENDENT_CONTAINERS_UPFRONT",
     "ECS_SELINUX_CAPABLE",
-    "ECS_TASK_METADATA_RPS_LIMIT",
     "ECS_UPDATES_ENABLED",
     "ECS_UPDATE_DOWNLOAD_DIR",
     "ECS_VOLUME_PLUGIN_CAPABILITIES",

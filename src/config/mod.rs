@@ -13,6 +13,8 @@ pub mod ecs_env;
 
 mod reader;
 
+pub mod credentials;
+
 pub mod sections;
 
 pub use reader::{Effective, Problem};

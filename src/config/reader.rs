@@ -127,6 +127,14 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Requests a second and at once; a zero is the default's.
+    pub(super) fn rate(&mut self, setting: &'static Setting) -> Option<(u32, u32)> {
+        let rate = self.read(setting, syntax::rate, |(steady, burst)| {
+            format!("{steady},{burst}")
+        });
+        rate.filter(|(steady, burst)| *steady > 0 && *burst > 0)
+    }
+
     pub(super) fn attributes(&mut self, setting: &'static Setting) -> BTreeMap<String, String> {
         self.read(setting, syntax::attributes, |attributes| {
             let members = attributes

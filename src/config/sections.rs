@@ -8,6 +8,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::credentials::{
+    AuditSection, CredentialsSection, TaskServerSection, audit, credentials, task_server,
+};
 use super::ecs_env as env;
 use super::file;
 use super::reader::{Effective, Problem, Reader};
@@ -38,6 +41,12 @@ pub struct Config {
     pub host: HostSection,
     /// Task definition files.
     pub standalone: StandaloneSection,
+    /// Credentials of roles.
+    pub credentials: CredentialsSection,
+    /// What containers ask.
+    pub task_server: TaskServerSection,
+    /// The record of requests for credentials.
+    pub audit: AuditSection,
     /// What was wrong, in reading order.
     pub problems: Vec<Problem>,
     /// Every setting as it counts, in the table's order.
@@ -213,6 +222,9 @@ impl Config {
             images: images(&mut reader),
             host: host(&mut reader),
             standalone: standalone(&mut reader),
+            credentials: credentials(&mut reader),
+            task_server: task_server(&mut reader),
+            audit: audit(&mut reader),
             problems: Vec::new(),
             effective: Vec::new(),
         };
@@ -304,6 +316,7 @@ fn engine(reader: &mut Reader<'_>, cluster: &ClusterName) -> EngineSettings {
             region: reader.text(&env::REGION),
             ..Endpoints::default()
         },
+        credentials_wait: reader.duration(&env::CREDENTIALS_WAIT),
         ..EngineSettings::default()
     }
 }

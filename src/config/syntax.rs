@@ -23,6 +23,14 @@ pub(super) fn number(text: &str) -> Result<u64, Expected> {
     text.trim().parse().map_err(|_| "a whole number")
 }
 
+/// Two whole numbers, blanks around them ignored.
+pub(super) fn rate(text: &str) -> Result<(u32, u32), Expected> {
+    const EXPECTED: Expected = "two whole numbers such as 40,60";
+    let number = |text: &str| text.trim().parse().map_err(|_| EXPECTED);
+    let (steady, burst) = text.split_once(',').ok_or(EXPECTED)?;
+    Ok((number(steady)?, number(burst)?))
+}
+
 /// Go's duration text without a sign: `90s`, `1h30m`, `1.5h`; `0` needs no unit.
 pub(super) fn duration(text: &str) -> Result<Duration, Expected> {
     const EXPECTED: Expected = "a duration such as 90s, 10m or 1h30m";

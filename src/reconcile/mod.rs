@@ -43,6 +43,8 @@ mod entry;
 
 mod publish;
 
+pub mod roles;
+
 pub mod queue;
 
 pub mod observe;

@@ -34,6 +34,7 @@ impl Reconciler {
             };
             let refusals = self.refusals(entry);
             let flights = entry.flights_as_data();
+            let role = self.role_of(&entry.task);
             let input = PlanInput {
                 task: &entry.task,
                 layout: &entry.layout,
@@ -42,7 +43,7 @@ impl Reconciler {
                 runtime_up: self.runtime_up,
                 verdict: verdicts.get(&arn),
                 refusals: &refusals,
-                role: None,
+                role: role.as_ref(),
                 taken_ports: &taken,
                 last_port: self.last_port,
                 label: &entry.label,

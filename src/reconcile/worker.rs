@@ -26,7 +26,7 @@ use crate::boundary::meter::{Meter, Round};
 use crate::boundary::store::{Change, Loaded, StoredEvent};
 use crate::boundary::{
     BoundaryError, Clock, ContainerRuntime, DesiredCodec, Host, HostProbe, Ids, ImageSource,
-    TaskStore, VolumeRuntime,
+    TaskRoles, TaskStore, VolumeRuntime,
 };
 use crate::domain::host::HostFacts;
 use crate::domain::ids::{DockerId, TaskArn, UnixMillis};
@@ -83,6 +83,8 @@ pub struct Dependencies {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub ids: Arc<dyn Ids>,
+    /// Credentials of roles; `None` = they are not served, and no container waits for them.
+    pub roles: Option<Arc<dyn TaskRoles>>,
     /// Desired state on containers.
     pub codec: Arc<dyn DesiredCodec>,
     /// The host as data.
@@ -133,6 +135,7 @@ enum Turn {
     Command(Option<Command>),
     News(Option<News>),
     Finished(Option<Result<(tokio::task::Id, Finished), JoinError>>),
+    Roles,
     Due,
     Progress,
     Pulse,
@@ -275,6 +278,7 @@ impl Reconciler {
         }
         info!(tasks = self.entries.len(), "state loaded");
         self.tell_needed_images();
+        self.tell_wanted_roles();
         self.publish();
     }
 
@@ -298,12 +302,14 @@ impl Reconciler {
             .map(|at| at.since(now));
         let sleep = tokio::time::sleep(due.unwrap_or(Duration::from_hours(1)));
         let pulling = self.entries.values().any(Entry::is_pulling);
-        // Each arm is cancel-safe: channels and the join set give whole items, the sleep holds no state.
+        // Each arm is cancel-safe: channels and the join set give whole items, the sleep holds no state, news of roles
+        // are cancel-safe by their trait.
         tokio::select! {
             () = shutdown.cancelled() => Turn::Shutdown,
             command = self.commands.recv() => Turn::Command(command),
             item = news.recv() => Turn::News(item),
             finished = self.flights.join_next_with_id(), if !self.flights.is_empty() => Turn::Finished(finished),
+            () = roles_changed(self.deps.roles.as_deref()) => Turn::Roles,
             () = sleep, if due.is_some() => Turn::Due,
             () = tokio::time::sleep(PROGRESS_PACE), if pulling => Turn::Progress,
             () = tokio::time::sleep(PULSE) => Turn::Pulse,
@@ -319,6 +325,7 @@ impl Reconciler {
             Turn::Command(Some(command)) => self.stage(command, &mut staged),
             Turn::News(Some(item)) => self.take_news(item).await,
             Turn::Finished(Some(finished)) => self.take_finished(finished),
+            Turn::Roles => self.wake_for_roles(self.deps.clock.now()),
             Turn::Command(None)
             | Turn::News(None)
             | Turn::Finished(None)
@@ -375,6 +382,10 @@ impl Reconciler {
         let now = self.deps.clock.now();
         let (began, due) = (Instant::now(), self.queue.next());
         let mut keys: BTreeSet<TaskArn> = staged.keys();
+        if !keys.is_empty() {
+            // Before the first look at a new task: none goes on because nobody knows its role yet.
+            self.tell_wanted_roles();
+        }
         if self.listed_once {
             keys.extend(self.queue.take_due(now, MAX_BATCH));
         }
@@ -398,6 +409,7 @@ impl Reconciler {
             );
             self.rows_in_doubt = true;
             staged.roll_back(&mut self.entries, &why, self.deps.codec.as_ref());
+            self.tell_wanted_roles();
             for key in keys {
                 self.queue.wake(&key, now.plus(STORE_RETRY));
             }
@@ -421,6 +433,7 @@ impl Reconciler {
         }
         if freed || tasks_changed {
             self.tell_needed_images();
+            self.tell_wanted_roles();
         }
         self.publish();
     }
@@ -565,4 +578,12 @@ async fn recall(store: Arc<dyn TaskStore>, news: mpsc::Sender<News>) {
     let recalled = read.map_err(|failure| ErrorChain(&failure).to_string());
     // An engine that has ended meanwhile needs no past.
     drop(news.send(News::Recalled(recalled)).await);
+}
+
+/// News of roles; never, where they are not served.
+async fn roles_changed(roles: Option<&dyn TaskRoles>) {
+    match roles {
+        Some(roles) => roles.changed().await,
+        None => std::future::pending().await,
+    }
 }

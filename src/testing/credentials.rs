@@ -7,7 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use crate::boundary::credentials::{AuditEntry, AuditLog, CredentialsSource};
+use crate::boundary::credentials::{
+    AuditEntry, AuditLog, CredentialsSource, RoleReadiness, TaskRoles,
+};
 use crate::boundary::{BoundaryError, Clock, ErrorKind};
 use crate::domain::credentials::{
     Credentials, CredentialsId, Expiration, RoleArn, RoleGrant, RoleKind,
@@ -117,6 +119,58 @@ impl CredentialsSource for FakeSource {
     async fn changed(&self) {
         self.changed.notified().await;
     }
+}
+
+/// Roles that are all as far as a script says.
+#[derive(Debug)]
+pub struct FakeRoles {
+    readiness: Mutex<RoleReadiness>,
+    wanted: Mutex<Vec<RoleGrant>>,
+    changed: Notify,
+}
+
+impl Default for FakeRoles {
+    /// Every role is ready.
+    fn default() -> Self {
+        Self {
+            readiness: Mutex::new(RoleReadiness::Ready),
+            wanted: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+}
+
+impl FakeRoles {
+    /// All are so far from now on, and the engine is told.
+    pub fn set(&self, readiness: RoleReadiness) {
+        *lock(&self.readiness) = readiness;
+        self.changed.notify_one();
+    }
+
+    /// What is wanted now.
+    pub fn wanted(&self) -> Vec<RoleGrant> {
+        lock(&self.wanted).clone()
+    }
+}
+
+#[async_trait]
+impl TaskRoles for FakeRoles {
+    fn set_wanted(&self, grants: Vec<RoleGrant>) {
+        *lock(&self.wanted) = grants;
+    }
+
+    fn readiness(&self, id: &CredentialsId) -> Option<RoleReadiness> {
+        let wanted = lock(&self.wanted).iter().any(|grant| grant.id == *id);
+        wanted.then(|| lock(&self.readiness).clone())
+    }
+
+    async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Keeps entries.

@@ -24,6 +24,7 @@ use crate::reconcile::snapshot::Snapshot;
 use crate::reconcile::{Dependencies, Reconciler, ReconcilerHandle};
 
 use super::super::clock::{SeededIds, TokioClock};
+use super::super::credentials::FakeRoles;
 use super::super::images::{FakeHost, WorldImages};
 use super::super::memory_store::MemoryStore;
 use super::super::world::World;
@@ -49,6 +50,8 @@ pub struct Simulation {
     pub definitions: Arc<std::sync::Mutex<BTreeMap<String, DesiredTask>>>,
     /// What the host can do, when it is next asked.
     pub facts: Arc<std::sync::Mutex<HostFacts>>,
+    /// Credentials of roles; they can be served, unless a script says otherwise.
+    pub roles: Arc<FakeRoles>,
     /// Where the agent can be frozen.
     pub gate: Gate,
     pub(super) witness: Witness,
@@ -117,6 +120,7 @@ impl Simulation {
             stop_asked: BTreeSet::new(),
             definitions: Arc::default(),
             facts: Arc::new(std::sync::Mutex::new(host_facts())),
+            roles: Arc::default(),
             gate: Gate::default(),
             settings: EngineSettings {
                 cleanup_wait: Duration::from_hours(3),
@@ -147,6 +151,7 @@ impl Simulation {
             )),
             clock,
             ids: Arc::new(SeededIds::new(IDS_SEED)),
+            roles: Some(self.roles.clone()),
             codec: Arc::new(MapCodec(Arc::clone(&self.definitions))),
             probe: Arc::new(GivenHost(Arc::clone(&self.facts))),
             meter: Arc::new(crate::boundary::meter::NoMeter),

@@ -16,6 +16,8 @@ mod script;
 
 mod scripted;
 
+mod roles;
+
 /// Runs on one thread and paused time: a sleep ends as soon as nothing else can run.
 fn on_paused_time<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()

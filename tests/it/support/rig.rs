@@ -388,6 +388,7 @@ fn engine(
         store: Arc::new(store.clone()),
         clock,
         ids: Arc::new(SystemIds),
+        roles: None,
         codec: Arc::new(Codec),
         probe: Arc::new(Probe { host, images }),
         meter: Arc::new(berth::boundary::meter::NoMeter),

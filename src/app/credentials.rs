@@ -1,0 +1,91 @@
+//! Credentials of roles put together: where they come from, the service, the record.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::lifecycle::Group;
+use super::settings;
+use crate::api::task_server::credentials::{CredentialsState, encode};
+use crate::api::task_server::limits::RateLimiter;
+use crate::audit::{self, AuditHandle};
+use crate::aws::{DevFile, Sts};
+use crate::boundary::credentials::CredentialsSource;
+use crate::boundary::{BoundaryError, Clock, ErrorKind};
+use crate::config::Config;
+use crate::config::credentials::CredentialsFrom;
+use crate::credentials::{CredentialsHandle, Outside, service};
+use crate::domain::credentials::{Credentials, RoleGrant};
+use crate::platform::SystemIds;
+
+/// The parts that others use.
+pub struct RoleCredentials {
+    /// Answers, and what the engine asks.
+    pub handle: CredentialsHandle,
+    /// The record.
+    pub audit: AuditHandle,
+    clock: Arc<dyn Clock>,
+    limiter: RateLimiter,
+}
+
+impl RoleCredentials {
+    /// What the endpoints of the task server work with.
+    pub fn endpoints(&self) -> CredentialsState {
+        let audit = Arc::new(self.audit.clone());
+        CredentialsState::new(self.handle.clone(), audit, self.clock.clone())
+    }
+
+    /// How often callers of the task server may ask.
+    pub fn limiter(&self) -> RateLimiter {
+        self.limiter.clone()
+    }
+}
+
+/// Starts the service and the record in `group`.
+pub fn start(
+    config: &Config,
+    data_dir: &Path,
+    clock: &Arc<dyn Clock>,
+    group: &mut Group,
+) -> RoleCredentials {
+    let source: Arc<dyn CredentialsSource> = match &config.credentials.source {
+        CredentialsFrom::Sts(section) => Arc::new(Sts::new(settings::sts(section))),
+        CredentialsFrom::Dev(path) => Arc::new(DevFile::new(path.clone(), clock.clone())),
+        CredentialsFrom::Off => Arc::new(Nowhere),
+    };
+    let outside = Outside {
+        source,
+        clock: clock.clone(),
+        ids: Arc::new(SystemIds),
+        encode,
+    };
+    let (service, handle) = service(&settings::credentials(config), outside);
+    let (writer, audit) = audit::service(settings::audit(config, data_dir));
+    let stop = group.stop_token();
+    group.start("credentials", service.run(stop.clone()));
+    group.start("audit log", writer.run(stop));
+    let record = Arc::new(audit.clone());
+    RoleCredentials {
+        handle,
+        limiter: RateLimiter::new(settings::rates(config), record, clock.clone()),
+        audit,
+        clock: clock.clone(),
+    }
+}
+
+/// The source where roles are not served: nobody asks it, since no role is wanted then.
+struct Nowhere;
+
+#[async_trait]
+impl CredentialsSource for Nowhere {
+    async fn fetch(&self, grant: &RoleGrant) -> Result<Credentials, BoundaryError> {
+        let operation = format!("fetch credentials of {}", grant.role);
+        let words = "BERTH_CREDENTIALS is off";
+        Err(BoundaryError::new(operation, ErrorKind::Denied, words))
+    }
+
+    async fn changed(&self) {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,293 @@
+//! Settings of credentials of roles: where they come from, who gets them, how often, and the record of it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::ecs_env as env;
+use super::reader::Reader;
+use crate::credentials::BindingMode;
+
+/// Credentials of roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialsSection {
+    /// Where they come from.
+    pub source: CredentialsFrom,
+    /// Who gets them.
+    pub binding: BindingMode,
+}
+
+/// Where credentials of roles come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialsFrom {
+    /// STS.
+    Sts(StsSection),
+    /// This file.
+    Dev(PathBuf),
+    /// Nowhere: roles are not served.
+    Off,
+}
+
+/// STS, and the credentials it is asked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StsSection {
+    /// Address; `None` = the region's.
+    pub endpoint: Option<String>,
+    /// Region; `None` = as AWS programs on this host.
+    pub region: Option<String>,
+    /// Life of credentials, 15 minutes to 12 hours.
+    pub duration: Duration,
+    /// Name of sessions, with `{task}` for the task's id.
+    pub session_name: String,
+    /// External id.
+    pub external_id: Option<String>,
+    /// Tags of sessions.
+    pub tags: BTreeMap<String, String>,
+    /// Whether the instance metadata service may be asked.
+    pub instance_metadata: InstanceMetadataSetting,
+}
+
+/// `BERTH_INSTANCE_METADATA`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InstanceMetadataSetting {
+    /// It is not asked.
+    Off,
+    /// At its usual address.
+    On,
+    /// There.
+    At(String),
+}
+
+/// What containers ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskServerSection {
+    /// Requests a second and at once, for one task and path; `None` = the default.
+    pub rate: Option<(u32, u32)>,
+}
+
+/// The record of requests for credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditSection {
+    /// Whether it is kept.
+    pub enabled: bool,
+    /// Its file; `None` = in the data directory.
+    pub path: Option<PathBuf>,
+    /// Size at which the file is set aside, in bytes.
+    pub max_bytes: u64,
+    /// How many of those are kept.
+    pub max_files: u32,
+}
+
+pub(super) fn credentials(reader: &mut Reader<'_>) -> CredentialsSection {
+    let sts = sts(reader);
+    let file = reader.path(&env::CREDENTIALS_FILE);
+    let source = match (reader.word(&env::CREDENTIALS), file) {
+        ("dev", Some(path)) => CredentialsFrom::Dev(path),
+        ("dev", None) => {
+            reader.set_aside(&env::CREDENTIALS, "needs BERTH_CREDENTIALS_FILE");
+            CredentialsFrom::Sts(sts)
+        }
+        ("off", _) => CredentialsFrom::Off,
+        _ => CredentialsFrom::Sts(sts),
+    };
+    CredentialsSection {
+        source,
+        binding: match reader.word(&env::CREDENTIALS_BINDING) {
+            "audit" => BindingMode::Audit,
+            "off" => BindingMode::Off,
+            _ => BindingMode::Enforce,
+        },
+    }
+}
+
+fn sts(reader: &mut Reader<'_>) -> StsSection {
+    let metadata = reader.text(&env::INSTANCE_METADATA).unwrap_or_default();
+    StsSection {
+        endpoint: address(reader, &env::STS_ENDPOINT),
+        region: reader.text(&env::STS_REGION),
+        duration: reader.duration(&env::ROLE_DURATION),
+        session_name: reader.text(&env::ROLE_SESSION_NAME).unwrap_or_default(),
+        external_id: reader.text(&env::ROLE_EXTERNAL_ID),
+        tags: reader.attributes(&env::ROLE_TAGS),
+        instance_metadata: match metadata.as_str() {
+            "off" | "false" => InstanceMetadataSetting::Off,
+            "on" | "true" => InstanceMetadataSetting::On,
+            address if is_http(address) => InstanceMetadataSetting::At(metadata),
+            _ => {
+                let why = "is neither off nor on nor an address that begins with http";
+                reader.set_aside(&env::INSTANCE_METADATA, why);
+                InstanceMetadataSetting::Off
+            }
+        },
+    }
+}
+
+fn address(reader: &mut Reader<'_>, setting: &'static env::Setting) -> Option<String> {
+    let text = reader.text(setting)?;
+    if is_http(&text) {
+        return Some(text);
+    }
+    reader.set_aside(
+        setting,
+        "is no address that begins with http:// or https://",
+    );
+    None
+}
+
+fn is_http(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
+}
+
+pub(super) fn task_server(reader: &mut Reader<'_>) -> TaskServerSection {
+    TaskServerSection {
+        rate: reader.rate(&env::TASK_SERVER_RATE),
+    }
+}
+
+pub(super) fn audit(reader: &mut Reader<'_>) -> AuditSection {
+    let megabytes = reader.number(&env::LOG_FILE_SIZE);
+    AuditSection {
+        enabled: !reader.truth(&env::AUDIT_LOG_DISABLED),
+        path: reader.path(&env::AUDIT_LOG),
+        max_bytes: megabytes.saturating_mul(1_000_000),
+        max_files: u32::try_from(reader.number(&env::LOG_ROLL_COUNT)).unwrap_or(u32::MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Origin, Strings};
+
+    fn config(pairs: &[(&str, &str)]) -> Config {
+        let texts = pairs
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        Config::read(&Strings::new().below(Origin::Environment, texts))
+    }
+
+    fn sts(config: Config) -> StsSection {
+        let CredentialsFrom::Sts(section) = config.credentials.source else {
+            panic!("another source");
+        };
+        section
+    }
+
+    #[test]
+    fn without_settings_roles_come_from_sts_and_never_by_way_of_the_instance() {
+        let config = config(&[]);
+        assert_eq!(config.credentials.binding, BindingMode::Enforce);
+        assert_eq!(config.engine.credentials_wait, Duration::from_mins(5));
+        assert_eq!(config.task_server.rate, None);
+        assert_eq!(
+            config.audit,
+            AuditSection {
+                enabled: true,
+                path: None,
+                max_bytes: 5_000_000,
+                max_files: 24,
+            }
+        );
+        let sts = sts(config);
+        assert_eq!(sts.instance_metadata, InstanceMetadataSetting::Off);
+        assert_eq!(sts.duration, Duration::from_hours(1));
+        assert_eq!(sts.session_name, "berth-{task}");
+        assert_eq!(
+            (sts.endpoint, sts.region, sts.external_id),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn sources_are_chosen_by_a_word_and_a_file() {
+        let dev = [
+            ("BERTH_CREDENTIALS", "dev"),
+            ("BERTH_CREDENTIALS_FILE", "/c.json"),
+        ];
+        assert_eq!(
+            config(&dev).credentials.source,
+            CredentialsFrom::Dev(PathBuf::from("/c.json"))
+        );
+        assert_eq!(
+            config(&[("BERTH_CREDENTIALS", "off")]).credentials.source,
+            CredentialsFrom::Off
+        );
+        let without = config(&dev[..1]);
+        assert!(
+            without.problems[0]
+                .message
+                .contains("needs BERTH_CREDENTIALS_FILE")
+        );
+        sts(without);
+    }
+
+    #[test]
+    fn what_sts_is_told_can_be_set_within_bounds() {
+        let set = sts(config(&[
+            ("BERTH_STS_ENDPOINT", "http://127.0.0.1:5000"),
+            ("BERTH_STS_REGION", "eu-west-1"),
+            ("BERTH_ROLE_DURATION", "1m"),
+            ("BERTH_ROLE_TAGS", r#"{"a": "b"}"#),
+            ("BERTH_ROLE_EXTERNAL_ID", "x"),
+            ("BERTH_INSTANCE_METADATA", "http://127.0.0.1:1"),
+        ]));
+        assert_eq!(set.endpoint.as_deref(), Some("http://127.0.0.1:5000"));
+        assert_eq!(set.region.as_deref(), Some("eu-west-1"));
+        assert_eq!(set.duration, Duration::from_mins(15));
+        assert_eq!(set.tags, [("a".to_owned(), "b".to_owned())].into());
+        assert_eq!(set.external_id.as_deref(), Some("x"));
+        let at = InstanceMetadataSetting::At("http://127.0.0.1:1".to_owned());
+        assert_eq!(set.instance_metadata, at);
+        let longest = sts(config(&[("BERTH_ROLE_DURATION", "99h")]));
+        assert_eq!(longest.duration, Duration::from_hours(12));
+    }
+
+    #[test]
+    fn what_is_no_address_or_rate_is_named_and_does_not_count() {
+        let bad = config(&[
+            ("BERTH_STS_ENDPOINT", "sts"),
+            ("BERTH_INSTANCE_METADATA", "maybe"),
+            ("BERTH_CREDENTIALS_BINDING", "strict"),
+        ]);
+        assert_eq!(bad.problems.len(), 3);
+        assert_eq!(bad.credentials.binding, BindingMode::Enforce);
+        let sts = sts(bad);
+        assert_eq!(sts.endpoint, None);
+        assert_eq!(sts.instance_metadata, InstanceMetadataSetting::Off);
+    }
+
+    #[test]
+    fn a_rate_is_two_numbers_and_a_zero_is_none() {
+        for (text, rate, problems) in [
+            ("100,200", Some((100, 200)), 0),
+            (" 40 , 60 ", Some((40, 60)), 0),
+            ("0,0", None, 0),
+            ("abc", None, 1),
+            ("1", None, 1),
+            ("1,2,3", None, 1),
+            ("a,b", None, 1),
+            ("-1,2", None, 1),
+        ] {
+            let config = config(&[("ECS_TASK_METADATA_RPS_LIMIT", text)]);
+            assert_eq!(config.task_server.rate, rate, "{text}");
+            assert_eq!(config.problems.len(), problems, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_record_can_be_elsewhere_smaller_or_off() {
+        let audit = config(&[
+            ("ECS_AUDIT_LOGFILE", "/a.log"),
+            ("ECS_AUDIT_LOGFILE_DISABLED", "true"),
+            ("ECS_LOG_MAX_FILE_SIZE_MB", "1"),
+            ("ECS_LOG_MAX_ROLL_COUNT", "2"),
+        ])
+        .audit;
+        assert_eq!(audit.path, Some(PathBuf::from("/a.log")));
+        assert!(!audit.enabled);
+        assert_eq!((audit.max_bytes, audit.max_files), (1_000_000, 2));
+    }
+}
