@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 pub use super::plan::binding::BindingMode;
+use crate::domain::credentials::{Credentials, RoleArn};
+
+/// Turns credentials into the body of an answer.
+pub type Encode = fn(&RoleArn, &Credentials) -> Bytes;
 
 /// Settings of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]

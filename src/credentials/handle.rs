@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
-use super::config::CredentialsConfig;
+use super::config::Encode;
 use super::plan::binding::{self, Binding, BindingMode, Mismatch};
 use super::slot::{Slot, Slots};
 use crate::boundary::Clock;
@@ -47,6 +47,8 @@ pub(super) struct Shared {
     pub(super) slots: Slots,
     /// For the one that waits in [`TaskRoles::changed`].
     pub(super) changed: Notify,
+    /// The answers' form.
+    pub(super) encode: Encode,
 }
 
 /// Somebody brings credentials.
@@ -101,7 +103,7 @@ impl CredentialsHandle {
     }
 
     async fn body(&self, slot: &Slot) -> Option<Bytes> {
-        if let Some(body) = slot.body(self.clock.now()) {
+        if let Some(body) = slot.body(self.clock.now(), self.shared.encode) {
             return Some(body);
         }
         let deadline = Instant::now() + self.patience;
@@ -109,7 +111,7 @@ impl CredentialsHandle {
             // Made before looking, so that no change in between is missed.
             let changed = slot.changed();
             let now = self.clock.now();
-            let body = slot.body(now);
+            let body = slot.body(now, self.shared.encode);
             if body.is_some() {
                 return body;
             }
@@ -138,34 +140,16 @@ impl CredentialsHandle {
             mpsc::error::TrySendError::Closed(_) => PushError::Closed,
         })
     }
-
-    pub(super) fn new(
-        config: &CredentialsConfig,
-        clock: Arc<dyn Clock>,
-        wanted: watch::Sender<Arc<[Arc<RoleGrant>]>>,
-        pushes: mpsc::Sender<Push>,
-    ) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                slots: Slots::default(),
-                changed: Notify::new(),
-            }),
-            wanted: Arc::new(wanted),
-            pushes,
-            clock,
-            binding: config.binding,
-            patience: config.patience,
-        }
-    }
 }
 
 #[async_trait]
 impl TaskRoles for CredentialsHandle {
     fn set_wanted(&self, grants: Vec<RoleGrant>) {
-        let grants: Arc<[Arc<RoleGrant>]> = grants.into_iter().map(Arc::new).collect();
+        let grants: Vec<Arc<RoleGrant>> = grants.into_iter().map(Arc::new).collect();
         // At once, not when the service gets to it: an id that is in a row is never answered as unknown.
         if self.shared.slots.set(&grants) {
-            self.wanted.send_replace(grants);
+            // The slots' own: those that stay are not kept twice.
+            self.wanted.send_replace(self.shared.slots.grants());
         }
     }
 

@@ -21,7 +21,7 @@ pub mod handle;
 
 pub mod service;
 
-pub use config::{BindingMode, CredentialsConfig};
+pub use config::{BindingMode, CredentialsConfig, Encode};
 pub use handle::{Asked, CredentialsHandle, Outcome};
 pub use service::{CredentialsService, Outside, service};
 

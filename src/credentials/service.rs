@@ -4,26 +4,23 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::config::CredentialsConfig;
+use super::config::{CredentialsConfig, Encode};
 use super::handle::{CredentialsHandle, PUSH_CAPACITY, Push, Shared};
 use super::plan::roles::{Failure, Roles};
 use super::plan::schedule::{Chance, concerns_the_source};
+use super::slot::Slots;
 use crate::boundary::credentials::CredentialsSource;
 use crate::boundary::{BoundaryError, Clock, ErrorKind, Ids};
-use crate::domain::credentials::{Credentials, CredentialsId, RoleArn, RoleGrant};
+use crate::domain::credentials::{Credentials, CredentialsId, RoleGrant};
 use crate::error::ErrorChain;
 
 /// Longest sleep: a step of the wall clock is noticed within it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(15);
-
-/// Turns credentials into the body of an answer.
-pub type Encode = fn(&RoleArn, &Credentials) -> Bytes;
 
 /// The outside of the service.
 pub struct Outside {
@@ -45,9 +42,21 @@ pub fn service(
     let (wanted_sender, wanted) = watch::channel(Arc::from([]));
     let (push_sender, pushes) = mpsc::channel(PUSH_CAPACITY);
     let clock = Arc::clone(&outside.clock);
-    let handle = CredentialsHandle::new(config, clock, wanted_sender, push_sender);
+    let shared = Arc::new(Shared {
+        slots: Slots::default(),
+        changed: Notify::new(),
+        encode: outside.encode,
+    });
+    let handle = CredentialsHandle {
+        shared: Arc::clone(&shared),
+        wanted: Arc::new(wanted_sender),
+        pushes: push_sender,
+        clock,
+        binding: config.binding,
+        patience: config.patience,
+    };
     let service = CredentialsService {
-        shared: Arc::clone(&handle.shared),
+        shared,
         outside,
         roles: Roles::default(),
         wanted,
@@ -201,8 +210,7 @@ impl CredentialsService {
 
     fn hold(&self, id: &CredentialsId, credentials: Credentials) {
         if let Some(slot) = self.shared.slots.get(id.expose()) {
-            let body = (self.outside.encode)(&slot.grant.role, &credentials);
-            slot.hold(credentials, body);
+            slot.hold(credentials, self.outside.encode);
         }
     }
 

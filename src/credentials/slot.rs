@@ -10,6 +10,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use super::config::Encode;
 use crate::boundary::credentials::RoleReadiness;
 use crate::domain::credentials::{Credentials, CredentialsId, RoleGrant, RoleKind};
 use crate::domain::ids::UnixMillis;
@@ -30,16 +31,29 @@ pub(super) struct Slot {
 /// Good until its end.
 #[derive(Debug)]
 struct Held {
-    body: Bytes,
     ends_at: UnixMillis,
-    /// Of execution roles, which the agent itself uses.
-    credentials: Option<Arc<Credentials>>,
+    form: Form,
+}
+
+/// One form only, for the sake of memory.
+#[derive(Debug)]
+enum Form {
+    /// For those who ask: of task roles.
+    Body(Bytes),
+    /// For the agent's own use: of execution roles, which hardly anybody asks for.
+    Own(Arc<Credentials>),
 }
 
 impl Slots {
     /// The slot of an id.
     pub(super) fn get(&self, id: &str) -> Option<Arc<Slot>> {
         self.0.load().get(id).cloned()
+    }
+
+    /// The grants of all slots.
+    pub(super) fn grants(&self) -> Arc<[Arc<RoleGrant>]> {
+        let slots = self.0.load();
+        slots.values().map(|slot| Arc::clone(&slot.grant)).collect()
     }
 
     /// One slot for each of these and no other. Those that stay keep what they hold. False if nothing changed.
@@ -88,22 +102,30 @@ impl Slot {
     }
 
     /// The answer, if there is one that has not expired.
-    pub(super) fn body(&self, now: UnixMillis) -> Option<Bytes> {
+    pub(super) fn body(&self, now: UnixMillis, encode: Encode) -> Option<Bytes> {
         let held = self.held.load();
         let held = held.as_ref().filter(|held| held.ends_at > now)?;
-        Some(held.body.clone())
+        Some(match &held.form {
+            Form::Body(body) => body.clone(),
+            Form::Own(credentials) => encode(&self.grant.role, credentials),
+        })
     }
 
     /// The credentials, if they are for the agent's own use and have not expired.
     pub(super) fn credentials(&self, now: UnixMillis) -> Option<Arc<Credentials>> {
         let held = self.held.load();
         let held = held.as_ref().filter(|held| held.ends_at > now)?;
-        held.credentials.clone()
+        match &held.form {
+            Form::Body(_) => None,
+            Form::Own(credentials) => Some(Arc::clone(credentials)),
+        }
     }
 
     pub(super) fn readiness(&self, now: UnixMillis) -> RoleReadiness {
         let readiness = RoleReadiness::clone(&self.readiness.load());
-        if readiness == RoleReadiness::Ready && self.body(now).is_none() {
+        let held = self.held.load();
+        let good = held.as_ref().is_some_and(|held| held.ends_at > now);
+        if readiness == RoleReadiness::Ready && !good {
             // It has expired since; the service will say more.
             return RoleReadiness::Fetching;
         }
@@ -111,14 +133,13 @@ impl Slot {
     }
 
     /// Holds these from now on.
-    pub(super) fn hold(&self, credentials: Credentials, body: Bytes) {
+    pub(super) fn hold(&self, credentials: Credentials, encode: Encode) {
         let ends_at = credentials.expiration.at;
-        let own_use = self.grant.kind == RoleKind::Execution;
-        self.held.store(Some(Arc::new(Held {
-            body,
-            ends_at,
-            credentials: own_use.then(|| Arc::new(credentials)),
-        })));
+        let form = match self.grant.kind {
+            RoleKind::Task => Form::Body(encode(&self.grant.role, &credentials)),
+            RoleKind::Execution => Form::Own(Arc::new(credentials)),
+        };
+        self.held.store(Some(Arc::new(Held { ends_at, form })));
     }
 
     /// Says how far the role is. True if that is new.
