@@ -75,6 +75,7 @@ bench: ## figures: planner sweep, and the agent beside plain Docker calls
 	@python3 tools/setup.py demo
 	cargo build --release
 	cargo bench --features testing --bench sweep
+	cargo bench --features testing --bench credentials
 	@$(GUARD) python3 tools/bench.py
 
 sqlx: ## check every SQL statement against the migrations, and write what builds read instead of a database
