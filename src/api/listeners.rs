@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | admin | Unix socket `berth.sock`, mode 0660 | trace, problem bodies, panic to 500, deadline, concurrency, body limit | [`admin_router`](super::admin_router) |
 //! | introspection | 127.0.0.1:51678; all addresses if the operator says so | plain paths, body limit | classic routes, and for this host those beside them |
-//! | task server | 127.0.0.1:51679 | plain paths, body limit | [`task_server_routes`](super::task_server::router::task_server_routes) |
+//! | task server | 127.0.0.1:51679 | plain paths, body limit, rate | [`task_server_routes`](super::task_server::router::task_server_routes) |
 //!
 //! Connections have limits of their own where they are accepted (`unix_socket.rs`, `tcp.rs`). Streams (events, output) leave the
 //! deadline and the concurrency limit when their answer begins; they have their own number of places.
@@ -23,6 +23,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 use super::problem::{dress, panicked};
+use super::task_server::limits::{RateLimiter, limit};
 use super::task_server::router::plain_paths;
 use crate::boundary::Ids;
 
@@ -68,4 +69,9 @@ pub fn plain_layers(routes: Router) -> Router {
         .layer(middleware::from_fn(plain_paths))
         .layer(RequestBodyLimitLayer::new(PLAIN_BODY_LIMIT));
     routes.layer(layers)
+}
+
+/// The task server's layers around its routes: a caller that asks too often gets no further.
+pub fn task_server_layers(routes: Router, limiter: RateLimiter) -> Router {
+    plain_layers(routes.layer(middleware::from_fn_with_state(limiter, limit)))
 }

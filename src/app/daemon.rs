@@ -24,6 +24,7 @@ use crate::api::{
 };
 use crate::boundary::ContainerRuntime;
 use crate::config::Config;
+use crate::config::credentials::CredentialsFrom;
 use crate::domain::task::TaskOptions;
 use crate::platform::{DataDirLock, LockError, SystemIds, private_directory, shutdown_signals};
 use crate::standalone::watch::{Watch, WatchConfig, WatchDeps};
@@ -50,6 +51,7 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
     };
     let mut config = config.clone();
     config.engine.endpoints.metadata = true;
+    config.engine.endpoints.credentials = config.credentials.source != CredentialsFrom::Off;
     let config = &config;
     let data_dir = data_dir_of(config);
     // Cancel-safe: a lock that was not had is not held.

@@ -53,6 +53,7 @@ mod tests {
         policy: FitPolicy {
             disable_privileged: false,
             task_limits: true,
+            credentials: false,
         },
     };
 

@@ -12,9 +12,10 @@ use super::lifecycle::Lifecycle;
 use super::surroundings::ListenerBoard;
 use crate::api::ObserveState;
 use crate::api::introspection::{About, IntrospectionState, classic_routes};
-use crate::api::listeners::plain_layers;
+use crate::api::listeners::{plain_layers, task_server_layers};
 use crate::api::observe::Access;
 use crate::api::observe::superset::superset;
+use crate::api::task_server::credentials::credentials_routes;
 use crate::api::task_server::metadata::MetadataState;
 use crate::api::task_server::router::task_server_routes;
 use crate::api::tcp::{Served, TcpServer};
@@ -62,7 +63,8 @@ pub(super) fn start(
         callers: Arc::new(UnknownCallers),
     };
     let metadata = MetadataState::new(views, Arc::new(NoStats));
-    let routes = plain_layers(task_server_routes(metadata));
+    let routes = task_server_routes(metadata).merge(credentials_routes(engine.roles.endpoints()));
+    let routes = task_server_layers(routes, engine.roles.limiter());
     let task_server = Served {
         name: "task-server",
         to_host: routes.clone(),

@@ -107,6 +107,7 @@ pub fn report(question: &Question<'_>) -> Report {
     let policy = FitPolicy {
         disable_privileged: question.settings.disable_privileged,
         task_limits: question.settings.task_limits,
+        credentials: question.settings.endpoints.credentials,
     };
     let findings = fit(
         definition,

@@ -52,6 +52,7 @@ pub fn fit_policy(settings: &EngineSettings) -> FitPolicy {
     FitPolicy {
         disable_privileged: settings.disable_privileged,
         task_limits: settings.task_limits,
+        credentials: settings.endpoints.credentials,
     }
 }
 

@@ -116,6 +116,7 @@ impl Reconciler {
         let policy = FitPolicy {
             disable_privileged: self.deps.settings.disable_privileged,
             task_limits: self.deps.settings.task_limits,
+            credentials: self.deps.settings.endpoints.credentials,
         };
         fit::fit(&desired.definition, &desired.options, host, &policy)
             .into_iter()

@@ -60,6 +60,8 @@ pub struct FitPolicy {
     pub disable_privileged: bool,
     /// Limits of the task as a whole become a cgroup (`ECS_ENABLE_TASK_CPU_MEM_LIMIT`).
     pub task_limits: bool,
+    /// Credentials of task roles are served to containers.
+    pub credentials: bool,
 }
 
 /// What a rule reads.

@@ -29,6 +29,7 @@ fn check(change: impl FnOnce(&mut Scene), expected: &[&str]) {
         policy: FitPolicy {
             disable_privileged: false,
             task_limits: true,
+            credentials: false,
         },
     };
     change(&mut scene);
@@ -220,7 +221,7 @@ fn what_a_task_runs_without_is_ignored_by_name() {
         &[
             "ephemeralStorage: ignored: containers share the disk of this host and have no quota on it",
             "enableFaultInjection: ignored: not supported yet by this version",
-            "taskRoleArn: ignored: this version does not hand credentials to containers yet",
+            "taskRoleArn: ignored: credentials of roles are not served here",
             "executionRoleArn: ignored: this version does not assume roles yet; images are pulled with the host's own credentials",
         ],
     );

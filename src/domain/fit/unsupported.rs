@@ -78,11 +78,8 @@ pub(super) fn volumes(case: &Case<'_>, findings: &mut Findings) {
 }
 
 pub(super) fn roles(case: &Case<'_>, findings: &mut Findings) {
-    if case.definition.task_role_arn.is_some() {
-        findings.ignored(
-            "taskRoleArn",
-            "this version does not hand credentials to containers yet",
-        );
+    if case.definition.task_role_arn.is_some() && !case.policy.credentials {
+        findings.ignored("taskRoleArn", "credentials of roles are not served here");
     }
     if case.definition.execution_role_arn.is_some() {
         findings.ignored(
