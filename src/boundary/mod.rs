@@ -26,6 +26,8 @@ pub mod credentials;
 
 pub mod meter;
 
+pub mod task_address;
+
 pub use clock::{Clock, Ids};
 pub use codec::DesiredCodec;
 pub use credentials::{AuditLog, CredentialsSource, TaskRoles};
@@ -35,3 +37,4 @@ pub use images::{ImageInventory, ImageRuntime, ImageSource};
 pub use meter::Meter;
 pub use runtime::{ContainerRuntime, EventStream, VolumeRuntime};
 pub use store::TaskStore;
+pub use task_address::{HeldAddress, TaskAddress};

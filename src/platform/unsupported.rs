@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::facts::Capacity;
 use super::ports;
 use crate::boundary::host::{CgroupLimits, DiskSpace, PortHolder};
-use crate::boundary::{BoundaryError, ErrorKind, Host};
+use crate::boundary::{BoundaryError, ErrorKind, HeldAddress, Host, TaskAddress};
 use crate::domain::host::CgroupSupport;
 use crate::domain::ids::TaskId;
 use crate::domain::port_mapping::Protocol;
@@ -33,6 +33,30 @@ impl HostOs {
     #[expect(clippy::unused_async, reason = "the same signature on every system")]
     pub async fn probe_cgroups(&self, _info: &RuntimeInfo) -> CgroupSupport {
         CgroupSupport::None
+    }
+}
+
+/// The address of the task server, which this host cannot be given.
+#[derive(Debug, Default)]
+pub struct TaskLink {}
+
+#[async_trait]
+impl TaskAddress for TaskLink {
+    async fn ensure(&self) -> Result<HeldAddress, BoundaryError> {
+        Err(missing("set up the address of the task server".to_owned()))
+    }
+
+    async fn look(&self) -> Result<Option<HeldAddress>, BoundaryError> {
+        Ok(None)
+    }
+
+    async fn release(&self) -> Result<(), BoundaryError> {
+        // It cannot have been set up.
+        Ok(())
+    }
+
+    async fn changed(&self) -> Result<(), BoundaryError> {
+        std::future::pending().await
     }
 }
 
@@ -107,6 +131,10 @@ mod tests {
             ErrorKind::Invalid
         );
         assert!(host.remove_cgroup(&task).await.is_ok());
+        let link = TaskLink::default();
+        assert_eq!(link.ensure().await.unwrap_err().kind, ErrorKind::Invalid);
+        assert_eq!(link.look().await.unwrap(), None);
+        assert!(link.release().await.is_ok());
         assert_eq!(host.port_holder(1, Protocol::Tcp).await, None);
         assert_eq!(dynamic_ports().1, 65535);
         assert!(host.port_is_free(0, Protocol::Tcp).await);

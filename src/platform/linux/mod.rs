@@ -1,4 +1,4 @@
-//! Linux: cgroups, the kernel's tables under `/proc`, file system space.
+//! Linux: cgroups, the kernel's tables under `/proc`, file system space, the link of the task server's address.
 
 mod host;
 
@@ -12,8 +12,11 @@ mod sockets;
 
 mod cgroup;
 
+mod link;
+
 pub use capacity::{capacity, dynamic_ports, is_root};
 pub use host::{HostOptions, HostOs};
+pub use link::TaskLink;
 
 pub(super) use super::unix_signals::Signals;
 

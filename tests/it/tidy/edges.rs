@@ -129,7 +129,13 @@ const HOMES: &[(&[&str], &[&str])] = &[
     // The admin socket is served with limits that the framework's own server does not have.
     (&["hyper", "hyper_util"], &["api", "cli", "docker"]),
     (
-        &["nix", "windows", "windows_registry", "windows_service"],
+        &[
+            "nix",
+            "rtnetlink",
+            "windows",
+            "windows_registry",
+            "windows_service",
+        ],
         &["platform"],
     ),
     (&["prometheus_client"], &["metrics"]),
