@@ -14,6 +14,8 @@ pub mod store;
 
 pub mod host;
 
+pub mod usage;
+
 pub mod clock;
 
 pub mod codec;
@@ -38,3 +40,4 @@ pub use meter::Meter;
 pub use runtime::{ContainerRuntime, EventStream, VolumeRuntime};
 pub use store::TaskStore;
 pub use task_address::{HeldAddress, TaskAddress};
+pub use usage::UsageSource;

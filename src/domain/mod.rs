@@ -47,5 +47,7 @@ pub mod credentials;
 
 pub mod caller;
 
+pub mod usage;
+
 #[cfg(test)]
 pub(crate) mod sample;

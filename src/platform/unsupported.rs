@@ -1,12 +1,15 @@
 //! A system that the agent cannot work on yet. Everything is there so that the rest compiles; what would need the
 //! system says that it does not have it.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 
 use super::facts::Capacity;
 use super::ports;
 use crate::boundary::host::{CgroupLimits, DiskSpace, PortHolder};
-use crate::boundary::{BoundaryError, ErrorKind, HeldAddress, Host, TaskAddress};
+use crate::boundary::usage::{UsageRound, UsageTarget};
+use crate::boundary::{BoundaryError, ErrorKind, HeldAddress, Host, TaskAddress, UsageSource};
 use crate::domain::host::CgroupSupport;
 use crate::domain::ids::TaskId;
 use crate::domain::port_mapping::Protocol;
@@ -57,6 +60,41 @@ impl TaskAddress for TaskLink {
 
     async fn changed(&self) -> Result<(), BoundaryError> {
         std::future::pending().await
+    }
+}
+
+/// There is nothing to set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UsageOptions {}
+
+impl UsageOptions {
+    /// Takes a place like the other systems do.
+    pub fn at(_cgroup_root: Option<PathBuf>) -> Self {
+        Self {}
+    }
+}
+
+/// Usage on this host.
+#[derive(Debug)]
+pub struct UsageOs {}
+
+impl UsageOs {
+    /// Takes options like the other systems do.
+    pub fn new(_options: UsageOptions) -> Self {
+        Self {}
+    }
+}
+
+impl UsageSource for UsageOs {
+    fn read(&self, targets: &[UsageTarget]) -> UsageRound {
+        let read = targets.iter().map(|target| {
+            let refused = missing(format!("read the usage of container {}", target.id));
+            (target.id.clone(), Err(refused))
+        });
+        UsageRound {
+            containers: read.collect(),
+            ..UsageRound::default()
+        }
     }
 }
 
@@ -114,6 +152,7 @@ impl Host for HostOs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::DockerId;
 
     #[tokio::test]
     async fn what_is_missing_says_so() {
@@ -130,6 +169,13 @@ mod tests {
             host.disk_space("/").await.unwrap_err().kind,
             ErrorKind::Invalid
         );
+        let target = UsageTarget {
+            id: DockerId::parse("ab").unwrap(),
+            task: task.clone(),
+        };
+        let read = UsageOs::new(UsageOptions::default()).read(std::slice::from_ref(&target));
+        let refused = read.containers.get(&target.id).unwrap();
+        assert_eq!(refused.as_ref().unwrap_err().kind, ErrorKind::Invalid);
         assert!(host.remove_cgroup(&task).await.is_ok());
         let link = TaskLink::default();
         assert_eq!(link.ensure().await.unwrap_err().kind, ErrorKind::Invalid);

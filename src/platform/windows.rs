@@ -5,7 +5,9 @@ use std::io;
 
 use tokio::signal::windows::{CtrlBreak, CtrlC, ctrl_break, ctrl_c};
 
-pub use super::unsupported::{HostOptions, HostOs, TaskLink, capacity, dynamic_ports, is_root};
+pub use super::unsupported::{
+    HostOptions, HostOs, TaskLink, UsageOptions, UsageOs, capacity, dynamic_ports, is_root,
+};
 
 /// Ctrl-C and Ctrl-Break of the console.
 #[derive(Debug)]

@@ -14,9 +14,12 @@ mod cgroup;
 
 mod link;
 
+mod usage;
+
 pub use capacity::{capacity, dynamic_ports, is_root};
 pub use host::{HostOptions, HostOs};
 pub use link::TaskLink;
+pub use usage::{UsageOptions, UsageOs};
 
 pub(super) use super::unix_signals::Signals;
 
