@@ -14,6 +14,8 @@ pub mod images;
 
 pub mod credentials;
 
+pub mod stats;
+
 pub mod definition;
 
 pub mod standalone;

@@ -17,6 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("images/plan", &["boundary", "domain"]),
     ("credentials", &["boundary", "domain"]),
     ("credentials/plan", &["boundary", "domain"]),
+    ("stats", &["boundary", "domain"]),
     // Reading task definitions: a room of its own, since four others need it (ADR 0002).
     ("definition", &["domain"]),
     // Drivers: into the engine through its handle.
@@ -78,6 +79,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "platform",
             "reconcile",
             "standalone",
+            "stats",
             "store",
         ],
     ),
@@ -153,6 +155,7 @@ const PURE: &[&str] = &[
     "reconcile/plan",
     "images/plan",
     "credentials/plan",
+    "stats/aggregate",
 ];
 
 /// What a pure room has no use for.

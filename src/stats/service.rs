@@ -1,0 +1,168 @@
+//! The service: one round of readings after the other, and the handle that shows what they found.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::aggregate::{Book, History, Hours};
+use super::snapshot::{Tracked, UsageSnapshot};
+use crate::boundary::usage::{UsageRound, UsageTarget};
+use crate::boundary::{Clock, UsageSource};
+use crate::domain::ids::TaskArn;
+
+/// What is tracked now, read from memory.
+pub type TrackedNow = Arc<dyn Fn() -> Tracked + Send + Sync>;
+
+/// Settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatsConfig {
+    /// Whether anything is read.
+    pub enabled: bool,
+    /// From one round to the next. A round over 50 containers takes some 10 ms, so 5 s keep it below 0.3 % of a CPU.
+    pub interval: Duration,
+    /// The same while a container has not been read twice, so that a new one is soon seen.
+    pub first_interval: Duration,
+}
+
+impl Default for StatsConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            interval: Duration::from_secs(5),
+            first_interval: Duration::from_secs(1),
+        }
+    }
+}
+
+/// The outside of the service.
+pub struct Outside {
+    /// The kernel.
+    pub source: Arc<dyn UsageSource>,
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// What to read.
+    pub tracked: TrackedNow,
+}
+
+/// Owns the rounds.
+pub struct StatsService {
+    config: StatsConfig,
+    outside: Outside,
+    book: Book,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    latest: ArcSwap<UsageSnapshot>,
+    hours: Mutex<Hours>,
+}
+
+/// Cheap to clone; shows what was read. Never waits for a round.
+#[derive(Clone, Debug, Default)]
+pub struct StatsHandle {
+    shared: Arc<Shared>,
+}
+
+/// Builds the service and its handle. Nothing is read until [`StatsService::run`] is polled.
+pub fn service(config: StatsConfig, outside: Outside) -> (StatsService, StatsHandle) {
+    let handle = StatsHandle::default();
+    let service = StatsService {
+        config,
+        outside,
+        book: Book::default(),
+        shared: Arc::clone(&handle.shared),
+    };
+    (service, handle)
+}
+
+impl StatsHandle {
+    /// What the last round has shown.
+    pub fn latest(&self) -> Arc<UsageSnapshot> {
+        self.shared.latest.load_full()
+    }
+
+    /// The last hour of a tracked task: at most 10 KiB are copied.
+    pub fn history(&self, task: &TaskArn) -> Option<History> {
+        self.shared.hours().tasks.get(task).cloned()
+    }
+
+    /// The last hour of the host.
+    pub fn host_history(&self) -> History {
+        self.shared.hours().host.clone()
+    }
+}
+
+impl Shared {
+    fn hours(&self) -> std::sync::MutexGuard<'_, Hours> {
+        self.hours.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StatsService {
+    /// Reads until `stop`.
+    pub async fn run(mut self, stop: CancellationToken) {
+        if !self.config.enabled {
+            stop.cancelled().await;
+            return;
+        }
+        // Cancel-safe: a round that is abandoned has changed nothing; its thread ends by itself.
+        while stop.run_until_cancelled(self.round()).await.is_some() {
+            let pause = self.pause();
+            let began = Instant::now();
+            if stop
+                .run_until_cancelled(tokio::time::sleep_until(began + pause))
+                .await
+                .is_none()
+            {
+                return;
+            }
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        if self.shared.latest.load().is_incomplete() {
+            self.config.first_interval
+        } else {
+            self.config.interval
+        }
+    }
+
+    async fn round(&mut self) {
+        let tracked = (self.outside.tracked)();
+        let at = self.outside.clock.now();
+        let Some(round) = read(Arc::clone(&self.outside.source), targets(&tracked)).await else {
+            return;
+        };
+        let usage = self.book.record(&tracked, round, at);
+        self.shared.hours().record(&usage);
+        self.shared.latest.store(Arc::new(usage));
+    }
+}
+
+fn targets(tracked: &Tracked) -> Vec<UsageTarget> {
+    let tasks = tracked.tasks.iter();
+    let targets = tasks.flat_map(|(arn, containers)| {
+        containers.iter().map(|container| UsageTarget {
+            id: container.docker_id.clone(),
+            task: arn.task_id().clone(),
+        })
+    });
+    targets.collect()
+}
+
+/// One round on a thread that may block. A round that panics shows nothing; the next one tries again.
+async fn read(source: Arc<dyn UsageSource>, targets: Vec<UsageTarget>) -> Option<UsageRound> {
+    match tokio::task::spawn_blocking(move || source.read(&targets)).await {
+        Ok(round) => Some(round),
+        Err(error) => {
+            let error: &dyn std::error::Error = &error;
+            warn!(error, "usage could not be read");
+            None
+        }
+    }
+}
