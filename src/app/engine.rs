@@ -18,6 +18,7 @@ use super::instance::instance_of;
 use super::lifecycle::Group;
 use super::measured::Measured;
 use super::settings;
+use super::tracked::tracked;
 use crate::boundary::{Clock, ErrorKind, HostProbe, TaskRoles, TaskStore};
 use crate::config::Config;
 use crate::docker::Docker;
@@ -27,10 +28,12 @@ use crate::error::ErrorChain;
 use crate::images::{HostPlatform, ImagesHandle, Outside, service};
 use crate::metrics::Counted;
 use crate::platform::{
-    FactSettings, HostOs, RawFacts, SystemClock, SystemIds, capacity, dynamic_ports, host_facts,
+    FactSettings, HostOs, RawFacts, SystemClock, SystemIds, UsageOs, capacity, dynamic_ports,
+    host_facts,
 };
 use crate::reconcile::roles::grants;
 use crate::reconcile::{Dependencies, Reconciler, ReconcilerHandle};
+use crate::stats::{self, StatsHandle, StatsService};
 use crate::store::{self, Opened};
 
 /// How often images are looked at for clean-up; the image service keeps its own longer intervals within.
@@ -47,6 +50,8 @@ pub struct Engine {
     pub docker: Arc<Docker>,
     /// Rows, for the timeline.
     pub store: Arc<dyn TaskStore>,
+    /// What tasks use.
+    pub stats: StatsHandle,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Images, as they are remembered.
@@ -147,9 +152,11 @@ pub async fn start(
         settings,
         damage,
     });
+    let (readings, stats) = readings(config, &handle, &clock);
     let stop = group.stop_token();
     group.start("images", images_service.run(stop.clone()));
     group.start("engine", reconciler.run(stop.clone()));
+    group.start("usage readings", readings.run(stop.clone()));
     group.start(
         "figures",
         count_events(counted.clone(), handle.clone(), stop.clone()),
@@ -164,12 +171,30 @@ pub async fn start(
         handle,
         docker,
         store,
+        stats,
         clock,
         images,
         counted,
         roles,
         fresh,
     })
+}
+
+/// Readings of what the engine's containers use.
+fn readings(
+    config: &Config,
+    engine: &ReconcilerHandle,
+    clock: &Arc<dyn Clock>,
+) -> (StatsService, StatsHandle) {
+    let engine = engine.clone();
+    stats::service(
+        settings::stats(config),
+        stats::Outside {
+            source: Arc::new(UsageOs::new(settings::usage(config))),
+            clock: clock.clone(),
+            tracked: Arc::new(move || tracked(&engine.snapshot())),
+        },
+    )
 }
 
 async fn open_store(

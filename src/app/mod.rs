@@ -22,6 +22,8 @@ pub mod settings;
 
 mod registry_auth;
 
+mod tracked;
+
 pub mod place;
 
 pub mod planner;

@@ -14,9 +14,10 @@ use crate::credentials::CredentialsConfig;
 use crate::docker::{Deadlines, DockerConfig};
 use crate::domain::fit::FitPolicy;
 use crate::images::config::{CleanupConfig, ImagesConfig};
-use crate::platform::{FactSettings, HostOptions};
+use crate::platform::{FactSettings, HostOptions, UsageOptions};
 use crate::reconcile::settings::EngineSettings;
 use crate::standalone::plan::Policy;
+use crate::stats::StatsConfig;
 
 /// File of the record of requests for credentials, in the data directory.
 const AUDIT_LOG: &str = "audit.log";
@@ -106,6 +107,21 @@ pub fn host(config: &Config) -> HostOptions {
         cpu_period: config.host.cgroup_cpu_period,
         pids_limit: config.host.task_pids_limit,
         systemctl: usual.systemctl,
+    }
+}
+
+/// Where to read what containers use.
+pub fn usage(config: &Config) -> UsageOptions {
+    UsageOptions::at(config.host.cgroup_path.clone())
+}
+
+/// How often to read it.
+pub fn stats(config: &Config) -> StatsConfig {
+    let usual = StatsConfig::default();
+    StatsConfig {
+        enabled: config.usage.enabled,
+        interval: config.usage.interval.unwrap_or(usual.interval),
+        ..usual
     }
 }
 

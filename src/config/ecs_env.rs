@@ -214,6 +214,17 @@ settings! {
         "Period of the CPU quotas of tasks.";
     TASK_PIDS_LIMIT "ECS_TASK_PIDS_LIMIT" Some("TaskPidsLimit"), between(0, 4_194_304), "0",
         "Most processes of a task; 0: no limit.";
+    DISABLE_METRICS "ECS_DISABLE_METRICS" Some("DisableMetrics"), Kind::Truth, "false",
+        "Whether nobody reads what containers use: no usage, no history, no stats in task metadata.";
+    POLL_METRICS "ECS_POLL_METRICS" Some("PollMetrics"), Kind::Truth, "false",
+        "Whether usage is read at the interval below instead of every 5s.";
+    POLLING_METRICS_WAIT "ECS_POLLING_METRICS_WAIT_DURATION" Some("PollingMetricsWaitDuration"),
+        Kind::Duration(Bounds {
+            min: Duration::from_secs(5),
+            max: Duration::from_secs(20),
+            outside: Outside::Clamp,
+        }), "10s",
+        "From one reading of usage to the next, with `ECS_POLL_METRICS`.";
     ATTRIBUTES "ECS_INSTANCE_ATTRIBUTES" Some("InstanceAttributes"), Kind::Attributes, "",
         "Attributes of this host for placement constraints.";
 
@@ -269,7 +280,6 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "ECS_CONTAINER_INSTANCE_PROPAGATE_TAGS_FROM",
     "ECS_CONTAINER_INSTANCE_TAGS",
     "ECS_DISABLE_DOCKER_HEALTH_CHECK",
-    "ECS_DISABLE_METRICS",
     "ECS_DISABLE_TASK_METADATA_AZ",
     "ECS_EBSTA_SUPPORTED",
     "ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE",
@@ -296,8 +306,6 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "ECS_LOG_DRIVER",
     "ECS_LOG_ROLLOVER_TYPE",
     "ECS_NVIDIA_RUNTIME",
-    "ECS_POLLING_METRICS_WAIT_DURATION",
-    "ECS_POLL_METRICS",
     "ECS_PULL_DEPENDENT_CONTAINERS_UPFRONT",
     "ECS_SELINUX_CAPABLE",
     "ECS_UPDATES_ENABLED",

@@ -39,6 +39,8 @@ pub struct Config {
     pub images: ImagesSection,
     /// The host.
     pub host: HostSection,
+    /// Readings of what containers use.
+    pub usage: UsageSection,
     /// Task definition files.
     pub standalone: StandaloneSection,
     /// Credentials of roles.
@@ -184,6 +186,15 @@ pub struct HostSection {
     pub attributes: BTreeMap<String, String>,
 }
 
+/// Readings of what containers use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageSection {
+    /// Whether there are any.
+    pub enabled: bool,
+    /// From one to the next, 5 to 20 s; `None` = the component's own.
+    pub interval: Option<Duration>,
+}
+
 /// Task definition files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StandaloneSection {
@@ -221,6 +232,7 @@ impl Config {
             docker: docker(&mut reader),
             images: images(&mut reader),
             host: host(&mut reader),
+            usage: usage(&mut reader),
             standalone: standalone(&mut reader),
             credentials: credentials(&mut reader),
             task_server: task_server(&mut reader),
@@ -399,6 +411,14 @@ fn host(reader: &mut Reader<'_>) -> HostSection {
             .ok()
             .filter(|limit| *limit > 0),
         attributes: reader.attributes(&env::ATTRIBUTES),
+    }
+}
+
+fn usage(reader: &mut Reader<'_>) -> UsageSection {
+    let interval = reader.duration(&env::POLLING_METRICS_WAIT);
+    UsageSection {
+        enabled: !reader.truth(&env::DISABLE_METRICS),
+        interval: reader.truth(&env::POLL_METRICS).then_some(interval),
     }
 }
 

@@ -127,6 +127,23 @@ fn values_beyond_their_bounds_are_raised_or_set_aside() {
 }
 
 #[test]
+fn usage_is_read_unless_it_is_turned_off_and_at_the_interval_asked_for() {
+    let usage = |pairs: &[(&str, &str)]| config(pairs).usage;
+    assert!(usage(&[]).enabled && usage(&[]).interval.is_none());
+    assert!(!usage(&[("ECS_DISABLE_METRICS", "true")]).enabled);
+    let wait = "ECS_POLLING_METRICS_WAIT_DURATION";
+    assert_eq!(usage(&[(wait, "7s")]).interval, None, "without polling");
+    for (given, counts) in [("7s", 7), ("5s", 5), ("4s", 5), ("20s", 20), ("21s", 20)] {
+        let polled = usage(&[("ECS_POLL_METRICS", "true"), (wait, given)]);
+        assert_eq!(
+            polled.interval,
+            Some(Duration::from_secs(counts)),
+            "{given}"
+        );
+    }
+}
+
+#[test]
 fn zero_means_the_default_without_a_word() {
     let config = config(&[
         ("ECS_CONTAINER_STOP_TIMEOUT", "0"),
