@@ -15,7 +15,12 @@ pub mod snapshot;
 
 pub mod service;
 
+mod docker;
+
+mod wire;
+
 pub use aggregate::{History, Point, Rates, Totals};
+pub use docker::{NetworkRate, docker_stats};
 pub use service::{Outside, StatsConfig, StatsHandle, StatsService, service};
 pub use snapshot::{
     ContainerUsage, HostUsage, TaskUsage, Tracked, TrackedContainer, UsageSnapshot,
