@@ -135,6 +135,7 @@ fn observe_state(
             images: Arc::new(engine.images.clone()),
             clock: engine.clock.clone(),
         }),
+        usage: engine.stats.clone(),
         surroundings: Arc::new(Beside { listeners, watched }),
         settings: Arc::new(settings_answer(config)),
         clock: engine.clock.clone(),

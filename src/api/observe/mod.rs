@@ -25,6 +25,8 @@ pub mod events;
 
 pub mod resources;
 
+pub mod usage;
+
 pub mod images;
 
 pub mod settings;

@@ -14,6 +14,7 @@ use super::resources::{__path_show_resources, show_resources};
 use super::settings::{__path_show_settings, show_settings};
 use super::state::{ObserveState, Streams};
 use super::task::{__path_get_task, get_task};
+use super::usage::{__path_show_task_usage, __path_show_usage, show_task_usage, show_usage};
 use super::why::{__path_why_all, __path_why_one, why_all, why_one};
 
 /// The routes with their documentation, for whatever state holds what they need.
@@ -29,6 +30,8 @@ where
         .routes(routes!(why_all))
         .routes(routes!(read_events))
         .routes(routes!(show_resources))
+        .routes(routes!(show_usage))
+        .routes(routes!(show_task_usage))
         .routes(routes!(show_images))
         .routes(routes!(show_files))
         .routes(routes!(show_settings))

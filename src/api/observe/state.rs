@@ -15,6 +15,7 @@ use crate::boundary::images::ImageInventory;
 use crate::boundary::{Clock, TaskStore};
 use crate::domain::ids::ClusterName;
 use crate::reconcile::handle::ReconcilerHandle;
+use crate::stats::StatsHandle;
 
 /// Everything that answers are made from.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct ObserveState {
     pub images: Arc<dyn ImageInventory>,
     /// Figures for `/metrics`.
     pub figures: Arc<dyn Figures>,
+    /// What tasks use.
+    pub usage: StatsHandle,
     /// What the agent has beside the engine.
     pub surroundings: Arc<dyn Surroundings>,
     /// The settings in force, secrets masked.

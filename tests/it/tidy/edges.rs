@@ -33,6 +33,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "definition",
             "domain",
             "reconcile",
+            "stats",
         ],
     ),
     // What is counted; figures of tasks and of the host are read off snapshots.

@@ -33,6 +33,7 @@ use crate::domain::task_ids::TaskIds;
 use crate::reconcile::detached::{Asked, DetachedEngine, Publisher, detached};
 use crate::reconcile::handle::{HandleError, PutOutcome, PutTask};
 use crate::reconcile::snapshot::{EngineView, Snapshot, TaskView};
+use crate::stats::StatsHandle;
 
 /// The rig's now: 2026-01-02T03:04:05Z.
 pub(crate) const NOW: UnixMillis = UnixMillis(1_767_323_045_000);
@@ -90,6 +91,7 @@ impl Rig {
                 store: events.clone(),
                 images: Arc::new(NoImages),
                 figures: Arc::new(NoFigures),
+                usage: StatsHandle::default(),
                 surroundings: Arc::new(Beside(beside)),
                 settings: Arc::default(),
                 clock: Arc::new(StoppedClock),
