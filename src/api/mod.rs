@@ -24,6 +24,8 @@ pub mod unix_socket;
 
 pub mod observe;
 
+mod ui;
+
 pub mod admin;
 
 #[cfg(test)]

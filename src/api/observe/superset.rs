@@ -24,6 +24,7 @@ use super::docs::{
 use super::guard::{Access, guard};
 use super::state::{ObserveState, Streams};
 use crate::api::problem::{dress, panicked};
+use crate::api::ui::ui_routes;
 use crate::boundary::Ids;
 
 /// Event streams open at once. An idle one costs a connection's buffers, less than 20 KiB.
@@ -107,7 +108,7 @@ pub fn superset(state: ObserveState, ids: Arc<dyn Ids>, access: Access) -> Route
             StatusCode::GATEWAY_TIMEOUT,
             DEADLINE,
         ));
-    routes.layer(layers)
+    routes.merge(ui_routes()).layer(layers)
 }
 
 /// The OpenAPI document of the introspection listener, as it is committed in `openapi/introspection.json`.
