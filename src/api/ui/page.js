@@ -69,6 +69,8 @@ function showTasks() {
 
 function toggle(id) {
   if (open.has(id)) open.delete(id); else open.add(id);
+  // The address shows what is open last, so that it can be passed on.
+  history.replaceState(null, "", open.has(id) ? "#" + id : location.pathname);
   showTasks();
   if (open.has(id)) showDetail(id);
 }
@@ -238,6 +240,8 @@ async function showPast(sequence) {
 }
 
 function begin() {
+  const wanted = decodeURIComponent(location.hash.slice(1));
+  if (wanted && !$(wanted)) open.add(wanted);
   listen();
   setInterval(() => { if (!document.hidden) refresh(); }, PACE);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refreshSoon(); });
