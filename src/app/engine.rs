@@ -19,6 +19,7 @@ use super::lifecycle::Group;
 use super::measured::Measured;
 use super::settings;
 use super::tracked::tracked;
+use crate::boundary::store::Damage;
 use crate::boundary::{Clock, ErrorKind, HostProbe, TaskRoles, TaskStore};
 use crate::config::Config;
 use crate::docker::Docker;
@@ -108,15 +109,7 @@ pub async fn start(
     let store: Arc<dyn TaskStore> = Arc::new(Measured::new(store, counted.clone()));
     // What is set aside by this reading is not found by the engine's.
     let loaded = store.load().await.unwrap_or_default();
-    let damage: Vec<String> = opened
-        .damage
-        .into_iter()
-        .chain(loaded.damage)
-        .map(|damage| damage.message)
-        .collect();
-    for message in &damage {
-        warn!("{message}");
-    }
+    let damage = told(opened.damage.into_iter().chain(loaded.damage));
     let outside = Outside {
         runtime: measured.clone(),
         host: host.clone(),
@@ -152,21 +145,11 @@ pub async fn start(
         settings,
         damage,
     });
-    let (readings, stats) = readings(config, &handle, &clock);
     let stop = group.stop_token();
     group.start("images", images_service.run(stop.clone()));
-    group.start("engine", reconciler.run(stop.clone()));
-    group.start("usage readings", readings.run(stop.clone()));
-    group.start(
-        "figures",
-        count_events(counted.clone(), handle.clone(), stop.clone()),
-    );
-    group.start(
-        "image clean-up",
-        sweep(images.clone(), handle.clone(), stop),
-    );
+    group.start("engine", reconciler.run(stop));
+    let stats = start_beside(config, group, (&handle, &images), (&clock, &counted));
     info!(instance, data_dir = %data_dir.display(), "engine started");
-    let fresh = opened.fresh;
     Ok(Engine {
         handle,
         docker,
@@ -176,8 +159,38 @@ pub async fn start(
         images,
         counted,
         roles,
-        fresh,
+        fresh: opened.fresh,
     })
+}
+
+/// What could not be read, in words that are also logged.
+fn told(damage: impl Iterator<Item = Damage>) -> Vec<String> {
+    let messages: Vec<String> = damage.map(|damage| damage.message).collect();
+    for message in &messages {
+        warn!("{message}");
+    }
+    messages
+}
+
+/// Starts what looks at the engine and is not needed by it: usage, figures, clean-up of images.
+fn start_beside(
+    config: &Config,
+    group: &mut Group,
+    (engine, images): (&ReconcilerHandle, &ImagesHandle),
+    (clock, counted): (&Arc<dyn Clock>, &Arc<Counted>),
+) -> StatsHandle {
+    let stop = group.stop_token();
+    let (readings, stats) = readings(config, engine, clock);
+    group.start("usage readings", readings.run(stop.clone()));
+    group.start(
+        "figures",
+        count_events(counted.clone(), engine.clone(), stop.clone()),
+    );
+    group.start(
+        "image clean-up",
+        sweep(images.clone(), engine.clone(), stop),
+    );
+    stats
 }
 
 /// Readings of what the engine's containers use.
