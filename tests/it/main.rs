@@ -31,6 +31,8 @@ mod e2e_registry;
 
 mod e2e_sdk;
 
+mod e2e_credentials;
+
 mod e2e_parameters_process;
 
 mod e2e_parameters_host;
