@@ -58,7 +58,9 @@ class Agent:
         """Starts it; gives the seconds until its admin API answered."""
         log = open(os.path.join(self.directory, "agent.log"), "ab")
         began = time.monotonic()
-        environment = dict(os.environ, ECS_IMAGE_PULL_BEHAVIOR="prefer-cached", **self.environment)
+        environment = {
+            **os.environ, "ECS_IMAGE_PULL_BEHAVIOR": "prefer-cached", "BERTH_TASK_ADDRESS": "false", **self.environment
+        }
         self.process = subprocess.Popen(
             [self.binary, "agent", "--data-dir", self.directory], stdout=log, stderr=log, env=environment
         )

@@ -112,6 +112,7 @@ def main() -> int:
             "ECS_DATADIR": data,
             "DOCKER_HOST": f"unix://{data}/no-docker.sock",
             "ECS_LOGLEVEL": "none",
+            "BERTH_TASK_ADDRESS": "false",
         }
         agent = subprocess.Popen([binary, "agent"], env=environment)
         try:

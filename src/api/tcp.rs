@@ -8,6 +8,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::{Extension, Router};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,6 +23,7 @@ use super::connection::{Patience, serve};
 use super::observe::state::ListenerShutdown;
 use super::task_server::peer::Peer;
 use crate::boundary::callers::Callers;
+use crate::domain::caller::{Caller, Doubt};
 
 /// Connections open at once on an address; further ones wait in the kernel's queue. Each costs less than 20 KiB.
 pub const MAX_CONNECTIONS: usize = 2_048;
@@ -125,8 +130,21 @@ async fn converse(
     } else {
         served.to_others
     };
+    // Who is not found now may be with the next connection, so this one ends with its answer.
+    let once = matches!(caller, Caller::Unknown(Doubt::NotFound));
+    let router = if once {
+        router.layer(map_response(close_after))
+    } else {
+        router
+    };
     let router = Extension(Peer::new(peer, caller)).layer(router);
     serve(stream, router, PATIENCE, shutdown, served.name).await;
+}
+
+async fn close_after(mut response: Response) -> Response {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
+    response
 }
 
 async fn accept(

@@ -7,9 +7,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::callers::AddressCallers;
 use super::engine::Engine;
 use super::lifecycle::Lifecycle;
 use super::surroundings::ListenerBoard;
+use super::task_address::{self, TASK_SERVER};
 use crate::api::ObserveState;
 use crate::api::introspection::{About, IntrospectionState, classic_routes};
 use crate::api::listeners::{plain_layers, task_server_layers};
@@ -25,7 +27,7 @@ use crate::boundary::callers::UnknownCallers;
 use crate::boundary::stats::NoStats;
 use crate::config::Config;
 use crate::error::ErrorChain;
-use crate::platform::SystemIds;
+use crate::platform::{SystemIds, TaskLink};
 
 /// First and longest wait between tries to have an address (reference agent: 1 s to 1 m).
 const BIND_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
@@ -69,9 +71,17 @@ pub(super) fn start(
         name: "task-server",
         to_host: routes.clone(),
         to_others: routes,
-        callers: Arc::new(UnknownCallers),
+        callers: Arc::new(AddressCallers::new(engine.handle.clone())),
     };
     let listen = config.listen;
+    if listen.task_address {
+        let served = Served {
+            name: "task-server-address",
+            ..task_server.clone()
+        };
+        let keeper = keep_and_serve(served, board.clone(), stop.clone());
+        lifecycle.drivers.start("task address", keeper);
+    }
     for (address, served) in [
         (listen.introspection, introspection),
         (listen.task_server, task_server),
@@ -84,6 +94,22 @@ pub(super) fn start(
         let name = listener.served.name;
         lifecycle.drivers.start(name, listener.run(stop.clone()));
     }
+}
+
+/// Has the address of containers on this host, and serves there.
+async fn keep_and_serve(served: Served, board: ListenerBoard, stop: CancellationToken) {
+    let link = TaskLink::default();
+    // The listener then finds the address at its first try.
+    task_address::ensure(&link, &board).await;
+    let listener = Listener {
+        address: TASK_SERVER,
+        served,
+        board: board.clone(),
+    };
+    tokio::join!(
+        task_address::keep(link, board, stop.clone()),
+        listener.run(stop)
+    );
 }
 
 struct Listener {

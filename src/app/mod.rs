@@ -38,6 +38,10 @@ pub mod foreground;
 
 mod plan_source;
 
+mod callers;
+
+pub mod task_address;
+
 mod listeners;
 
 pub mod surroundings;

@@ -17,7 +17,7 @@ use super::plan::plan;
 use super::root::{Cli, Command, Global};
 use super::run::command::{RunStyle, run as run_task};
 use super::settings;
-use super::{bundle, doctor, events, exit, logs, openapi, ps, rm, stop, top, why};
+use super::{bundle, doctor, events, exit, host, logs, openapi, ps, rm, stop, top, why};
 use crate::app::place::admin_address_of;
 use crate::config::ecs_env::LOG_LEVEL;
 use crate::config::sections::LogLevel;
@@ -80,6 +80,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         | Command::Events(_)
         | Command::Top(_)
         | Command::Doctor(_)
+        | Command::Host(_)
         | Command::Bundle(_)
         | Command::Logs(_)
         | Command::Stop(_)
@@ -110,6 +111,7 @@ fn ask(cli: &Cli) -> anyhow::Result<u8> {
             Command::Events(args) => events::run(args.clone(), &client, out).await,
             Command::Top(args) => top::run(args.clone(), &client, out).await,
             Command::Doctor(_) => doctor::run(&config, &client, out).await,
+            Command::Host(args) => host::run(args.action, out).await,
             Command::Bundle(args) => bundle::run(args.clone(), &config, &client, out).await,
             Command::Logs(args) => logs::run(args.clone(), &client, out).await,
             Command::Stop(args) => stop::run(args.clone(), &client, out).await,

@@ -48,6 +48,8 @@ pub mod top;
 
 pub mod doctor;
 
+pub mod host;
+
 pub mod bundle;
 
 mod files;

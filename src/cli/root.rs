@@ -9,6 +9,7 @@ use super::bundle::BundleArgs;
 use super::completions::Shell;
 use super::doctor::DoctorArgs;
 use super::events::EventsArgs;
+use super::host::HostArgs;
 use super::logs::LogsArgs;
 use super::openapi::Document;
 use super::plan::PlanArgs;
@@ -84,6 +85,8 @@ pub enum Command {
     Top(TopArgs),
     /// Say what is wrong with this host, and what to do
     Doctor(DoctorArgs),
+    /// Set up, show or take away what the agent changes on this host
+    Host(HostArgs),
     /// Write a support archive without secrets; works with Docker and the agent dead
     Bundle(BundleArgs),
     /// Show the output of a task's containers

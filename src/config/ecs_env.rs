@@ -119,6 +119,8 @@ settings! {
         "Whether other hosts may ask the introspection API, for its classic paths.";
     TASK_SERVER_ADDRESS "BERTH_TASK_SERVER_ADDRESS" None, Kind::Text, "127.0.0.1:51679",
         "Where task metadata and credentials are served on this host.";
+    TASK_ADDRESS "BERTH_TASK_ADDRESS" None, Kind::Truth, "true",
+        "Whether the agent gives this host 169.254.170.2 and serves containers there at port 80.";
     REGION "AWS_DEFAULT_REGION" Some("AWSRegion"), Kind::Text, "",
         "Region that containers are told if they set none.";
     TASKS_DIR "BERTH_TASKS_DIR" None, Kind::Path, "",

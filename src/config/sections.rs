@@ -62,6 +62,8 @@ pub struct ListenSection {
     pub introspection: SocketAddr,
     /// Task metadata and credentials.
     pub task_server: SocketAddr,
+    /// Also at the address where containers ask.
+    pub task_address: bool,
 }
 
 /// Log lines.
@@ -298,6 +300,7 @@ fn listen(reader: &mut Reader<'_>) -> ListenSection {
     ListenSection {
         introspection,
         task_server: address(reader, &env::TASK_SERVER_ADDRESS),
+        task_address: reader.truth(&env::TASK_ADDRESS),
     }
 }
 

@@ -33,6 +33,8 @@ mod e2e_sdk;
 
 mod e2e_credentials;
 
+mod e2e_task_address;
+
 mod e2e_parameters_process;
 
 mod e2e_parameters_host;

@@ -67,6 +67,8 @@ impl Site {
             .env("ECS_DATADIR", dir.path().join("data").display().to_string())
             .env("BERTH_INTROSPECTION_ADDRESS", "127.0.0.1:0")
             .env("BERTH_TASK_SERVER_ADDRESS", "127.0.0.1:0")
+            // The host has one such address, and tests run side by side.
+            .env("BERTH_TASK_ADDRESS", "false")
             .env("ECS_IMAGE_PULL_BEHAVIOR", "prefer-cached");
         Some(Self {
             dir,
