@@ -24,7 +24,6 @@ use crate::api::tcp::{Served, TcpServer};
 use crate::api::view::Views;
 use crate::boundary::Ids;
 use crate::boundary::callers::UnknownCallers;
-use crate::boundary::stats::NoStats;
 use crate::config::Config;
 use crate::error::ErrorChain;
 use crate::platform::{SystemIds, TaskLink};
@@ -64,7 +63,7 @@ pub(super) fn start(
         to_others: plain_layers(classic.merge(beside(Access::ClassicOnly))),
         callers: Arc::new(UnknownCallers),
     };
-    let metadata = MetadataState::new(views, Arc::new(NoStats));
+    let metadata = MetadataState::new(views, Arc::new(engine.stats.clone()));
     let routes = task_server_routes(metadata).merge(credentials_routes(engine.roles.endpoints()));
     let routes = task_server_layers(routes, engine.roles.limiter());
     let task_server = Served {

@@ -9,10 +9,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::aggregate::{Book, History, Hours};
+use super::docker::{NetworkRate, docker_stats};
 use super::snapshot::{Tracked, UsageSnapshot};
+use crate::boundary::stats::{ContainerStats, StatsView};
 use crate::boundary::usage::{UsageRound, UsageTarget};
 use crate::boundary::{Clock, UsageSource};
-use crate::domain::ids::TaskArn;
+use crate::domain::ids::{DockerId, TaskArn};
 
 /// What is tracked now, read from memory.
 pub type TrackedNow = Arc<dyn Fn() -> Tracked + Send + Sync>;
@@ -94,6 +96,24 @@ impl StatsHandle {
     /// The last hour of the host.
     pub fn host_history(&self) -> History {
         self.shared.hours().host.clone()
+    }
+}
+
+impl ContainerStats for StatsHandle {
+    fn stats(&self, container: &DockerId) -> StatsView {
+        let latest = self.latest();
+        let Some(usage) = latest.by_id(container) else {
+            return StatsView::Untracked;
+        };
+        let classic = docker_stats(usage, NetworkRate::Hidden);
+        let with_rates = docker_stats(usage, NetworkRate::Shown);
+        match (classic, with_rates) {
+            (Some(classic), Some(with_rates)) => StatsView::Sample {
+                classic: classic.into(),
+                with_rates: with_rates.into(),
+            },
+            _ => StatsView::NoSample,
+        }
     }
 }
 

@@ -46,6 +46,15 @@ impl UsageSnapshot {
         containers.find(|usage| usage.docker_id == *id)
     }
 
+    /// A tracked container by Docker's id alone.
+    pub fn by_id(&self, id: &DockerId) -> Option<&ContainerUsage> {
+        let mut containers = self
+            .tasks
+            .values()
+            .flat_map(|task| task.containers.values());
+        containers.find(|usage| usage.docker_id == *id)
+    }
+
     /// Whether some container has not been read twice, so that nothing can be said of its rates.
     pub fn is_incomplete(&self) -> bool {
         let mut containers = self

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Outside, StatsConfig, StatsHandle, Tracked, TrackedContainer, service};
 use crate::boundary::UsageSource;
+use crate::boundary::stats::{ContainerStats, StatsView};
 use crate::boundary::usage::{UsageRound, UsageTarget};
 use crate::domain::ids::DockerId;
 use crate::domain::sample::{arn, name};
@@ -114,6 +115,9 @@ async fn readings_become_rates_and_points() {
     rig.rounds(2).await;
     assert_eq!(rig.cpus(), Some(1.0));
     assert!(rig.handle.history(&arn("xyz")).is_none());
+    let shown = |id| rig.handle.stats(&DockerId::parse(id).unwrap());
+    assert!(matches!(shown("a1"), StatsView::Sample { .. }));
+    assert_eq!(shown("b2"), StatsView::Untracked);
     rig.rounds(4).await;
     let history = rig.handle.history(&arn("abc")).unwrap();
     assert_eq!(history.points().next().unwrap().cpu_millis, 1000);

@@ -29,6 +29,8 @@ mod e2e_dockerd;
 
 mod e2e_registry;
 
+mod e2e_usage;
+
 mod e2e_sdk;
 
 mod e2e_credentials;
