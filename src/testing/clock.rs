@@ -20,6 +20,8 @@ pub struct TokioClock {
     began: Instant,
     /// Milliseconds by which somebody has set it; clones are set together.
     set_by: Arc<AtomicI64>,
+    /// Milliseconds after `began` at which somebody last did so; before any did, long ago.
+    set_at: Arc<AtomicI64>,
 }
 
 impl TokioClock {
@@ -28,12 +30,26 @@ impl TokioClock {
         Self {
             began: Instant::now(),
             set_by: Arc::default(),
+            set_at: Arc::new(AtomicI64::new(i64::MIN)),
         }
     }
 
     /// Somebody sets the clock forward, or back if negative, while time itself goes on as before.
     pub fn set_forward(&self, millis: i64) {
         self.set_by.fetch_add(millis, Ordering::Relaxed);
+        self.set_at.store(self.steady_millis(), Ordering::Relaxed);
+    }
+
+    /// Whether somebody has set it within that time.
+    pub fn was_set_within(&self, time: Duration) -> bool {
+        let since = self
+            .steady_millis()
+            .saturating_sub(self.set_at.load(Ordering::Relaxed));
+        u64::try_from(since).is_ok_and(|since| Duration::from_millis(since) <= time)
+    }
+
+    fn steady_millis(&self) -> i64 {
+        i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 }
 

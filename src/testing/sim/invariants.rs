@@ -13,6 +13,9 @@ use super::agent::Simulation;
 /// How far a deadline may lie back before somebody should have acted on it: a list, and a commit that is tried again.
 const OVERDUE: Duration = Duration::from_secs(10);
 
+/// Longest wait of the engine before it tries again.
+const LONGEST_BACK_OFF: Duration = Duration::from_mins(1);
+
 /// Whether a task is where it should be.
 fn is_there(task: &Task) -> bool {
     match task.effective_desired() {
@@ -209,6 +212,8 @@ impl Simulation {
         if engine.relisted_at.is_none() || engine.store_error.is_some() {
             return wrong;
         }
+        // Instants from before somebody set the clock mean nothing until the longest back-off is over.
+        let set = self.clock.was_set_within(LONGEST_BACK_OFF);
         let now = self.clock.now();
         for view in snapshot.tasks.values() {
             let (arn, known) = (view.task.arn(), &view.task.known);
@@ -225,7 +230,7 @@ impl Simulation {
                 }
                 let due = [condition.deadline, condition.next_at];
                 let overdue = due.into_iter().flatten().min();
-                let overdue = overdue.filter(|at| now.since(*at) > OVERDUE);
+                let overdue = overdue.filter(|at| now.since(*at) > OVERDUE && !set);
                 if overdue.is_some() && engine.runtime_error.is_none() {
                     wrong.push(format!("{arn} waits and is overdue: {condition:?}"));
                 }

@@ -157,9 +157,9 @@ fn a_docker_that_comes_back_with_more_to_give_serves_those_who_wait() {
         driver.pass(Duration::from_secs(20)).await;
         assert_eq!(driver.sim.status(&arn(2)), Some(TaskStatus::Pending));
         driver.sim.facts.lock().unwrap().cpu_units = 4096;
-        // Too short for anything but the end of the event stream.
+        // Little more than it takes until the event stream ends.
         driver.sim.world.set_down(true);
-        driver.pass(Duration::from_millis(100)).await;
+        driver.pass(Duration::from_millis(600)).await;
         driver.sim.world.set_down(false);
         driver
             .until("RUNNING", is(&arn(2), TaskStatus::Running))

@@ -314,7 +314,13 @@ fn a_stop_that_is_lost_with_the_rows_starts_nothing_and_stops_nothing() {
         driver
             .until("RUNNING", is(&arn(2), TaskStatus::Running))
             .await;
-        // Asked to stop, and still in its grace when the agent dies: it runs on.
+        // Asked to stop, and Docker has not heard of it when the agent dies: it runs on.
+        driver.sim.world.add_fault(Fault {
+            operation: Operation::Stop,
+            about: "slow".to_owned(),
+            times: 1,
+            effect: Effect::Hang(Duration::from_mins(1)),
+        });
         driver.stop(&arn(2)).await;
         driver.pass(Duration::from_secs(1)).await;
         driver.sim.crash().await;
