@@ -42,7 +42,8 @@ pub trait ContainerRuntime: Send + Sync {
     /// SIGKILL was sent to it. Success if it does not run or is gone.
     async fn kill(&self, id: &DockerId) -> Result<(), BoundaryError>;
 
-    /// The container and its anonymous volumes are gone; a running one is killed first. Success if it was gone.
+    /// The container and its anonymous volumes are gone; a running one is killed first. Success if it was gone, and
+    /// under a name also if that is a container of somebody else, which stays.
     async fn remove(&self, id_or_name: &str) -> Result<(), BoundaryError>;
 
     /// Events about containers that `list` would show, from now on.

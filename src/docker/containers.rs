@@ -126,6 +126,10 @@ impl ContainerRuntime for Docker {
         let operation = format!("remove container {id_or_name}");
         let call = Call::engine(operation, self.deadlines().remove);
         self.within(&call, async {
+            let Some(id) = self.own_id(id_or_name).await? else {
+                return Ok(());
+            };
+            let id = id.as_str();
             let options = RemoveContainerOptions {
                 force: true,
                 v: true,
@@ -133,14 +137,12 @@ impl ContainerRuntime for Docker {
             };
             let done = self
                 .run(&call, async |docker| {
-                    docker.remove_container(id_or_name, Some(options)).await
+                    docker.remove_container(id, Some(options)).await
                 })
                 .await;
             match or_gone(done) {
                 // A forced removal conflicts only with one that is under way.
-                Err(error) if error.kind == ErrorKind::Conflict => {
-                    self.until_gone(id_or_name).await
-                }
+                Err(error) if error.kind == ErrorKind::Conflict => self.until_gone(id).await,
                 done => done,
             }
         })
@@ -205,6 +207,19 @@ impl Docker {
                 Err(error.because(refusal))
             }
         }
+    }
+
+    /// Id of the container to remove. A name may have gone to a container of somebody else, who would lose it.
+    async fn own_id(&self, id_or_name: &str) -> Result<Option<DockerId>, BoundaryError> {
+        // A name of ours has a dash in it.
+        if let Ok(id) = DockerId::parse(id_or_name) {
+            return Ok(Some(id));
+        }
+        let own = self.config().instance.as_str();
+        let found = self.inspect(id_or_name).await?;
+        let found =
+            found.filter(|found| found.labels.get(LABEL_INSTANCE).map(String::as_str) == Some(own));
+        Ok(found.map(|found| found.id))
     }
 
     /// Looks until the container is gone. Its end is the caller's deadline.

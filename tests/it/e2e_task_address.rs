@@ -4,7 +4,6 @@
 #![cfg(feature = "e2e")]
 
 use serde_json::json;
-use tokio::process::Command;
 
 use super::support::agent::{Agent, Site, with_site};
 use super::support::http::{DOCKER_SOCKET, request};
@@ -91,8 +90,7 @@ async fn containers_get_their_own_credentials_at_the_address_and_nobody_elses() 
         assert!(served.contains("DEVKEY"), "{served}");
 
         // Somebody takes the link away: it comes back, and is served.
-        let gone = Command::new("ip").args(["link", "del", "berth0"]).status();
-        assert!(gone.await.expect("ip").success());
+        assert_eq!(site.run(&["host", "clean"]).await.code, Some(0));
         eventually("the address is back", async || {
             held(site).await.then_some(())
         })

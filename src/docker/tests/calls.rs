@@ -143,14 +143,15 @@ async fn what_is_gone_is_stopped_killed_and_removed() {
         .await
         .unwrap();
     docker.kill(&id()).await.unwrap();
-    docker.remove("x").await.unwrap();
+    docker.remove(ID).await.unwrap();
     assert_eq!(docker.inspect("x").await.unwrap(), None);
     let start = docker.start(&id()).await.unwrap_err();
     assert_eq!(start.kind, ErrorKind::NotFound);
     let lines = daemon.lines().join("\n");
     assert!(lines.contains("/stop?t=2"), "{lines}");
     assert!(lines.contains("/kill?signal=SIGKILL"), "{lines}");
-    assert!(lines.contains("/containers/x?v=true&force=true"), "{lines}");
+    let removed = format!("/containers/{ID}?v=true&force=true");
+    assert!(lines.contains(&removed), "{lines}");
 }
 
 /// A missing image is pulled again; what else a create names is not helped by that.
@@ -184,13 +185,10 @@ async fn a_removal_that_is_under_way_is_waited_for() {
             "DELETE",
             said(409, "removal of container x is already in progress"),
         ),
-        (
-            "GET /v1.41/containers/x/json",
-            said(404, "No such container: x"),
-        ),
+        ("GET /v1.41/containers/", said(404, "No such container: x")),
     ])
     .await;
-    daemon.docker.remove("x").await.unwrap();
+    daemon.docker.remove(ID).await.unwrap();
 }
 
 #[tokio::test]
@@ -201,13 +199,34 @@ async fn a_removal_that_never_ends_ends_at_the_deadline() {
                 "DELETE",
                 said(409, "removal of container x is already in progress"),
             ),
-            ("containers/x/json", ok(&json!({"Id": ID}))),
+            ("GET /v1.41/containers/", ok(&json!({"Id": ID}))),
         ],
         |config| config.deadlines.remove = Duration::from_millis(150),
     )
     .await;
-    let error = daemon.docker.remove("x").await.unwrap_err();
+    let error = daemon.docker.remove(ID).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::DeadlineExceeded);
+}
+
+/// Two agents on one Docker may come to the same name.
+#[tokio::test]
+async fn a_name_removes_only_a_container_of_this_agent() {
+    for (instance, removed) in [("i1", true), ("i2", false)] {
+        let found = json!({
+            "Id": ID,
+            "Name": "/ecs-web-1-app-00",
+            "State": {"Status": "running"},
+            "Config": {"Labels": {"berth.instance": instance}},
+        });
+        let daemon = Daemon::start(&[
+            ("GET /v1.41/containers/ecs-web-1-app-00/json", ok(&found)),
+            ("DELETE", Answer::Json(204, String::new())),
+        ])
+        .await;
+        daemon.docker.remove("ecs-web-1-app-00").await.unwrap();
+        let deleted = daemon.lines().iter().any(|line| line.contains("DELETE"));
+        assert_eq!(deleted, removed, "{instance}");
+    }
 }
 
 #[tokio::test]
