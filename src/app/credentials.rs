@@ -63,8 +63,16 @@ pub fn start(
     let (service, handle) = service(&settings::credentials(config), outside);
     let (writer, audit) = audit::service(settings::audit(config, data_dir));
     let stop = group.stop_token();
-    group.start("credentials", service.run(stop.clone()));
-    group.start("audit log", writer.run(stop));
+    // Where nothing serves them they are let go, and that is no end of the agent.
+    let until = stop.clone();
+    group.start("credentials", async move {
+        service.run(until.clone()).await;
+        until.cancelled().await;
+    });
+    group.start("audit log", async move {
+        writer.run(stop.clone()).await;
+        stop.cancelled().await;
+    });
     let record = Arc::new(audit.clone());
     RoleCredentials {
         handle,

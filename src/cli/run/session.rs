@@ -240,6 +240,10 @@ impl Session {
     async fn interrupted(&mut self) -> Result<(), SessionError> {
         self.interrupts = self.interrupts.saturating_add(1);
         match self.interrupts {
+            1 if self.docker_trouble.is_some() && self.nothing_made() => {
+                self.screen.note("nothing has been made that could be stopped")?;
+                return Err(SessionError::Abandoned);
+            }
             1 => {
                 self.screen.note("stopping; once more to kill")?;
                 let reason = Reason::new(ReasonName::UserInitiated, "interrupted");
@@ -253,6 +257,12 @@ impl Session {
             _ => return Err(SessionError::Abandoned),
         }
         Ok(())
+    }
+
+    /// Whether the task has never got so far that Docker could have been asked for anything.
+    fn nothing_made(&self) -> bool {
+        let last = self.last.as_ref();
+        last.is_none_or(|task| task.known.admitted_at.is_none())
     }
 
     /// Sends every container that may live a SIGKILL; the engine sees them end.
