@@ -212,7 +212,7 @@ async fn one_corrupt_row_concerns_one_task() {
         let health = agent.health().await.expect("health");
         let damage = health["engine"]["damage"].to_string();
         assert!(
-            damage.contains("t-0") && !damage.contains("t-1"),
+            damage.contains("/t-0") && !damage.contains("/t-1"),
             "{damage}"
         );
     })
