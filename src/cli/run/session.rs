@@ -241,7 +241,8 @@ impl Session {
         self.interrupts = self.interrupts.saturating_add(1);
         match self.interrupts {
             1 if self.docker_trouble.is_some() && self.nothing_made() => {
-                self.screen.note("nothing has been made that could be stopped")?;
+                self.screen
+                    .note("nothing has been made that could be stopped")?;
                 return Err(SessionError::Abandoned);
             }
             1 => {
