@@ -123,13 +123,15 @@ impl Watcher {
         let mut listing: JoinSet<News> = JoinSet::new();
         loop {
             // Each arm is cancel-safe: stream and set give whole items, the others hold no state.
+            // In order, so that a seed gives the same run; events come last, since there may be no end of them.
             let turn = tokio::select! {
+                biased;
                 () = shutdown.cancelled() => Turn::End,
-                item = stream.next() => Turn::Event(item.and_then(Result::ok)),
                 listed = listing.join_next(), if !listing.is_empty() => Turn::Listed(listed),
                 () = sleep_until(due), if listing.is_empty() => Turn::List,
                 () = self.nudge.notified() => Turn::Nudge,
                 changed = self.pace.changed() => if changed.is_ok() { Turn::Pace } else { Turn::End },
+                item = stream.next() => Turn::Event(item.and_then(Result::ok)),
             };
             match turn {
                 Turn::End => return None,

@@ -231,6 +231,7 @@ impl Reconciler {
             }
             // Cancel-safe: a commit that is let go is in doubt, and the next start reads the rows.
             tokio::select! {
+                biased;
                 () = self.take_turn(turn, &mut news) => {}
                 () = shutdown::overdue(&shutdown) => ending = Ending::StoreHangs,
             }
@@ -304,7 +305,9 @@ impl Reconciler {
         let pulling = self.entries.values().any(Entry::is_pulling);
         // Each arm is cancel-safe: channels and the join set give whole items, the sleep holds no state, news of roles
         // are cancel-safe by their trait.
+        // In order, so that a seed gives the same run. Nothing starves: a turn takes in all that is ready and due.
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => Turn::Shutdown,
             command = self.commands.recv() => Turn::Command(command),
             item = news.recv() => Turn::News(item),
