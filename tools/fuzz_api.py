@@ -80,8 +80,8 @@ def wait_for(path: str, agent: subprocess.Popen) -> None:
     raise SystemExit("fuzz_api: the agent does not answer")
 
 
-def fuzz(port: int) -> int:
-    """Runs the tool; 0 = nothing found."""
+def fuzz(port: int, directory: str) -> int:
+    """Runs the tool, which keeps things where it runs; 0 = nothing found."""
     command = [
         tool(),
         "run",
@@ -100,7 +100,7 @@ def fuzz(port: int) -> int:
         "--generation-deterministic",
         "--no-color",
     ]
-    return subprocess.run(command, cwd=ROOT, check=False, timeout=RUN_LIMIT_SECS).returncode
+    return subprocess.run(command, cwd=directory, check=False, timeout=RUN_LIMIT_SECS).returncode
 
 
 def main() -> int:
@@ -118,7 +118,7 @@ def main() -> int:
         try:
             path = os.path.join(data, "berth.sock")
             wait_for(path, agent)
-            return fuzz(forward(path))
+            return fuzz(forward(path), data)
         finally:
             agent.terminate()
             agent.wait()

@@ -16,6 +16,8 @@ mod wire;
 
 mod associations;
 
+mod by_endpoint;
+
 #[cfg(test)]
 mod tests;
 

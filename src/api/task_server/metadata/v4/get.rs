@@ -6,10 +6,18 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::any;
 
+use super::super::MetadataState;
 use super::super::answer::{body, encoded, error, no_container, no_task};
-use super::super::stats::{Form, of_container, of_task};
-use super::super::{MetadataState, associations};
+use super::super::by_endpoint::{self, Dialect};
+use super::super::stats::Form;
 use super::wire::{Container, Task};
+
+const DIALECT: Dialect = Dialect {
+    version: '4',
+    form: Form::V4,
+    unknown: StatusCode::NOT_FOUND,
+    untracked: StatusCode::INTERNAL_SERVER_ERROR,
+};
 
 pub(in super::super) fn routes() -> Router<MetadataState> {
     Router::new()
@@ -18,11 +26,7 @@ pub(in super::super) fn routes() -> Router<MetadataState> {
         .route("/v4/{id}", any(container))
         .route("/v4/{id}/task", any(task))
         .route("/v4/{id}/taskWithTags", any(task_with_tags))
-        .route("/v4/{id}/stats", any(container_stats))
-        .route("/v4/{id}/task/stats", any(task_stats))
-        .route("/v4/{id}/associations/{kind}", any(list))
-        .route("/v4/{id}/associations/{kind}/", any(unnamed))
-        .route("/v4/{id}/associations/{kind}/{name}", any(association))
+        .merge(by_endpoint::routes(DIALECT))
 }
 
 async fn container_without_id(State(state): State<MetadataState>) -> Response {
@@ -78,63 +82,4 @@ fn unknown_task(id: &str) -> Response {
         no_task(id)
     );
     error(StatusCode::NOT_FOUND, words)
-}
-
-async fn container_stats(State(state): State<MetadataState>, Path(id): Path<String>) -> Response {
-    let indexed = state.views.now();
-    let found = indexed
-        .endpoint(&id)
-        .and_then(|(entry, name)| entry.seen().container(name));
-    let Some(container) = found else {
-        return unknown_stats("container", &id);
-    };
-    if let Some(bytes) = of_container(state.stats.as_ref(), container, Form::V4) {
-        body(bytes)
-    } else {
-        let docker_id = container.docker_id.as_ref().map_or("", |id| id.as_str());
-        let words = format!("Unable to get container stats for: {docker_id}");
-        error(StatusCode::INTERNAL_SERVER_ERROR, words)
-    }
-}
-
-async fn task_stats(State(state): State<MetadataState>, Path(id): Path<String>) -> Response {
-    let indexed = state.views.now();
-    let Some((entry, _)) = indexed.endpoint(&id) else {
-        return unknown_stats("task", &id);
-    };
-    if let Some(bytes) = of_task(state.stats.as_ref(), entry.seen(), Form::V4) {
-        body(bytes)
-    } else {
-        let words = format!("Unable to get task stats for: {}", entry.seen().arn);
-        error(StatusCode::INTERNAL_SERVER_ERROR, words)
-    }
-}
-
-fn unknown_stats(of: &str, id: &str) -> Response {
-    let words = format!(
-        "V4 {of} stats handler: unable to get task arn from request: {}",
-        no_task(id)
-    );
-    error(StatusCode::NOT_FOUND, words)
-}
-
-async fn list(
-    State(state): State<MetadataState>,
-    Path((id, _kind)): Path<(String, String)>,
-) -> Response {
-    associations::list(&state, '4', &id)
-}
-
-async fn unnamed(
-    State(state): State<MetadataState>,
-    Path((id, kind)): Path<(String, String)>,
-) -> Response {
-    associations::one(&state, '4', &id, (&kind, ""))
-}
-
-async fn association(
-    State(state): State<MetadataState>,
-    Path((id, kind, name)): Path<(String, String, String)>,
-) -> Response {
-    associations::one(&state, '4', &id, (&kind, &name))
 }
