@@ -43,7 +43,7 @@ struct Source;
 impl CredentialsSource for Source {
     async fn fetch(&self, _grant: &RoleGrant) -> Result<Credentials, BoundaryError> {
         Ok(Credentials {
-            access_key_id: "ASIAXXXXXXXXXXXXXXXX".to_owned().into(),
+            access_key_id: "ASIAIOSFODNN7EXAMPLE".to_owned().into(),
             secret_access_key: "s".repeat(40).into(),
             session_token: "t".repeat(TOKEN_BYTES).into(),
             expiration: Expiration {

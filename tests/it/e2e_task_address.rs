@@ -9,7 +9,7 @@ use super::support::agent::{Agent, Site, with_site};
 use super::support::http::{DOCKER_SOCKET, request};
 use super::support::view::eventually;
 
-/// Asks for the path in `$1`-less shell words and stays. The pause keeps the connection open until the answer is there.
+/// Asks for a path, which may have shell variables in it, and stays. The pause keeps the connection open until the answer is there.
 fn asks(path: &str) -> String {
     format!(
         "(printf 'GET %s HTTP/1.0\\r\\nHost: x\\r\\n\\r\\n' \"{path}\"; sleep 2) | nc 169.254.170.2 80; echo; \
@@ -59,8 +59,8 @@ async fn containers_get_their_own_credentials_at_the_address_and_nobody_elses() 
             "credentials.json",
             &json!({ "AccessKeyId": "DEVKEY", "SecretAccessKey": "dev-secret" }),
         );
+        site.give_address();
         site.berth = std::mem::take(&mut site.berth)
-            .env("BERTH_TASK_ADDRESS", "true")
             .env("BERTH_CREDENTIALS", "dev")
             .env("BERTH_CREDENTIALS_FILE", file);
         let agent = site.agent(&[]).await;

@@ -27,6 +27,8 @@ pub(crate) struct Site {
     tag: String,
     pub(crate) image: String,
     pub(crate) berth: Berth,
+    /// Its agents give the host the address of containers.
+    address: bool,
 }
 
 /// A container as Docker shows it.
@@ -75,11 +77,21 @@ impl Site {
             tag: instance,
             image,
             berth,
+            address: false,
         })
+    }
+
+    /// From now on agents give the host the address of containers; it is taken away with the site.
+    pub(crate) fn give_address(&mut self) {
+        self.berth = std::mem::take(&mut self.berth).env("BERTH_TASK_ADDRESS", "true");
+        self.address = true;
     }
 
     /// Removes what the test made. Agents must be gone.
     async fn close(self) {
+        if self.address {
+            self.run(&["host", "clean"]).await;
+        }
         let volumes: Vec<String> = self.volumes().await;
         for seen in self.containers().await {
             let path = format!("/containers/{}?force=true&v=true", seen.id);
