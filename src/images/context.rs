@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::config::ImagesConfig;
 use super::plan::HostPlatform;
@@ -18,6 +20,12 @@ use crate::boundary::images::{PullState, PullView};
 use crate::boundary::store::ImageRecord;
 use crate::boundary::{Clock, Host, ImageRuntime};
 use crate::domain::ids::UnixMillis;
+use crate::domain::runtime::LocalImage;
+
+/// How long what Docker said of an image is good for the next task that wants it: as long as an image that went away
+/// may go unnoticed between a look and a create anyway, where Docker is slow. The create then fails, and its next try
+/// looks again.
+const LOOK_LASTS: Duration = Duration::from_secs(2);
 
 /// Shared by the service, its handle, its flights and sweeps.
 pub(super) struct Context {
@@ -52,6 +60,30 @@ pub(super) struct State {
     pub(super) kept: Vec<Kept>,
     /// The disk when it was last looked at.
     pub(super) disk: Option<(DiskSpace, UnixMillis)>,
+    /// What Docker said of images that are on the host, and when it was asked.
+    pub(super) looks: BTreeMap<String, (Instant, LocalImage)>,
+}
+
+impl State {
+    /// What Docker said of the image a moment ago. A burst of tasks of one image costs one look.
+    pub(super) fn seen_lately(&self, key: &str) -> Option<LocalImage> {
+        let (asked, image) = self.looks.get(key)?;
+        (asked.elapsed() < LOOK_LASTS).then(|| image.clone())
+    }
+
+    /// Docker was asked then, and said this.
+    pub(super) fn saw(&mut self, key: &str, asked: Instant, image: Option<&LocalImage>) {
+        self.looks
+            .retain(|_, (asked, _)| asked.elapsed() < LOOK_LASTS);
+        if let Some(image) = image {
+            self.looks.insert(key.to_owned(), (asked, image.clone()));
+        }
+    }
+
+    /// Images are about to change: what was seen of them counts no more.
+    pub(super) fn forget_looks(&mut self) {
+        self.looks.clear();
+    }
 }
 
 /// The outside and what was remembered.

@@ -1,5 +1,7 @@
 //! One flight: makes one reference ready, once.
 
+use tokio::time::Instant;
+
 use super::context::Context;
 use super::pause;
 use super::plan::pull::{self as plan, Approach, Presence};
@@ -26,12 +28,13 @@ pub(super) async fn ensure(
     }
     let behavior = ctx.config.behavior;
     if plan::looks_first(behavior) {
-        let local = flight.inspect().await?;
+        let local = flight.look().await?;
         let presence = Presence::of(local.as_ref(), flight.record().as_ref());
         if let (Approach::UseLocal, Some(local)) = (plan::approach(behavior, presence), local) {
             return flight.found(&local);
         }
     }
+    ctx.state().forget_looks();
     let attempt = pull(ctx, key, image, essential).await;
     match attempt.outcome.clone() {
         Ok(digest) => flight.pulled(&attempt, digest.as_deref()).await,
@@ -146,6 +149,17 @@ impl Flight<'_> {
 
     fn record(&self) -> Option<ImageRecord> {
         self.ctx.state().records.get(self.key).cloned()
+    }
+
+    /// The image on the host, as it was seen a moment ago or is now.
+    async fn look(&self) -> Result<Option<LocalImage>, ImageError> {
+        if let Some(seen) = self.ctx.state().seen_lately(self.key) {
+            return Ok(Some(seen));
+        }
+        let asked = Instant::now();
+        let local = self.inspect().await?;
+        self.ctx.state().saw(self.key, asked, local.as_ref());
+        Ok(local)
     }
 
     async fn inspect(&self) -> Result<Option<LocalImage>, ImageError> {

@@ -183,6 +183,8 @@ impl<'a> Hold<'a> {
     fn new(ctx: &'a Context, names: BTreeSet<String>) -> Self {
         ctx.removing
             .send_modify(|held| held.extend(names.iter().cloned()));
+        // After that: a flight that waits meanwhile is to see what is left.
+        ctx.state().forget_looks();
         Self { ctx, names }
     }
 

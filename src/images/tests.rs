@@ -157,6 +157,38 @@ async fn a_cached_image_costs_one_inspect_and_no_network() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_burst_of_one_image_costs_one_look_and_a_later_task_looks_again() {
+    let known = vec![record("web:1", "sha256:here")];
+    let config = ImagesConfig {
+        behavior: PullBehavior::Once,
+        ..ImagesConfig::default()
+    };
+    let bench = bench_with(config, known);
+    bench.fake.model().put("web:1", "sha256:here");
+    for _ in 0..50 {
+        bench.ensure("web:1").await.unwrap();
+    }
+    assert_eq!(bench.fake.model().calls, ["inspect web:1"]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    bench.ensure("web:1").await.unwrap();
+    assert_eq!(bench.fake.calls("inspect").len(), 2);
+    // What a sweep takes away is not taken for there. The wall clock alone goes on: the look is still young.
+    bench.fake.model().now += 1000 * HOUR;
+    bench.fake.model().disk = Some(DiskSpace {
+        free_bytes: 50,
+        total_bytes: 100,
+    });
+    bench.images.sweep().await;
+    assert_eq!(bench.fake.calls("remove"), ["web:1"]);
+    bench.fake.model().calls.clear();
+    let ready = bench.ensure("web:1").await;
+    assert!(
+        ready.is_ok_and(|ready| ready.pulled),
+        "pulled, since it is gone"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn once_pulls_what_it_does_not_remember() {
     let bench = bench(PullBehavior::Once);
     bench.fake.model().put("web:1", "sha256:strange");
