@@ -18,6 +18,9 @@ pub fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             out,
             "Docker does not answer: facts about this host are unknown, a plain Linux host is assumed."
         )?;
+        if let Some(trouble) = &report.trouble {
+            writeln!(out, "  {trouble}")?;
+        }
     }
     if !report.warnings.is_empty() || !report.findings.is_empty() {
         writeln!(out, "\nFindings:")?;
@@ -110,6 +113,7 @@ pub fn json(report: &Report) -> Value {
     json!({
         "definition": report.definition,
         "hostKnown": report.source == HostSource::Asked,
+        "hostProblem": report.trouble,
         "refused": report.is_refused(),
         "findings": warnings.chain(findings).collect::<Vec<_>>(),
         "steps": steps.collect::<Vec<_>>(),

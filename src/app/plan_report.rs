@@ -58,6 +58,8 @@ pub struct Report {
     pub definition: String,
     /// Where the facts about the host come from.
     pub source: HostSource,
+    /// Why Docker could not be asked.
+    pub trouble: Option<String>,
     /// What somebody should look at.
     pub warnings: Vec<(String, String)>,
     /// Fields that take effect otherwise than on ECS.
@@ -118,6 +120,7 @@ pub fn report(question: &Question<'_>) -> Report {
     let mut report = Report {
         definition: format!("{}:{}", definition.family, definition.revision),
         source: question.source,
+        trouble: None,
         warnings: question.warnings.clone(),
         findings,
         steps: Vec::new(),

@@ -31,12 +31,14 @@ impl PlanSource for EnginePlans {
             parsed.definition.family.to_string(),
             parsed.definition.revision,
         );
-        let host = match &self.engine.snapshot().engine.host {
+        let engine = &self.engine.snapshot().engine;
+        let host = match &engine.host {
             Some(facts) => KnownHost {
                 facts: facts.as_ref().clone(),
                 source: HostSource::Asked,
+                trouble: None,
             },
-            None => planner::assumed_host(&self.config),
+            None => planner::assumed_host(&self.config, engine.runtime_error.clone()),
         };
         let task = options.task.clone();
         let report = planner::answer(&self.config, &host, parsed.definition, task, Vec::new());

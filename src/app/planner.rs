@@ -34,7 +34,14 @@ pub struct KnownHost {
     pub facts: HostFacts,
     /// Where they come from.
     pub source: HostSource,
+    /// Why Docker could not be asked.
+    pub trouble: Option<String>,
 }
+
+/// Docker could not be asked what it is, so that nothing can be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Docker cannot be used: {0}")]
+pub struct NoRuntime(pub String);
 
 /// Asks Docker what it is. Where it does not answer, a plain Linux host stands in.
 pub async fn ask_host(config: &Config) -> KnownHost {
@@ -43,23 +50,20 @@ pub async fn ask_host(config: &Config) -> KnownHost {
         Ok(docker) => docker.info().await,
         Err(error) => Err(error),
     };
-    let (info, source) = match answer {
-        Ok(info) => (info, HostSource::Asked),
-        Err(error) => {
-            let error = ErrorChain(&error).to_string();
-            tracing::info!(error, "Docker does not answer: {error}");
-            (plain_linux(), HostSource::Assumed)
-        }
+    let (info, trouble) = match answer {
+        Ok(info) => (info, None),
+        Err(error) => (plain_linux(), Some(ErrorChain(&error).to_string())),
     };
-    known_host(config, &info, source)
+    known_host(config, &info, trouble)
 }
 
-/// A plain Linux host, where Docker has not answered yet.
-pub fn assumed_host(config: &Config) -> KnownHost {
-    known_host(config, &plain_linux(), HostSource::Assumed)
+/// A plain Linux host, where Docker has not answered an agent yet; `trouble` says why, as far as that is known.
+pub fn assumed_host(config: &Config, trouble: Option<String>) -> KnownHost {
+    let trouble = trouble.unwrap_or_else(|| "it has not been asked yet".to_owned());
+    known_host(config, &plain_linux(), Some(trouble))
 }
 
-fn known_host(config: &Config, info: &RuntimeInfo, source: HostSource) -> KnownHost {
+fn known_host(config: &Config, info: &RuntimeInfo, trouble: Option<String>) -> KnownHost {
     let facts = host_facts(RawFacts {
         info,
         capacity: platform::capacity(),
@@ -67,7 +71,15 @@ fn known_host(config: &Config, info: &RuntimeInfo, source: HostSource) -> KnownH
         dynamic_ports: platform::dynamic_ports(),
         settings: &settings::facts(config),
     });
-    KnownHost { facts, source }
+    let source = match trouble {
+        Some(_) => HostSource::Assumed,
+        None => HostSource::Asked,
+    };
+    KnownHost {
+        facts,
+        source,
+        trouble,
+    }
 }
 
 /// What a task would do on that host.
@@ -99,14 +111,18 @@ pub fn answer(
     desired.ids = TaskIds::placeholders(names, has_role);
     let engine: EngineSettings = settings::engine(config, &instance_of(&data_dir_of(config)));
     let label = LabelCodec.encode(&desired);
-    Ok(report(&Question {
+    let report = report(&Question {
         desired,
         warnings,
         host: &host.facts,
         source: host.source,
         settings: &engine,
         definition_label: &label,
-    }))
+    });
+    Ok(Report {
+        trouble: host.trouble.clone(),
+        ..report
+    })
 }
 
 /// What cgroups there would be, by what Docker says. The agent tries them when it starts.
@@ -165,6 +181,8 @@ mod tests {
         let config = Config::read(&Strings::new().below(SettingOrigin::Environment, texts));
         let host = ask_host(&config).await;
         assert_eq!(host.source, HostSource::Assumed);
+        let trouble = host.trouble.clone().expect("a reason");
+        assert!(trouble.contains("docker.sock"), "{trouble}");
         let definition = sample::definition(&["app"]);
         let report = answer(
             &config,

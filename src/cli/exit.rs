@@ -11,6 +11,7 @@
 //! | 6 | [`CONFLICT`] | the task exists otherwise, or its state does not allow it |
 //! | 7 | [`TIMED_OUT`] | what was asked for is under way but was not reached in time |
 //! | 8 | [`UNAVAILABLE`] | the agent answers but cannot do it now; try again |
+//! | 9 | [`NO_DOCKER`] | Docker cannot be used: not there, not allowed, or silent; nothing was made |
 //!
 //! `berth run` ends with the exit code of its task's essential container instead, once that has run.
 
@@ -20,6 +21,7 @@ use super::client::ClientError;
 use super::select::SelectorError;
 use super::wait::WaitError;
 use crate::api::problem::ProblemKind;
+use crate::app::planner::NoRuntime;
 
 /// Done.
 pub const OK: u8 = 0;
@@ -39,6 +41,25 @@ pub const CONFLICT: u8 = 6;
 pub const TIMED_OUT: u8 = 7;
 /// The agent answers but cannot do it now.
 pub const UNAVAILABLE: u8 = 8;
+/// Docker cannot be used.
+pub const NO_DOCKER: u8 = 9;
+
+/// The same table, for the help and the manual page.
+pub const HELP: &str = "\
+Exit codes:
+    0  done
+    1  not done, for a reason that has no code of its own
+    2  the command line is wrong
+    3  no task matches, or several do; or no such container
+    4  no agent answers on the socket
+    5  the task definition is refused
+    6  the task exists otherwise, or its state does not allow it
+    7  what was asked for is under way but was not reached in time
+    8  the agent answers but cannot do it now; try again
+    9  Docker cannot be used: not there, not allowed, or silent
+  125  berth run: no essential container ever ran
+Once its task has run, `berth run` ends with the exit code of the task's
+essential container.";
 
 /// The code for an error that ends a subcommand: that of the first cause that has one.
 ///
@@ -48,11 +69,12 @@ pub fn code_of(error: &anyhow::Error) -> u8 {
         let client = cause.downcast_ref::<ClientError>().map(of_client);
         let selector = cause.downcast_ref::<SelectorError>().map(|_| NOT_FOUND);
         let wait = cause.downcast_ref::<WaitError>().map(of_wait);
+        let docker = cause.downcast_ref::<NoRuntime>().map(|_| NO_DOCKER);
         let broken = cause
             .downcast_ref::<io::Error>()
             .filter(|error| error.kind() == io::ErrorKind::BrokenPipe)
             .map(|_| OK);
-        client.or(selector).or(wait).or(broken)
+        client.or(selector).or(wait).or(docker).or(broken)
     });
     codes.into_iter().next().unwrap_or(FAILED)
 }
@@ -115,6 +137,7 @@ fn of_problem(urn: &str) -> u8 {
 mod tests {
     use anyhow::Context;
 
+    use super::super::run::exit::NEVER_STARTED;
     use super::*;
     use crate::api::wire::ProblemDocument;
 
@@ -139,6 +162,32 @@ mod tests {
                 .expect_err("an error");
             assert_eq!(code_of(&error), code, "{error:#}");
         }
+    }
+
+    #[test]
+    fn the_help_lists_every_code() {
+        let codes = [
+            OK,
+            FAILED,
+            USAGE,
+            NOT_FOUND,
+            UNREACHABLE,
+            REFUSED,
+            CONFLICT,
+            TIMED_OUT,
+            UNAVAILABLE,
+            NO_DOCKER,
+            NEVER_STARTED,
+        ];
+        for code in codes {
+            let listed = HELP.lines().any(|line| {
+                let first = line.split_whitespace().next();
+                first == Some(code.to_string().as_str())
+            });
+            assert!(listed, "{code}");
+        }
+        let error = anyhow::Error::from(NoRuntime("no socket".to_owned()));
+        assert_eq!(code_of(&error), NO_DOCKER);
     }
 
     #[test]

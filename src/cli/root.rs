@@ -9,6 +9,7 @@ use super::bundle::BundleArgs;
 use super::completions::Shell;
 use super::doctor::DoctorArgs;
 use super::events::EventsArgs;
+use super::exit;
 use super::host::HostArgs;
 use super::logs::LogsArgs;
 use super::openapi::Document;
@@ -22,7 +23,7 @@ use super::why::WhyArgs;
 
 /// `berth`.
 #[derive(Debug, Parser)]
-#[command(name = "berth", version, about, long_about = LONG_ABOUT, max_term_width = 100)]
+#[command(name = "berth", version, about, long_about = LONG_ABOUT, after_long_help = exit::HELP, max_term_width = 100)]
 pub struct Cli {
     /// Flags of every command.
     #[command(flatten)]

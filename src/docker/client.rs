@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -180,7 +181,7 @@ impl Docker {
 
     /// What a failure means for the caller, and for the connection.
     pub(super) fn judge(&self, call: &Call, cause: bollard::errors::Error) -> BoundaryError {
-        let error = error::translate(&call.operation, call.area, cause);
+        let error = error::translate(&call.operation, call.area, &self.shared.endpoint, cause);
         if error::asks_for_negotiation(&error) {
             self.remember(None);
         }
@@ -203,7 +204,14 @@ impl Docker {
     pub(super) async fn negotiate(&self) -> Result<Connection, BoundaryError> {
         let call = Call::engine("ask Docker for its version", self.deadlines().info);
         self.remember(None);
-        let connection = self.within(&call, self.try_negotiate(&call)).await?;
+        let connection = self.within(&call, self.try_negotiate(&call)).await;
+        let connection = connection.map_err(|error| {
+            if error.kind == ErrorKind::DeadlineExceeded {
+                error::silent(&call.operation, &self.shared.endpoint, call.limit)
+            } else {
+                error
+            }
+        })?;
         self.remember(Some(connection.clone()));
         Ok(connection)
     }
@@ -228,6 +236,13 @@ impl Docker {
         let version = bollard::API_DEFAULT_VERSION;
         match &self.shared.endpoint {
             Endpoint::Local(address) => {
+                // bollard takes a socket in a directory that may not be entered for one that is not there.
+                if let Some(path) = address.strip_prefix("unix://")
+                    && let Err(err) = std::fs::metadata(path)
+                    && err.kind() == io::ErrorKind::PermissionDenied
+                {
+                    return Err(bollard::errors::Error::IOError { err });
+                }
                 bollard::Docker::connect_with_local(address, HEAD_TIMEOUT_SECS, version)
             }
             Endpoint::Http(address) => {

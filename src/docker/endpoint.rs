@@ -1,5 +1,7 @@
 //! Where Docker listens: reads `DOCKER_HOST`. Pure; nothing is looked up or opened.
 
+use std::fmt;
+
 /// An address that bollard can connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
@@ -7,6 +9,21 @@ pub(super) enum Endpoint {
     Local(String),
     /// `host:port`, without TLS.
     Http(String),
+}
+
+impl fmt::Display for Endpoint {
+    /// As it is told to people, after "on" or "to".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(address) => {
+                let path = address
+                    .split_once("://")
+                    .map_or(&**address, |(_, path)| path);
+                write!(f, "the Docker socket {path}")
+            }
+            Self::Http(address) => write!(f, "Docker at {address}"),
+        }
+    }
 }
 
 const UNIX_DEFAULT: &str = "unix:///var/run/docker.sock";

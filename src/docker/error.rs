@@ -6,9 +6,11 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::time::Duration;
 
 use bollard::errors::Error;
 
+use super::endpoint::Endpoint;
 use crate::boundary::{BoundaryError, ErrorKind};
 
 /// What was asked, as far as it changes the meaning of words.
@@ -117,7 +119,13 @@ fn kind_of_status(status: Option<u16>) -> ErrorKind {
 }
 
 /// A failure of bollard as a boundary error.
-pub(super) fn translate(operation: &str, area: Area, error: Error) -> BoundaryError {
+/// `endpoint` is told where nothing answers there.
+pub(super) fn translate(
+    operation: &str,
+    area: Area,
+    endpoint: &Endpoint,
+    error: Error,
+) -> BoundaryError {
     let said = |status, message: &str| {
         let kind = kind_of(area, status, message);
         let message = match (message.trim(), status) {
@@ -136,26 +144,39 @@ pub(super) fn translate(operation: &str, area: Area, error: Error) -> BoundaryEr
     if let Error::DockerStreamError { error } = &error {
         return said(None, error);
     }
-    let (kind, message) = transport(&error);
-    BoundaryError::new(operation, kind, message).because(error)
+    let (kind, message) = transport(endpoint, &error);
+    let told = BoundaryError::new(operation, kind, message);
+    // It says the same again.
+    if let Error::SocketNotFoundError(_) = error {
+        return told;
+    }
+    told.because(error)
 }
 
 /// Failures without an answer of Docker's.
-fn transport(error: &Error) -> (ErrorKind, String) {
+///
+/// A socket that may not be used is `Unavailable`, not `Denied`: no request has arrived, so that nothing is known of
+/// any image or container, and the permission may come back.
+fn transport(endpoint: &Endpoint, error: &Error) -> (ErrorKind, String) {
     let cause = io_kind(error);
     if cause == Some(io::ErrorKind::PermissionDenied) {
-        let words = "no permission to use the Docker socket: run as root or in the socket's group";
-        return (ErrorKind::Denied, words.to_owned());
+        let words = format!(
+            "no permission to use {endpoint}: run berth as root or as a member of the group that owns it"
+        );
+        return (ErrorKind::Unavailable, words);
     }
-    if let Error::SocketNotFoundError(path) = error {
-        let words = format!("Docker is not running: there is no socket {path}");
+    if let Error::SocketNotFoundError(_) = error {
+        let words = format!(
+            "Docker is not running: there is no {}; {START}",
+            bare(endpoint)
+        );
         return (ErrorKind::Unavailable, words);
     }
     if let Error::HyperLegacyError { err } = error
         && err.is_connect()
     {
-        let words = "Docker does not accept connections";
-        return (ErrorKind::Unavailable, words.to_owned());
+        let words = format!("Docker is not running: nobody listens on {endpoint}; {START}");
+        return (ErrorKind::Unavailable, words);
     }
     if let Error::RequestTimeoutError = error {
         let words = "Docker did not answer in time";
@@ -174,6 +195,24 @@ fn transport(error: &Error) -> (ErrorKind, String) {
         ErrorKind::Transient,
         "Docker's answer cannot be read".to_owned(),
     )
+}
+
+/// What helps where Docker is not running.
+const START: &str = "start the Docker service, or name its address with DOCKER_HOST";
+
+/// Without its article.
+fn bare(endpoint: &Endpoint) -> String {
+    let words = endpoint.to_string();
+    words.strip_prefix("the ").unwrap_or(&words).to_owned()
+}
+
+/// A Docker that takes a connection and says nothing.
+pub(super) fn silent(operation: &str, endpoint: &Endpoint, limit: Duration) -> BoundaryError {
+    let words = format!(
+        "no answer within {} s on {endpoint}: Docker hangs or is overloaded; see its log, and restart it if it stays so",
+        limit.as_secs()
+    );
+    BoundaryError::new(operation, ErrorKind::DeadlineExceeded, words)
 }
 
 fn io_kind(error: &Error) -> Option<io::ErrorKind> {

@@ -4,14 +4,10 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::UnixListener;
 
 use crate::support::agent::{Agent, Site, with_site};
-use crate::support::berth::LIMIT;
 use crate::support::http::DOCKER_SOCKET;
 use crate::support::view::{SERVE, eventually};
 
@@ -234,35 +230,6 @@ async fn a_socket_that_never_answers_is_waited_for() {
             drop(silent);
         };
         waits_and_starts(site, &agent, "docker", heal).await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_run_without_docker_says_what_it_waits_for_and_obeys_an_interrupt() {
-    with_site(async |site| {
-        let _socket = away(site);
-        let file = site.file("t.json", &site.one("t", SERVE));
-        let mut run = site
-            .berth
-            .command(&["run", &file])
-            .spawn()
-            .expect("it starts");
-        let mut err = BufReader::new(run.stderr.take().expect("its errors"));
-        let pid = i32::try_from(run.id().expect("it runs")).expect("a pid");
-        let read = async {
-            let mut told = String::new();
-            while !told.contains("waiting: ") {
-                let read = err.read_line(&mut told).await.expect("a line");
-                assert_ne!(read, 0, "{told}");
-            }
-        };
-        tokio::time::timeout(LIMIT, read).await.expect("in time");
-        kill(Pid::from_raw(pid), Signal::SIGINT).expect("a signal");
-        let ended = tokio::time::timeout(LIMIT, run.wait()).await;
-        let status = ended.expect("in time").expect("a status");
-        assert_eq!(status.code(), Some(1));
-        assert_eq!(site.containers().await, []);
     })
     .await;
 }

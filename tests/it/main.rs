@@ -13,6 +13,8 @@ mod contract;
 
 mod bad_input;
 
+mod unusable_docker;
+
 mod fuzz;
 
 mod e2e_docker_contract;

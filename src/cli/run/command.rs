@@ -10,7 +10,7 @@ use super::prefix::Prefixes;
 use super::screen::{Screen, Style};
 use super::session::{Afterwards, Session, SessionDeps, SessionError};
 use crate::app::foreground::{Foreground, Leftovers, clean_up_killed, interrupts};
-use crate::app::plan_report::HostSource;
+use crate::app::planner::NoRuntime;
 use crate::app::{plan_print, planner};
 use crate::cli::exit;
 use crate::cli::input::DefinitionArgs;
@@ -44,7 +44,7 @@ pub struct RunStyle {
 }
 
 /// Runs the task and gives its exit code: that of its essential container, 125 if it never started, 5 if this host
-/// refuses the definition.
+/// refuses the definition, 9 if Docker cannot be used.
 ///
 /// # Errors
 /// If it could not be run at all.
@@ -62,13 +62,15 @@ pub async fn run(args: &RunArgs, config: &Config, style: RunStyle) -> anyhow::Re
     if report.is_refused() {
         return Ok(exit::REFUSED);
     }
+    if let Some(trouble) = host.trouble {
+        // Before anything is made: whoever sits in front of it can do more about it than waiting can.
+        return Err(NoRuntime(trouble).into());
+    }
     let mut interrupts = interrupts()?;
-    if host.source == HostSource::Asked {
-        // Cancel-safe: a clean-up that is dropped is begun anew by the next start.
-        tokio::select! {
-            () = clean_up_killed(config) => {}
-            _ = interrupts.next() => return Err(SessionError::Abandoned.into()),
-        }
+    // Cancel-safe: a clean-up that is dropped is begun anew by the next start.
+    tokio::select! {
+        () = clean_up_killed(config) => {}
+        _ = interrupts.next() => return Err(SessionError::Abandoned.into()),
     }
     let screen = screen(&input.definition, style);
     let run = Foreground::start(config, input.definition, input.options).await?;

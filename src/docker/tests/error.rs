@@ -3,10 +3,12 @@
 //! A row's text begins with the status code that came with it; 000 = inside a stream, without one.
 
 use std::io;
+use std::time::Duration;
 
 use bollard::errors::Error;
 
-use super::super::error::{Area, asks_for_negotiation, kind_of, translate};
+use super::super::endpoint::{self, Endpoint};
+use super::super::error::{Area, asks_for_negotiation, kind_of, silent, translate};
 use crate::boundary::ErrorKind;
 
 type Table = &'static [(ErrorKind, &'static [&'static str])];
@@ -141,15 +143,20 @@ fn words_decide_before_the_status_code() {
     }
 }
 
+fn socket() -> Endpoint {
+    endpoint::parse(Some("unix:///run/x.sock"), "unix").expect("an endpoint")
+}
+
 #[test]
 fn errors_keep_dockers_words_and_never_have_none() {
     let answer = |status_code, message: &str| Error::DockerResponseServerError {
         status_code,
         message: message.to_owned(),
     };
-    let error = translate("start web", Area::Engine, answer(500, "some reason\n"));
+    let at = &socket();
+    let error = translate("start web", Area::Engine, at, answer(500, "some reason\n"));
     assert_eq!(error.to_string(), "start web: some reason");
-    let error = translate("start web", Area::Engine, answer(503, ""));
+    let error = translate("start web", Area::Engine, at, answer(503, ""));
     assert_eq!(
         error.to_string(),
         "start web: Docker answered 503 without a word"
@@ -167,8 +174,8 @@ fn failures_of_the_transport() {
         ),
         (
             io(io::ErrorKind::PermissionDenied),
-            ErrorKind::Denied,
-            false,
+            ErrorKind::Unavailable,
+            true,
         ),
         (
             io(io::ErrorKind::ConnectionReset),
@@ -182,8 +189,36 @@ fn failures_of_the_transport() {
         ),
         (Error::APIVersionParseError {}, ErrorKind::Transient, true),
     ] {
-        let error = translate("list containers", Area::Engine, error);
+        let error = translate("list containers", Area::Engine, &socket(), error);
         assert_eq!(error.kind, kind, "{error}");
         assert_eq!(asks_for_negotiation(&error), renegotiates, "{error}");
     }
+}
+
+#[test]
+fn who_cannot_be_reached_is_named_with_what_to_do() {
+    let denied = Error::IOError {
+        err: io::ErrorKind::PermissionDenied.into(),
+    };
+    let absent = Error::SocketNotFoundError("/run/x.sock".to_owned());
+    for (error, words) in [
+        (
+            denied,
+            "no permission to use the Docker socket /run/x.sock: run berth as root or",
+        ),
+        (
+            absent,
+            "there is no Docker socket /run/x.sock; start the Docker service, or",
+        ),
+    ] {
+        let error = translate("ask", Area::Engine, &socket(), error);
+        assert!(error.message.contains(words), "{error}");
+    }
+    let error = silent("ask", &socket(), Duration::from_secs(10));
+    assert!(
+        error
+            .message
+            .contains("10 s on the Docker socket /run/x.sock"),
+        "{error}"
+    );
 }

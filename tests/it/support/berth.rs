@@ -54,6 +54,8 @@ pub(crate) struct Berth {
     pub(crate) env: Vec<(String, String)>,
     /// Directory to run in.
     pub(crate) cwd: Option<PathBuf>,
+    /// Runs it as that user, from a copy of the program that this user may read.
+    pub(crate) user: Option<(u32, PathBuf)>,
 }
 
 impl Berth {
@@ -69,7 +71,14 @@ impl Berth {
         reason = "the program under test is run as its user runs it"
     )]
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+        let mut command = match &self.user {
+            Some((user, program)) => {
+                let mut command = Command::new(program);
+                command.uid(*user).gid(*user);
+                command
+            }
+            None => Command::new(env!("CARGO_BIN_EXE_berth")),
+        };
         command
             .args(args)
             .env_clear()
