@@ -138,7 +138,23 @@ impl Entry {
                 Input::Done(..) => true,
             });
         }
-        self.inputs.push(Input::Seen(name, seen));
+        let input = Input::Seen(name, seen);
+        let at = match &input {
+            Input::Seen(name, Observation::Signalled) => self.end_of(name),
+            Input::Seen(..) | Input::Done(..) => None,
+        };
+        match at {
+            Some(index) => self.inputs.insert(index, input),
+            None => self.inputs.push(input),
+        }
+    }
+
+    /// Where among the inputs the container's end is told. A signal that is heard after it explains it all the same.
+    fn end_of(&self, name: &ContainerName) -> Option<usize> {
+        self.inputs.iter().position(|input| match input {
+            Input::Seen(other, seen) => other == name && matches!(seen, Observation::Died { .. }),
+            Input::Done(..) => false,
+        })
     }
 
     /// Whether an entry of a full list says anything that is not known already: most say nothing.

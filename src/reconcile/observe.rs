@@ -258,6 +258,12 @@ fn take_running(draft: &mut Draft<'_>, name: &ContainerName, observed: &Observed
     }
     let restarted = container.exit.take().is_some();
     let settled = container.settles_at.take().is_some();
+    // The end between the two runs was never seen.
+    let unseen = container.status == ContainerStatus::Running
+        && !restarted
+        && container.running_since.is_some()
+        && observed.started_at.is_some()
+        && container.running_since != observed.started_at;
     let first = container.status < ContainerStatus::Running;
     container.status = ContainerStatus::Running;
     if container.started_at.is_none() {
@@ -279,7 +285,7 @@ fn take_running(draft: &mut Draft<'_>, name: &ContainerName, observed: &Observed
     }
     if first {
         draft.tell_of(name, "Started", started_words(observed));
-    } else if restarted && settled {
+    } else if unseen || (restarted && settled) {
         draft.tell_of(
             name,
             "RestartedOutside",
@@ -366,6 +372,8 @@ fn take_died(
     code: Option<i64>,
     at: UnixMillis,
 ) {
+    // More has happened than this event says, and a look is on its way that shows it: this run may be the one before.
+    let looked_for = draft.hints.look.contains(name);
     let container = draft.container(name);
     let this_run = container.docker_id.as_ref() == Some(id)
         && container.status == ContainerStatus::Running
@@ -379,7 +387,7 @@ fn take_died(
             .is_some_and(|exit| exit.code == code);
     match code {
         Some(_) if told => {}
-        Some(code) if this_run && code != KILLED_EXIT_CODE => {
+        Some(code) if this_run && code != KILLED_EXIT_CODE && !looked_for => {
             draft.hints.states.insert(name.clone(), RunState::Exited);
             let exit = Exit {
                 code: Some(code),

@@ -373,6 +373,26 @@ fn a_die_event_ends_the_run_that_is_known_and_no_other() {
         known app STOPPED id started=50 exit=0@90
         died app code=0 at=90
     "), @"");
+    // After something else that is yet to be looked at: it may run again.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        change app
+        died app code=3 at=95
+    "), @"look at app");
+}
+
+#[test]
+fn a_run_that_nobody_saw_begin_is_told_as_a_restart() {
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        saw app running started=97
+    "), @"
+    known app RUNNING id started=50 since=97
+    app seems running
+    tell app RestartedOutside: restarted by somebody else
+    ");
 }
 
 #[test]
