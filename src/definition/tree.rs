@@ -1,7 +1,8 @@
 //! Bytes to a JSON tree, with every complaint located and keys that stand twice noticed.
 //!
 //! `serde_json` alone keeps the last of two equal keys in silence; this visitor keeps it too, and says so. Positions
-//! come from counting lines as the parser reads, because `serde_json` shows them only in errors.
+//! come from counting lines as the parser reads, because `serde_json` shows them only in errors. Reading so is several
+//! times slower than from memory, so only a text that needs it, with an error or a key that stands twice, is read so.
 //!
 //! **Invariant.** Nesting is limited by `serde_json` (128), so later recursion over the tree is bounded.
 
@@ -40,11 +41,33 @@ pub(super) fn read(text: &[u8], notes: &Notes) -> Result<Value, Rejected> {
             "is empty, must be a task definition in JSON",
         ));
     }
+    match in_memory(text) {
+        Some(value) => Ok(value),
+        None => line_by_line(text, notes),
+    }
+}
+
+/// The document, if there is nothing to say of it.
+fn in_memory(text: &str) -> Option<Value> {
+    let (line, twice) = (Cell::new(1), Cell::new(false));
+    let state = State {
+        path: RefCell::default(),
+        line: &line,
+        twice: Twice::Noticed(&twice),
+    };
+    let mut parser = serde_json::Deserializer::from_str(text);
+    let value = Node(&state).deserialize(&mut parser).ok()?;
+    parser.end().ok()?;
+    (!twice.get()).then_some(value)
+}
+
+/// The document, with the lines of what there is to say.
+fn line_by_line(text: &str, notes: &Notes) -> Result<Value, Rejected> {
     let line = Cell::new(1);
     let state = State {
         path: RefCell::default(),
         line: &line,
-        notes,
+        twice: Twice::Told(notes),
     };
     let lines = CountLines {
         rest: text.as_bytes(),
@@ -114,10 +137,29 @@ impl Read for CountLines<'_> {
 struct State<'a> {
     path: RefCell<String>,
     line: &'a Cell<usize>,
-    notes: &'a Notes,
+    twice: Twice<'a>,
+}
+
+/// What becomes of a key that stands twice.
+enum Twice<'a> {
+    /// It is noticed.
+    Noticed(&'a Cell<bool>),
+    /// It is told, with its line.
+    Told(&'a Notes),
 }
 
 impl State<'_> {
+    /// The key at the end of the path stands twice; its value comes from that line on.
+    fn twice(&self, line: usize) {
+        match self.twice {
+            Twice::Noticed(seen) => seen.set(true),
+            Twice::Told(notes) => {
+                let message = format!("is given twice; the last one counts, here from line {line}");
+                notes.warn(&self.path.borrow(), message);
+            }
+        }
+    }
+
     /// Runs `inner` with the path one step longer.
     fn within<T>(&self, step: impl fmt::Display, inner: impl FnOnce() -> T) -> T {
         use fmt::Write as _;
@@ -204,9 +246,7 @@ impl<'de> Visitor<'de> for Node<'_> {
             let again = object.contains_key(&key);
             let value = self.0.within(&step, || {
                 if again {
-                    let message =
-                        format!("is given twice; the last one counts, here from line {line}");
-                    self.0.notes.warn(&self.0.path.borrow(), message);
+                    self.0.twice(line);
                 }
                 entries.next_value_seed(self)
             })?;
