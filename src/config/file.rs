@@ -42,6 +42,10 @@ fn read_lines(content: &str) -> FileTexts {
             continue;
         }
         match line.split_once('=') {
+            Some((name, _)) if name.trim().is_empty() => file.refused.push((
+                format!("line {number}"),
+                "has no name before the =".to_owned(),
+            )),
             Some((name, text)) => {
                 let text = text.trim();
                 let quoted = ['"', '\''].into_iter().find_map(|quote| {
@@ -173,5 +177,12 @@ mod tests {
             [pair("ECS_CLUSTER", "edge"), pair("ECS_LOGLEVEL", "debug")]
         );
         assert_eq!(read(content).refused, [pair("line 5", "is not KEY=value")]);
+        let file = read("=x\n ECS_CLUSTER=edge\n  = y");
+        let nameless = "has no name before the =";
+        assert_eq!(
+            file.refused,
+            [pair("line 1", nameless), pair("line 3", nameless)]
+        );
+        assert_eq!(file.texts.len(), 1);
     }
 }

@@ -94,8 +94,8 @@ pub fn settings_file(data: &[u8]) {
     }
     let config = Config::read(&strings);
     for problem in &config.problems {
-        // Wrong today: a line `=x` is told as an unknown setting without a name, not by its place.
         assert!(!problem.message.is_empty(), "{problem:?}");
+        assert!(!problem.setting.is_empty(), "{problem:?}");
     }
 }
 

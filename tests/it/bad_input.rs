@@ -340,6 +340,43 @@ async fn a_misspelt_field_is_answered_with_the_nearest_name() {
     assert!(said.contains("portMappings"), "{said}");
 }
 
+/// Of two equal keys JSON's readers keep one in silence: which one counts is said, with its place.
+#[tokio::test]
+async fn a_key_that_stands_twice_is_warned_of() {
+    let desk = Desk::new();
+    let text = r#"{
+        "family": "web",
+        "containerDefinitions": [
+            { "name": "app", "image": "busybox", "memory": 32,
+              "memory": 64 }
+        ],
+        "family": "shop"
+    }"#;
+    let path = desk.write(text);
+    let plan = desk.berth.run(&["plan", &path]).await;
+    let twice = "is given twice; the last one counts, here from line";
+    for warning in [
+        format!("warning  containerDefinitions[0].memory: {twice} 5"),
+        format!("warning  family: {twice} 7"),
+    ] {
+        assert!(plan.with(0).contains(&warning), "{plan:?}");
+    }
+    assert!(plan.out.contains("Task definition shop:0"), "{plan:?}");
+    let json = desk.berth.run(&["plan", "--json", &path]).await.json();
+    let findings = json["findings"].as_array().expect("findings");
+    let warned = |path: &str| {
+        let mut all = findings.iter();
+        all.any(|finding| finding["path"] == path && finding["effect"] == "warning")
+    };
+    assert!(warned("family") && warned("containerDefinitions[0].memory"));
+    let bytes = 64 * 1024 * 1024;
+    let steps = json["steps"].as_array().expect("steps");
+    let mut bodies = steps
+        .iter()
+        .map(|step| &step["body"]["HostConfig"]["Memory"]);
+    assert!(bodies.any(|memory| *memory == bytes), "{json}");
+}
+
 #[tokio::test]
 async fn files_that_are_none_are_named() {
     let desk = Desk::new();
@@ -351,6 +388,19 @@ async fn files_that_are_none_are_named() {
     let large = desk.write(vec![b' '; 10 * 1024 * 1024 + 1]);
     let said = desk.refused(&large, REFUSED).await;
     assert!(said.contains("is larger than 10485760 bytes"), "{said}");
+}
+
+/// Just below the limit and nothing wrong with it: work that grows with the square of the text would not end.
+#[tokio::test]
+async fn a_definition_as_large_as_they_may_be_is_planned() {
+    let desk = Desk::new();
+    let variable =
+        |number: u32| json!({ "name": format!("V{number}"), "value": "x".repeat(1_000) });
+    let environment: Vec<Value> = (0..9_500).map(variable).collect();
+    let text = task(&json!({ "environment": environment }));
+    assert!(text.len() > 9_500_000, "{}", text.len());
+    let plan = desk.berth.run(&["plan", &desk.write(text)]).await;
+    assert!(plan.with(0).contains("V9499"));
 }
 
 #[tokio::test]
