@@ -9,7 +9,7 @@ use futures_util::stream::BoxStream;
 
 use crate::boundary::{BoundaryError, ContainerRuntime};
 use crate::domain::ids::DockerId;
-use crate::domain::runtime::OutputChunk;
+use crate::domain::runtime::{OutputChunk, OutputRange};
 use crate::error::ErrorChain;
 
 /// A call to the container engine failed: what was tried and why, with all causes.
@@ -43,7 +43,7 @@ impl Containers {
     /// # Errors
     /// If it cannot be read, for example because of the container's log driver.
     pub async fn output(&self, id: &DockerId) -> Result<Output, ContainerError> {
-        let chunks = self.runtime.logs(id, true, None).await?;
+        let chunks = self.runtime.logs(id, OutputRange::FOLLOW).await?;
         Ok(chunks.map(|chunk| Ok(chunk?)).boxed())
     }
 

@@ -21,8 +21,8 @@ use crate::boundary::{
 use crate::domain::ids::{DockerId, TaskArn};
 use crate::domain::image::ImageRef;
 use crate::domain::runtime::{
-    ListedContainer, LocalImage, ObservedContainer, OutputChunk, RemoteManifest, RuntimeInfo,
-    VolumeSpec,
+    ListedContainer, LocalImage, ObservedContainer, OutputChunk, OutputRange, RemoteManifest,
+    RuntimeInfo, VolumeSpec,
 };
 use crate::domain::spec::ContainerSpec;
 use crate::metrics::Counted;
@@ -96,10 +96,9 @@ impl<T: ContainerRuntime + ?Sized> ContainerRuntime for Measured<T> {
     async fn logs(
         &self,
         id: &DockerId,
-        follow: bool,
-        tail: Option<u32>,
+        range: OutputRange,
     ) -> Result<BoxStream<'static, Result<OutputChunk, BoundaryError>>, BoundaryError> {
-        self.docker("logs", self.inner.logs(id, follow, tail)).await
+        self.docker("logs", self.inner.logs(id, range)).await
     }
 }
 

@@ -8,7 +8,8 @@ use futures_util::stream::BoxStream;
 use super::error::BoundaryError;
 use crate::domain::ids::DockerId;
 use crate::domain::runtime::{
-    ListedContainer, ObservedContainer, OutputChunk, RuntimeEvent, RuntimeInfo, VolumeSpec,
+    ListedContainer, ObservedContainer, OutputChunk, OutputRange, RuntimeEvent, RuntimeInfo,
+    VolumeSpec,
 };
 use crate::domain::spec::ContainerSpec;
 
@@ -49,24 +50,24 @@ pub trait ContainerRuntime: Send + Sync {
     /// Events about containers that `list` would show, from now on.
     async fn events(&self) -> Result<EventStream, BoundaryError>;
 
-    /// Output of a container from the beginning or the last `tail` lines, going on while it runs if `follow`.
+    /// That part of a container's output.
     async fn logs(
         &self,
         id: &DockerId,
-        follow: bool,
-        tail: Option<u32>,
+        range: OutputRange,
     ) -> Result<BoxStream<'static, Result<OutputChunk, BoundaryError>>, BoundaryError>;
 }
 
 /// Volumes of the container engine.
 #[async_trait]
 pub trait VolumeRuntime: Send + Sync {
-    /// A volume of that name exists: made now, or found.
+    /// A volume of that name exists: made now, or found. `Conflict` if it is another agent's by its labels.
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<(), BoundaryError>;
 
     /// That volume; `None` = it does not exist.
     async fn inspect_volume(&self, name: &str) -> Result<Option<VolumeSpec>, BoundaryError>;
 
-    /// The volume is gone. Success if it was; `Conflict` while a container uses it.
+    /// The volume is gone. Success if it was, or if it is another agent's, which stays; `Conflict` while a container
+    /// uses it.
     async fn remove_volume(&self, name: &str) -> Result<(), BoundaryError>;
 }

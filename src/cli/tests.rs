@@ -320,7 +320,7 @@ async fn logs_of_one_container_and_of_several() {
         (code, out.as_str(), err.as_str()),
         (Ok(exit::OK), "one\n", "oh\n")
     );
-    let (_, out, err) = run!(logs, "web -c app -c sidecar --follow", agent);
+    let (_, out, err) = run!(logs, "web -c app -c sidecar", agent);
     assert_eq!(out, "app     | one\n");
     let missing = "sidecar: no output: there is no container \"sidecar\"; there are app\n";
     assert_eq!(err, format!("{missing}app     | oh\n"));

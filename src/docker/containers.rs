@@ -19,7 +19,9 @@ use super::wire;
 use crate::boundary::{BoundaryError, ContainerRuntime, ErrorKind, EventStream};
 use crate::domain::ids::DockerId;
 use crate::domain::names::LABEL_INSTANCE;
-use crate::domain::runtime::{ListedContainer, ObservedContainer, OutputChunk, RuntimeInfo};
+use crate::domain::runtime::{
+    ListedContainer, ObservedContainer, OutputChunk, OutputRange, RuntimeInfo,
+};
 use crate::domain::spec::ContainerSpec;
 
 /// First wait between looks at a removal that somebody else has begun; doubles up to the next one.
@@ -156,10 +158,9 @@ impl ContainerRuntime for Docker {
     async fn logs(
         &self,
         id: &DockerId,
-        follow: bool,
-        tail: Option<u32>,
+        range: OutputRange,
     ) -> Result<BoxStream<'static, Result<OutputChunk, BoundaryError>>, BoundaryError> {
-        self.output(id, follow, tail).await
+        self.output(id, range).await
     }
 }
 

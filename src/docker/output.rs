@@ -7,7 +7,7 @@ use super::client::{Call, Docker};
 use super::raw::Request;
 use crate::boundary::BoundaryError;
 use crate::domain::ids::DockerId;
-use crate::domain::runtime::{OutputChunk, OutputStream};
+use crate::domain::runtime::{OutputChunk, OutputRange, OutputStream};
 
 /// Stream kind, three zeros, length as big-endian `u32`.
 const HEADER_BYTES: usize = 8;
@@ -17,8 +17,7 @@ impl Docker {
     pub(super) async fn output(
         &self,
         id: &DockerId,
-        follow: bool,
-        tail: Option<u32>,
+        range: OutputRange,
     ) -> Result<BoxStream<'static, Result<OutputChunk, BoundaryError>>, BoundaryError> {
         let call = Call::engine(
             format!("read output of container {id}"),
@@ -28,12 +27,19 @@ impl Docker {
         let Some(container) = self.inspect_raw(&call, id.as_str()).await? else {
             return Err(call.refused("no such container"));
         };
-        let tail = tail.map_or_else(|| "all".to_owned(), |lines| lines.to_string());
+        let tail = range
+            .tail
+            .map_or_else(|| "all".to_owned(), |lines| lines.to_string());
         let request = Request::get(&format!("/containers/{id}/logs"))
             .query("stdout", "true")
             .query("stderr", "true")
-            .query("follow", follow.to_string())
+            .query("follow", range.follow.to_string())
             .query("tail", tail);
+        let request = match range.since {
+            // Seconds with a fraction.
+            Some(at) => request.query("since", format!("{}.{:03}", at.0 / 1_000, at.0 % 1_000)),
+            None => request,
+        };
         let body = self.open(request).await?;
         let frames = Frames::new(container.config.tty);
         let docker = self.clone();

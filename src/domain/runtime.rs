@@ -297,6 +297,32 @@ pub enum OutputStream {
     Stderr,
 }
 
+/// Which part of a container's output is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutputRange {
+    /// Go on while the container runs.
+    pub follow: bool,
+    /// Only the last lines; `None` = all.
+    pub tail: Option<u32>,
+    /// Only what was written from then on, by Docker's clock.
+    pub since: Option<UnixMillis>,
+}
+
+impl OutputRange {
+    /// Everything, going on while the container runs.
+    pub const FOLLOW: Self = Self {
+        follow: true,
+        tail: None,
+        since: None,
+    };
+
+    /// Everything there is.
+    pub const ALL: Self = Self {
+        follow: false,
+        ..Self::FOLLOW
+    };
+}
+
 /// A piece of container output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputChunk {

@@ -10,7 +10,7 @@ use berth::docker::Docker;
 use berth::domain::definition::{HealthCheck, Tmpfs, Ulimit};
 use berth::domain::ids::{DockerId, TaskArn};
 use berth::domain::image::ImageRef;
-use berth::domain::runtime::ObservedContainer;
+use berth::domain::runtime::{ObservedContainer, OutputRange};
 use berth::domain::spec::{ContainerSpec, LogChoice};
 use berth::domain::status::Health;
 use berth::testing::contract;
@@ -190,7 +190,7 @@ async fn a_container_has_the_limits_and_names_it_was_given() {
         definition.linux_parameters.capabilities_drop = drop_all;
         let id = docker.create(&spec).await.expect("create");
         docker.start(&id).await.expect("start");
-        let logs = docker.logs(&id, true, None).await.expect("logs");
+        let logs = docker.logs(&id, OutputRange::FOLLOW).await.expect("logs");
         let chunks: Vec<_> = logs.collect().await;
         let bytes = chunks.into_iter().flat_map(|chunk| chunk.unwrap().bytes);
         let text = String::from_utf8(bytes.collect()).expect("text");
@@ -210,7 +210,7 @@ async fn a_terminals_output_is_read_as_it_is() {
         let id = docker.create(&spec).await.expect("create");
         docker.start(&id).await.expect("start");
         until(&docker, &id, |found| found.exit.is_some()).await;
-        let logs = docker.logs(&id, false, None).await.expect("logs");
+        let logs = docker.logs(&id, OutputRange::ALL).await.expect("logs");
         let chunks: Vec<_> = logs.collect().await;
         let bytes: Vec<u8> = chunks.into_iter().flat_map(|c| c.unwrap().bytes).collect();
         assert_eq!(bytes, b"out\r\nerr\r\nrest");

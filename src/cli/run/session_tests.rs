@@ -15,7 +15,7 @@ use super::*;
 use crate::boundary::{BoundaryError, ContainerRuntime, ErrorKind, EventStream};
 use crate::domain::ids::{DockerId, Generation, UnixMillis};
 use crate::domain::runtime::{
-    ListedContainer, ObservedContainer, OutputChunk, OutputStream, RuntimeInfo,
+    ListedContainer, ObservedContainer, OutputChunk, OutputRange, OutputStream, RuntimeInfo,
 };
 use crate::domain::spec::ContainerSpec;
 use crate::domain::task::KnownContainer;
@@ -144,8 +144,7 @@ impl ContainerRuntime for FakeRuntime {
     async fn logs(
         &self,
         id: &DockerId,
-        _: bool,
-        _: Option<u32>,
+        _: OutputRange,
     ) -> Result<BoxStream<'static, Result<OutputChunk, BoundaryError>>, BoundaryError> {
         match self.output.get(id) {
             Some(chunks) => Ok(stream::iter(chunks.clone()).map(Ok).boxed()),

@@ -22,7 +22,7 @@ use crate::domain::image::ImageRef;
 use crate::domain::names::{LABEL_CONTAINER_NAME, LABEL_INSTANCE, LABEL_TASK_ARN};
 use crate::domain::port_mapping::Protocol;
 use crate::domain::runtime::{
-    ObservedContainer, OutputStream, RunState, RuntimeEventKind, VolumeSpec,
+    ObservedContainer, OutputRange, OutputStream, RunState, RuntimeEventKind, VolumeSpec,
 };
 use crate::domain::spec::{Bind, ContainerSpec, NetworkChoice, PublishedPort};
 
@@ -109,7 +109,11 @@ impl Suite {
 
     /// Waits until the shell has set its trap: as first process of its container it ignores SIGTERM before.
     async fn is_ready(&self, id: &DockerId) {
-        let mut logs = self.runtime.logs(id, true, None).await.expect("logs");
+        let mut logs = self
+            .runtime
+            .logs(id, OutputRange::FOLLOW)
+            .await
+            .expect("logs");
         let mut said = Vec::new();
         within("the shell to be ready", async {
             while !said.ends_with(READY) {
@@ -309,7 +313,11 @@ impl Suite {
     async fn output_is_told_apart_by_stream(&self) {
         let id = self.run("talk", TALK).await;
         self.ended(&id).await;
-        let logs = self.runtime.logs(&id, false, None).await.expect("logs");
+        let logs = self
+            .runtime
+            .logs(&id, OutputRange::ALL)
+            .await
+            .expect("logs");
         let chunks: Vec<_> = logs.collect().await;
         let text = |wanted: OutputStream| {
             let chunks = chunks.iter().map(|chunk| chunk.as_ref().expect("a chunk"));
@@ -319,17 +327,31 @@ impl Suite {
         };
         assert_eq!(text(OutputStream::Stdout), "out\n");
         assert_eq!(text(OutputStream::Stderr), "err\n");
-        let last = self.runtime.logs(&id, false, Some(0)).await.expect("logs");
+        let last = self
+            .runtime
+            .logs(
+                &id,
+                OutputRange {
+                    tail: Some(0),
+                    ..OutputRange::ALL
+                },
+            )
+            .await
+            .expect("logs");
         assert_eq!(last.count().await, 0, "no lines were asked for");
         self.remove(&id).await;
-        let logs = self.runtime.logs(&id, false, None).await;
+        let logs = self.runtime.logs(&id, OutputRange::ALL).await;
         kind_is(logs.map(drop), ErrorKind::NotFound);
     }
 
     async fn output_is_followed_to_the_end(&self) {
         let id = self.create("follow", TALK).await;
         self.runtime.start(&id).await.expect("start");
-        let logs = self.runtime.logs(&id, true, None).await.expect("logs");
+        let logs = self
+            .runtime
+            .logs(&id, OutputRange::FOLLOW)
+            .await
+            .expect("logs");
         let chunks: Vec<_> = within("the output to end", logs.collect()).await;
         let bytes = chunks.into_iter().flat_map(|chunk| chunk.unwrap().bytes);
         assert_eq!(bytes.count(), "out\nerr\n".len());

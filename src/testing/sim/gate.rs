@@ -23,7 +23,7 @@ use crate::domain::ids::{DockerId, TaskArn, TaskId};
 use crate::domain::image::ImageRef;
 use crate::domain::port_mapping::Protocol;
 use crate::domain::runtime::{
-    ListedContainer, ObservedContainer, OutputChunk, RuntimeInfo, VolumeSpec,
+    ListedContainer, ObservedContainer, OutputChunk, OutputRange, RuntimeInfo, VolumeSpec,
 };
 use crate::domain::spec::ContainerSpec;
 
@@ -334,10 +334,9 @@ impl<R: ContainerRuntime + Clone + 'static> ContainerRuntime for GatedRuntime<R>
     async fn logs(
         &self,
         id: &DockerId,
-        follow: bool,
-        tail: Option<u32>,
+        range: OutputRange,
     ) -> Result<BoxStream<'static, Result<OutputChunk, BoundaryError>>, BoundaryError> {
-        self.0.logs(id, follow, tail).await
+        self.0.logs(id, range).await
     }
 }
 

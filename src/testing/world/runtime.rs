@@ -14,8 +14,8 @@ use crate::domain::ids::DockerId;
 use crate::domain::names;
 use crate::domain::port_mapping::PortBinding;
 use crate::domain::runtime::{
-    ListedContainer, ObservedContainer, OutputChunk, OutputStream, RuntimeEvent, RuntimeEventKind,
-    RuntimeInfo, VolumeSpec,
+    ListedContainer, ObservedContainer, OutputChunk, OutputRange, OutputStream, RuntimeEvent,
+    RuntimeEventKind, RuntimeInfo, VolumeSpec,
 };
 use crate::domain::spec::{ContainerSpec, NetworkChoice};
 use crate::domain::task::Exit;
@@ -386,8 +386,7 @@ impl ContainerRuntime for World {
     async fn logs(
         &self,
         id: &DockerId,
-        follow: bool,
-        tail: Option<u32>,
+        range: OutputRange,
     ) -> Result<BoxStream<'static, Result<OutputChunk, BoundaryError>>, BoundaryError> {
         let Some(container) = self.find(id.as_str()) else {
             let words = format!("logs of container {id}");
@@ -403,6 +402,7 @@ impl ContainerRuntime for World {
             .command
             .clone()
             .unwrap_or_default();
+        let OutputRange { follow, tail, .. } = range;
         let said = if tail == Some(0) || container.starts == 0 && !follow {
             Vec::new()
         } else {

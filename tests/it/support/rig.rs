@@ -19,7 +19,7 @@ use berth::domain::ids::{
 use berth::domain::image::ImageRef;
 use berth::domain::layout::volume_docker_name;
 use berth::domain::reason::{Reason, ReasonName};
-use berth::domain::runtime::RuntimeInfo;
+use berth::domain::runtime::{OutputRange, RuntimeInfo};
 use berth::domain::status::DesiredStatus;
 use berth::domain::task::{DesiredTask, Origin, TaskOptions};
 use berth::domain::task_ids::TaskIds;
@@ -283,7 +283,7 @@ impl Rig {
     /// What a container has written.
     pub(crate) async fn output(&self, arn: &TaskArn, container: &str) -> String {
         let id = self.docker_id(arn, container);
-        let logs = self.docker.logs(&id, false, None).await.expect("logs");
+        let logs = self.docker.logs(&id, OutputRange::ALL).await.expect("logs");
         let chunks: Vec<_> = logs.collect().await;
         let bytes = chunks
             .into_iter()

@@ -1,15 +1,15 @@
 //! `GET /v1/tasks/{id}/containers/{name}/logs`: what a container has written and writes.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream::BoxStream;
 use tokio_util::sync::CancellationToken;
 
+use super::source::{Source, Subject};
 use super::stream::{Form, Output, bytes};
 use super::wire::LogItem;
 use crate::api::admin::error::no_output;
@@ -20,12 +20,9 @@ use crate::api::observe::why::explain;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::query::Params;
 use crate::api::wire::ProblemDocument;
-use crate::boundary::{BoundaryError, ContainerRuntime};
-use crate::domain::ids::{ContainerName, DockerId, UnixMillis};
-use crate::domain::runtime::OutputChunk;
-
-/// Longest wait for Docker to begin.
-const OPEN_DEADLINE: Duration = Duration::from_secs(10);
+use crate::domain::ids::{ContainerName, UnixMillis};
+use crate::domain::runtime::OutputRange;
+use crate::domain::task::KnownContainer;
 
 /// Most lines that `tail` can ask for.
 const MAX_TAIL: u32 = 1_000_000;
@@ -33,14 +30,15 @@ const MAX_TAIL: u32 = 1_000_000;
 /// Read a container's output.
 ///
 /// One object a line with the stream it was written to, or, with `raw`, the bytes of both streams as they come.
-/// With `follow` the answer goes on while the container runs.
+/// With `follow` the answer goes on until the container has stopped for good, over restarts by its policy.
 #[utoipa::path(
     get, path = "/v1/tasks/{id}/containers/{name}/logs", operation_id = "readLogs", tag = "logs",
     params(
         ("id" = String, Path, description = "Task id, full ARN (percent-encoded), or the beginning of one id"),
         ("name" = String, Path, description = "Container name"),
-        ("follow" = Option<bool>, Query, description = "Go on while the container runs"),
+        ("follow" = Option<bool>, Query, description = "Go on until the container has stopped for good"),
         ("tail" = Option<u32>, Query, description = "Only the last lines; default all"),
+        ("ago" = Option<u32>, Query, description = "Only what was written in the last so many milliseconds and from now on"),
         ("raw" = Option<bool>, Query, description = "The bytes as they are"),
     ),
     responses(
@@ -59,21 +57,33 @@ pub(in crate::api) async fn read_logs(
     task: SelectedTask,
     mut params: Params,
 ) -> Result<Response, Problem> {
-    let (follow, tail) = (params.flag("follow"), params.number("tail", 0..=MAX_TAIL));
+    let now = state.observe.clock.now();
+    let ago = params.number("ago", 0..=u32::MAX);
+    let range = OutputRange {
+        follow: params.flag("follow"),
+        tail: params.number("tail", 0..=MAX_TAIL),
+        since: ago.map(|millis| UnixMillis(now.0.saturating_sub(i64::from(millis)))),
+    };
     let form = if params.flag("raw") {
         Form::Raw
     } else {
         Form::Lines
     };
     params.finish()?;
-    let id = docker_id(&task, state.observe.clock.now())?;
+    let (name, known) = known_container(&task, now)?;
     let place = streams.enter()?;
-    let chunks = open(state.runtime.as_ref(), &id, follow, tail).await;
+    let subject = Subject {
+        task: task.view.task.arn().clone(),
+        container: name,
+        known,
+    };
+    let (runtime, clock) = (Arc::clone(&state.runtime), Arc::clone(&state.observe.clock));
+    let source = Source::open(runtime, clock, state.observe.engine.clone(), subject, range).await;
+    let source = source.map_err(|error| no_output(&error))?;
     let output = Output {
-        chunks: chunks.map_err(|error| no_output(&error))?,
+        source: source.ok_or_else(|| not_created(&task, now))?,
         shutdown: shutdown.map_or_else(CancellationToken::new, |Extension(token)| token.0),
         form,
-        follow,
         _place: place,
     };
     let content_type = match form {
@@ -84,7 +94,11 @@ pub(in crate::api) async fn read_logs(
     Ok((headers, Body::from_stream(bytes(output))).into_response())
 }
 
-fn docker_id(task: &SelectedTask, now: UnixMillis) -> Result<DockerId, Problem> {
+/// The container of the path and what is known of it.
+fn known_container(
+    task: &SelectedTask,
+    now: UnixMillis,
+) -> Result<(ContainerName, KnownContainer), Problem> {
     let text = task
         .rest
         .get("name")
@@ -103,27 +117,13 @@ fn docker_id(task: &SelectedTask, now: UnixMillis) -> Result<DockerId, Problem> 
         );
         return Err(Problem::new(ProblemKind::ContainerNotFound).detail(detail));
     };
-    let container = known.containers.get(&name);
-    container
-        .and_then(|known| known.docker_id.clone())
-        .ok_or_else(|| {
-            let why = explain(&task.view, &task.snapshot.engine, now).headline;
-            Problem::new(ProblemKind::ContainerNotCreated).detail(why)
-        })
+    match known.containers.get(&name) {
+        Some(container) => Ok((name, container.clone())),
+        None => Err(not_created(task, now)),
+    }
 }
 
-async fn open(
-    runtime: &dyn ContainerRuntime,
-    id: &DockerId,
-    follow: bool,
-    tail: Option<u32>,
-) -> Result<BoxStream<'static, Result<OutputChunk, BoundaryError>>, BoundaryError> {
-    tokio::time::timeout(OPEN_DEADLINE, runtime.logs(id, follow, tail))
-        .await
-        .unwrap_or_else(|_| {
-            Err(BoundaryError::deadline(
-                format!("logs of {id}"),
-                OPEN_DEADLINE,
-            ))
-        })
+fn not_created(task: &SelectedTask, now: UnixMillis) -> Problem {
+    let why = explain(&task.view, &task.snapshot.engine, now).headline;
+    Problem::new(ProblemKind::ContainerNotCreated).detail(why)
 }

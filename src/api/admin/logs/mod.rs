@@ -4,6 +4,8 @@ pub mod wire;
 
 mod lines;
 
+mod source;
+
 mod stream;
 
 mod get;

@@ -1,7 +1,7 @@
 //! Container output as the bytes of an answer, raw or as JSON lines.
 //!
 //! **Invariant.** Without `follow` a silence of [`IDLE_DEADLINE`] ends the answer: Docker owes the rest. With it
-//! silence is normal and filled with heartbeats; the raw form has none, since every byte is the container's.
+//! silence is normal, also between two runs, and filled with heartbeats; the raw form has none, since every byte is the container's.
 
 use std::time::Duration;
 
@@ -9,10 +9,12 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::lines::Lines;
-use super::wire::{LogEnd, LogItem};
+use super::source::{Said, Source};
+use super::wire::{LogEnd, LogItem, SHUTTING_DOWN};
 use crate::api::observe::events::{HEARTBEAT, json_line};
 use crate::boundary::BoundaryError;
 use crate::domain::runtime::OutputChunk;
@@ -23,10 +25,9 @@ const IDLE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Output of one container on its way out.
 pub(super) struct Output {
-    pub(super) chunks: BoxStream<'static, Result<OutputChunk, BoundaryError>>,
+    pub(super) source: Source,
     pub(super) shutdown: CancellationToken,
     pub(super) form: Form,
-    pub(super) follow: bool,
     pub(super) _place: OwnedSemaphorePermit,
 }
 
@@ -41,6 +42,7 @@ pub(super) enum Form {
 
 enum Heard {
     Chunk(OutputChunk),
+    RunEnd,
     End,
     Failed(BoundaryError),
     Silence,
@@ -83,29 +85,43 @@ impl State {
     }
 
     async fn hear(&mut self) -> Heard {
-        let patience = if self.output.follow {
+        let patience = if self.output.source.follows() {
             HEARTBEAT
         } else {
             IDLE_DEADLINE
         };
-        tokio::select! {
-            // `next` of a stream loses nothing when it is dropped.
-            chunk = self.output.chunks.next() => match chunk {
-                Some(Ok(chunk)) => Heard::Chunk(chunk),
-                Some(Err(error)) => Heard::Failed(error),
-                None => Heard::End,
-            },
-            // A sleep begins anew with each round: silence is counted from the last chunk.
-            () = tokio::time::sleep(patience) => Heard::Silence,
-            // Cancellation is a state, not an event.
-            () = self.output.shutdown.cancelled() => Heard::Shutdown,
+        // Silence is counted from the last chunk, over whatever else changes.
+        let silent_at = Instant::now() + patience;
+        loop {
+            let said = tokio::select! {
+                // Cancel-safe by its contract.
+                said = self.output.source.next() => said,
+                // A sleep holds no state.
+                () = tokio::time::sleep_until(silent_at) => return Heard::Silence,
+                // Cancellation is a state, not an event.
+                () = self.output.shutdown.cancelled() => return Heard::Shutdown,
+            };
+            match said {
+                Said::Chunk(chunk) => return Heard::Chunk(chunk),
+                Said::RunEnded => return Heard::RunEnd,
+                Said::Failed(error) => return Heard::Failed(error),
+                Said::Ended => return Heard::End,
+                Said::Changed => match self.output.source.go_on().await {
+                    Ok(true) => {}
+                    Ok(false) => return Heard::End,
+                    Err(error) => return Heard::Failed(error),
+                },
+            }
         }
     }
 
     fn as_lines(&mut self, heard: Heard) -> Result<Bytes, serde_json::Error> {
         let (lines, last) = match heard {
             Heard::Chunk(chunk) => (self.lines.push(&chunk), None),
-            Heard::Silence if self.output.follow => (Vec::new(), Some(LogItem::Heartbeat)),
+            Heard::RunEnd => (self.lines.finish(), None),
+            Heard::Silence if self.output.source.follows() => {
+                (Vec::new(), Some(LogItem::Heartbeat))
+            }
             Heard::End => {
                 self.ended = true;
                 (self.lines.finish(), None)
@@ -124,7 +140,8 @@ impl State {
     fn as_raw(&mut self, heard: Heard) -> Bytes {
         match heard {
             Heard::Chunk(chunk) => chunk.bytes.into(),
-            Heard::Silence if self.output.follow => Bytes::new(),
+            Heard::RunEnd => Bytes::new(),
+            Heard::Silence if self.output.source.follows() => Bytes::new(),
             Heard::End => {
                 self.ended = true;
                 Bytes::new()
@@ -143,8 +160,8 @@ impl State {
                 tracing::error!(error = %ErrorChain(error), "container output ends early");
                 "Docker broke the output off"
             }
-            Heard::Shutdown => "the agent is shutting down",
-            Heard::Silence | Heard::Chunk(_) | Heard::End => {
+            Heard::Shutdown => SHUTTING_DOWN,
+            Heard::Silence | Heard::Chunk(_) | Heard::RunEnd | Heard::End => {
                 "Docker stopped giving output before its end"
             }
         };

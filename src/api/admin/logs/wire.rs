@@ -35,6 +35,9 @@ pub enum LogStream {
     Stderr,
 }
 
+/// What [`LogEnd`] says when the agent ends: its containers write on.
+pub const SHUTTING_DOWN: &str = "the agent is shutting down";
+
 /// Why the stream ends early.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

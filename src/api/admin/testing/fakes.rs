@@ -18,7 +18,9 @@ use crate::boundary::{BoundaryError, ContainerRuntime, ErrorKind, EventStream, T
 use crate::definition::{ParseOptions, Rejected, parse};
 use crate::domain::fit::{Effect, FitFinding};
 use crate::domain::ids::{DockerId, TaskArn};
-use crate::domain::runtime::{ListedContainer, ObservedContainer, OutputChunk, RuntimeInfo};
+use crate::domain::runtime::{
+    ListedContainer, ObservedContainer, OutputChunk, OutputRange, RuntimeInfo,
+};
 use crate::domain::spec::ContainerSpec;
 
 fn broken(operation: &str) -> BoundaryError {
@@ -116,14 +118,15 @@ impl ContainerRuntime for FakeOutput {
     async fn logs(
         &self,
         _: &DockerId,
-        _: bool,
-        tail: Option<u32>,
+        range: OutputRange,
     ) -> Result<BoxStream<'static, Result<OutputChunk, BoundaryError>>, BoundaryError> {
         if let Some(kind) = *self.refuses.lock().expect("a kind") {
             return Err(BoundaryError::new("logs", kind, "/secret/path is broken"));
         }
         let chunks = self.chunks.lock().expect("chunks").clone();
-        let tail = tail.map_or(chunks.len(), |tail| usize::try_from(tail).expect("a size"));
+        let tail = range
+            .tail
+            .map_or(chunks.len(), |tail| usize::try_from(tail).expect("a size"));
         let skipped = chunks.len().saturating_sub(tail);
         let good = chunks.into_iter().skip(skipped).map(Ok);
         let bad = self
