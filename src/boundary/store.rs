@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::error::BoundaryError;
+use crate::domain::draining::Draining;
 use crate::domain::ids::{TaskArn, UnixMillis};
 use crate::domain::task::{DesiredTask, KnownTask, Task, TaskEvent};
 
@@ -24,6 +25,8 @@ pub enum Change {
     ForgetImage(String),
     /// An entry of a timeline.
     Event(TaskEvent),
+    /// Whether the instance drains; `None` = it does not.
+    Draining(Option<Draining>),
 }
 
 /// What the agent remembers of an image.
@@ -48,6 +51,8 @@ pub struct Loaded {
     pub tasks: Vec<Task>,
     /// Images.
     pub images: Vec<ImageRecord>,
+    /// Whether the instance drains; `None` = it does not.
+    pub draining: Option<Draining>,
     /// What could not be read and was set aside, one line each.
     pub damage: Vec<Damage>,
 }

@@ -17,7 +17,7 @@ use super::plan::plan;
 use super::root::{Cli, Command, Global};
 use super::run::command::{RunStyle, run as run_task};
 use super::settings;
-use super::{bundle, doctor, events, exit, host, logs, openapi, ps, rm, stop, top, why};
+use super::{bundle, doctor, drain, events, exit, host, logs, openapi, ps, rm, stop, top, why};
 use crate::app::place::admin_address_of;
 use crate::config::ecs_env::LOG_LEVEL;
 use crate::config::sections::LogLevel;
@@ -84,6 +84,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         | Command::Bundle(_)
         | Command::Logs(_)
         | Command::Stop(_)
+        | Command::Drain(_)
         | Command::Rm(_) => return ask(cli),
     }
     Ok(exit::OK)
@@ -115,6 +116,7 @@ fn ask(cli: &Cli) -> anyhow::Result<u8> {
             Command::Bundle(args) => bundle::run(args.clone(), &config, &client, out).await,
             Command::Logs(args) => logs::run(args.clone(), &client, out).await,
             Command::Stop(args) => stop::run(args.clone(), &client, out).await,
+            Command::Drain(args) => drain::run(args.clone(), &client, out).await,
             Command::Rm(args) => rm::run(args.clone(), &client, out).await,
             Command::Run(_)
             | Command::Agent(_)

@@ -50,6 +50,8 @@ pub mod doctor;
 
 pub mod host;
 
+pub mod drain;
+
 pub mod bundle;
 
 mod files;

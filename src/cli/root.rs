@@ -8,6 +8,7 @@ use super::agent::AgentArgs;
 use super::bundle::BundleArgs;
 use super::completions::Shell;
 use super::doctor::DoctorArgs;
+use super::drain::DrainArgs;
 use super::events::EventsArgs;
 use super::exit;
 use super::host::HostArgs;
@@ -96,6 +97,8 @@ pub enum Command {
     Stop(StopArgs),
     /// Stop a task and remove everything of it
     Rm(RmArgs),
+    /// Start no new tasks on this instance, or let them start again
+    Drain(DrainArgs),
     /// Show what a task definition would do on this host: every call, and every field that is changed, ignored or
     /// refused
     Plan(Box<PlanArgs>),

@@ -9,7 +9,7 @@ use super::client::{Ask, Client, ClientError, encode};
 use super::openapi::Document;
 use super::output::Format;
 use super::testing::{Agent, captured};
-use super::{events, exit, logs, openapi, ps, rm, stop, why};
+use super::{drain, events, exit, logs, openapi, ps, rm, stop, why};
 use crate::api::admin::tasks::wire::PutAnswer;
 use crate::api::admin::testing::{
     NOW, ago, arn, condition, container_name, event, running, snapshot_of, task,
@@ -420,4 +420,32 @@ fn the_openapi_document_is_printed_as_it_is_committed() {
 #[test]
 fn parts_of_paths_are_encoded() {
     assert_eq!(encode("arn:aws/ä b-._~"), "arn%3Aaws%2F%C3%A4%20b-._~");
+}
+
+#[tokio::test]
+async fn an_instance_is_drained_looked_at_and_given_back() {
+    let mut snapshot = host_of_tasks();
+    for view in snapshot.tasks.values_mut() {
+        let known = &mut Arc::make_mut(view).task.known;
+        known.admitted_at = (known.status == TaskStatus::Running).then_some(ago(60));
+    }
+    let agent = Agent::start(snapshot).await;
+    let (_, out, _) = run!(drain, "--status", agent);
+    assert_eq!(out, "the instance does not drain: new tasks start\n");
+    let (code, out, _) = run!(drain, "--reason kernel", agent);
+    assert_eq!(code, Ok(exit::OK));
+    insta::assert_snapshot!(out, @"
+    the instance drains: kernel
+    no new task starts; `berth drain --undo` ends that
+    1 task still runs on it
+    1 task is waiting to start
+    ");
+    let (_, out, _) = run!(why, "5f0c9a7eab00", agent);
+    assert!(out.starts_with("DRAINS"), "{out}");
+    let (code, _, err) = run!(drain, "--wait --timeout 0", agent);
+    assert_eq!(code.map_err(|(code, _)| code), Err(exit::TIMED_OUT));
+    assert_eq!(err, "1 task still runs on it\n");
+    let (_, out, _) = run!(drain, "--undo", agent, Format::Json);
+    let state: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(state["draining"], false);
 }

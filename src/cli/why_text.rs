@@ -112,6 +112,9 @@ fn engine(page: &mut Page, engine: &Engine, now: Time) {
         let age = since(engine.committed_at);
         page.entry("STATE", &format!("cannot be written{age}: {error}"));
     }
+    if let Some(words) = &engine.draining {
+        page.entry("DRAINS", words);
+    }
     for damage in &engine.damage {
         page.entry("SET ASIDE", damage);
     }

@@ -49,5 +49,7 @@ pub mod caller;
 
 pub mod usage;
 
+pub mod draining;
+
 #[cfg(test)]
 pub(crate) mod sample;

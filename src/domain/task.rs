@@ -382,6 +382,8 @@ causes! {
     WaitingForResources,
     /// A host port is held by another task.
     WaitingForPort,
+    /// The instance drains: no new task starts on it.
+    InstanceDraining,
     /// The image is being pulled.
     Pulling,
     /// The pull waits for its turn.

@@ -122,6 +122,13 @@ impl ReadOff {
             "Changes of containers that Docker announced, and those that only a full list found",
             seen,
         );
+        let draining = Gauge::<i64>::default();
+        draining.set(i64::from(engine.draining.is_some()));
+        registry.register(
+            "draining",
+            "Whether no new task starts on this instance",
+            draining,
+        );
         let damage = Gauge::<i64>::default();
         damage.set(i64::try_from(engine.damage.len()).unwrap_or(i64::MAX));
         registry.register(

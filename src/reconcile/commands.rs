@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::boundary::DesiredCodec;
 use crate::boundary::store::Change;
+use crate::domain::draining::Draining;
 use crate::domain::ids::{Generation, TaskArn};
 use crate::domain::task::{DesiredTask, Task, TaskEvent};
 
@@ -18,6 +19,7 @@ use super::worker::Reconciler;
 enum Answer {
     Put(oneshot::Sender<Result<PutOutcome, HandleError>>, PutOutcome),
     Generation(oneshot::Sender<Result<Generation, HandleError>>, Generation),
+    Done(oneshot::Sender<Result<(), HandleError>>),
 }
 
 /// Commands of one batch.
@@ -27,6 +29,8 @@ pub(super) struct Staged {
     before: BTreeMap<TaskArn, Option<DesiredTask>>,
     events: Vec<TaskEvent>,
     forgotten_images: Vec<String>,
+    /// Whether the instance will drain, if a command changed that.
+    draining: Option<Option<Draining>>,
     answers: Vec<Answer>,
 }
 
@@ -46,7 +50,18 @@ impl Staged {
                     .cloned()
                     .map(Change::ForgetImage),
             )
+            .chain(self.draining.clone().map(Change::Draining))
             .collect()
+    }
+
+    /// Whether the instance will drain once this is durable.
+    pub(super) fn draining<'a>(&'a self, present: &'a Option<Draining>) -> Option<&'a Draining> {
+        self.draining.as_ref().unwrap_or(present).as_ref()
+    }
+
+    /// Whether the instance drains from this commit on, if that has changed.
+    pub(super) fn take_draining(&mut self) -> Option<Option<Draining>> {
+        self.draining.take()
     }
 
     pub(super) fn answer(self) {
@@ -55,6 +70,7 @@ impl Staged {
             match answer {
                 Answer::Put(reply, outcome) => drop(reply.send(Ok(outcome))),
                 Answer::Generation(reply, generation) => drop(reply.send(Ok(generation))),
+                Answer::Done(reply) => drop(reply.send(Ok(()))),
             }
         }
     }
@@ -80,6 +96,7 @@ impl Staged {
             match answer {
                 Answer::Put(reply, _) => drop(reply.send(Err(refused))),
                 Answer::Generation(reply, _) => drop(reply.send(Err(refused))),
+                Answer::Done(reply) => drop(reply.send(Err(refused))),
             }
         }
     }
@@ -108,6 +125,15 @@ impl Reconciler {
                 }
             }
             Command::ForgetImages(references) => staged.forgotten_images.extend(references),
+            Command::Drain(reason, reply) => {
+                let present = staged.draining(&self.view.draining).cloned();
+                let since = now;
+                let wanted = reason.map(|reason| Draining { since, reason });
+                if present.is_some() != wanted.is_some() {
+                    staged.draining = Some(wanted);
+                }
+                staged.answers.push(Answer::Done(reply));
+            }
             Command::Stop(arn, reason, reply) => {
                 let changed = self.change(&arn, |present| desired::stop(present, reason));
                 self.stage_change(&arn, changed, reply, staged);

@@ -67,6 +67,8 @@ pub enum Asked {
     Stop(TaskArn, Reason, Reply<Generation>),
     /// [`ReconcilerHandle::remove`].
     Remove(TaskArn, Reason, Reply<Generation>),
+    /// [`ReconcilerHandle::drain`]; `None` = [`ReconcilerHandle::end_draining`].
+    Drain(Option<String>, Reply<()>),
 }
 
 /// Answers one command.
@@ -88,6 +90,7 @@ impl DetachedEngine {
                 Command::Put(task, reply) => Asked::Put(task, Reply(reply)),
                 Command::Stop(arn, reason, reply) => Asked::Stop(arn, reason, Reply(reply)),
                 Command::Remove(arn, reason, reply) => Asked::Remove(arn, reason, Reply(reply)),
+                Command::Drain(reason, reply) => Asked::Drain(reason, Reply(reply)),
                 // Nobody waits for an answer.
                 Command::ForgetImages(_) => continue,
             });

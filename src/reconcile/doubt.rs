@@ -25,6 +25,8 @@ impl Reconciler {
             Ok(loaded) => {
                 self.rows_in_doubt = false;
                 let damaged = !loaded.damage.is_empty();
+                let drains = (loaded.draining != self.view.draining).then_some(loaded.draining);
+                self.take_draining(drains, self.deps.clock.now());
                 self.take_rows(loaded.tasks, damaged);
             }
             Err(failure) => {

@@ -92,6 +92,8 @@ pub(super) enum Command {
         oneshot::Sender<Result<Generation, HandleError>>,
     ),
     ForgetImages(Vec<String>),
+    /// `None` ends the draining.
+    Drain(Option<String>, oneshot::Sender<Result<(), HandleError>>),
 }
 
 /// Cheap to clone; hides the channels.
@@ -129,6 +131,23 @@ impl ReconcilerHandle {
     pub async fn remove(&self, arn: &TaskArn, reason: Reason) -> Result<Generation, HandleError> {
         self.ask(|reply| Command::Remove(arn.clone(), reason, reply))
             .await
+    }
+
+    /// It is durable that no new task starts on this instance; what has begun goes on. An instance that drains already
+    /// is left as it is.
+    ///
+    /// # Errors
+    /// `NotDurable`, `Busy`, `Closed`.
+    pub async fn drain(&self, reason: String) -> Result<(), HandleError> {
+        self.ask(|reply| Command::Drain(Some(reason), reply)).await
+    }
+
+    /// It is durable that tasks start on this instance again.
+    ///
+    /// # Errors
+    /// `NotDurable`, `Busy`, `Closed`.
+    pub async fn end_draining(&self) -> Result<(), HandleError> {
+        self.ask(|reply| Command::Drain(None, reply)).await
     }
 
     /// These images are gone from the host: their records go with the next commit. What is refused now is told

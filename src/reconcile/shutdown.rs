@@ -83,7 +83,8 @@ impl Reconciler {
         if !self.listed_once {
             return;
         }
-        let passes = self.think(&mut keys, now);
+        let draining = self.view.draining.clone();
+        let passes = self.think(&mut keys, draining.as_ref(), now);
         let facts = passes
             .iter()
             .filter(|(_, pass)| pass.plan.actions.is_empty())

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::timeline::Timeline;
+use crate::domain::draining::Draining;
 use crate::domain::host::HostFacts;
 use crate::domain::ids::{ContainerName, TaskArn, UnixMillis};
 use crate::domain::runtime::PullProgress;
@@ -61,6 +62,8 @@ pub struct EngineView {
     pub list_error: Option<String>,
     /// Why rows cannot be written now.
     pub store_error: Option<String>,
+    /// Whether no new task starts on this instance; `None` = tasks start.
+    pub draining: Option<Draining>,
     /// Last commit that succeeded.
     pub committed_at: Option<UnixMillis>,
     /// Sequence of the last event that is durable; 0 = none is known.

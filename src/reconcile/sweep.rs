@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use crate::domain::draining::Draining;
 use crate::domain::fit::{self, FitPolicy};
 use crate::domain::ids::{TaskArn, UnixMillis};
 use crate::domain::port_mapping::Protocol;
@@ -15,13 +16,14 @@ use super::plan::admission::{self, Verdict};
 use super::worker::Reconciler;
 
 impl Reconciler {
-    /// One pass for each key, and for each task that their passes admit.
+    /// One pass for each key, and for each task that their passes admit. On an instance that drains none is admitted.
     pub(super) fn think(
         &mut self,
         keys: &mut BTreeSet<TaskArn>,
+        draining: Option<&Draining>,
         now: UnixMillis,
     ) -> Vec<(TaskArn, Pass)> {
-        let verdicts = self.verdicts(keys);
+        let verdicts = admission::unless_draining(self.verdicts(keys), draining);
         let admitted = verdicts
             .iter()
             .filter(|(_, verdict)| matches!(verdict, Verdict::Admitted));

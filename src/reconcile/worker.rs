@@ -28,6 +28,7 @@ use crate::boundary::{
     BoundaryError, Clock, ContainerRuntime, DesiredCodec, Host, HostProbe, Ids, ImageSource,
     TaskRoles, TaskStore, VolumeRuntime,
 };
+use crate::domain::draining::Draining;
 use crate::domain::host::HostFacts;
 use crate::domain::ids::{DockerId, TaskArn, UnixMillis};
 use crate::domain::status::TaskStatus;
@@ -267,6 +268,7 @@ impl Reconciler {
 
     fn take_loaded(&mut self, loaded: Loaded) {
         self.view.store_error = None;
+        self.view.draining = loaded.draining;
         for damage in loaded.damage {
             warn!(
                 task.arn = damage.task.as_ref().map(TaskArn::as_str),
@@ -381,7 +383,7 @@ impl Reconciler {
     }
 
     /// Thinks about every key that is due, commits, acts.
-    async fn decide(&mut self, staged: Staged) {
+    async fn decide(&mut self, mut staged: Staged) {
         let now = self.deps.clock.now();
         let (began, due) = (Instant::now(), self.queue.next());
         let mut keys: BTreeSet<TaskArn> = staged.keys();
@@ -392,8 +394,9 @@ impl Reconciler {
         if self.listed_once {
             keys.extend(self.queue.take_due(now, MAX_BATCH));
         }
+        let draining = staged.draining(&self.view.draining).cloned();
         let passes = if self.listed_once {
-            self.think(&mut keys, now)
+            self.think(&mut keys, draining.as_ref(), now)
         } else {
             Vec::new()
         };
@@ -429,6 +432,7 @@ impl Reconciler {
         }
         self.adopted.clear();
         let tasks_changed = !staged.keys().is_empty();
+        self.take_draining(staged.take_draining(), now);
         staged.answer();
         let freed = self.install(passes, now);
         if freed {
@@ -439,6 +443,19 @@ impl Reconciler {
             self.tell_wanted_roles();
         }
         self.publish();
+    }
+
+    /// Whether the instance drains is durable: tasks that wait are told, or start.
+    pub(super) fn take_draining(&mut self, changed: Option<Option<Draining>>, now: UnixMillis) {
+        let Some(draining) = changed else {
+            return;
+        };
+        match &draining {
+            Some(draining) => info!(reason = draining.reason, "the instance drains"),
+            None => info!("the instance drains no more"),
+        }
+        self.view.draining = draining;
+        self.wake_waiting(now);
     }
 
     /// Tried again every second: told once, and again when the cause is another.

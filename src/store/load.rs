@@ -6,8 +6,9 @@ use sqlx::SqliteConnection;
 
 use super::checksum::Checksums;
 use super::error::{ReadError, RowError};
-use super::{desired, images, known, quarantine};
+use super::{desired, draining, images, known, quarantine};
 use crate::boundary::store::{Damage, ImageRecord};
+use crate::domain::draining::Draining;
 use crate::domain::ids::{TaskArn, UnixMillis};
 use crate::domain::task::Task;
 use crate::error::ErrorChain;
@@ -17,6 +18,7 @@ use crate::error::ErrorChain;
 pub(super) struct Read {
     pub tasks: Vec<Task>,
     pub images: Vec<ImageRecord>,
+    pub draining: Option<Draining>,
     pub bad: Vec<Bad>,
 }
 
@@ -67,6 +69,7 @@ pub(super) async fn read(
             Err(ReadError::File(error)) => return Err(error),
         }
     }
+    read.draining = draining::get(connection).await?;
     read.tasks.sort_by(|a, b| a.arn().cmp(b.arn()));
     read.images.sort_by(|a, b| a.reference.cmp(&b.reference));
     Ok(read)

@@ -23,6 +23,8 @@ mod desired;
 
 mod known;
 
+mod draining;
+
 mod images;
 
 mod events;

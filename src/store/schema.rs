@@ -58,7 +58,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<Checksu
 pub(super) async fn is_unused(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
     sqlx::query_scalar!(
         r#"SELECT NOT (EXISTS (SELECT 1 FROM tasks) OR EXISTS (SELECT 1 FROM images)
-               OR EXISTS (SELECT 1 FROM events) OR EXISTS (SELECT 1 FROM quarantine)) AS "unused!: bool""#
+               OR EXISTS (SELECT 1 FROM events) OR EXISTS (SELECT 1 FROM draining) OR EXISTS (SELECT 1 FROM quarantine)) AS "unused!: bool""#
     )
     .fetch_one(connection)
     .await

@@ -17,7 +17,7 @@ use super::checksum::Checksums;
 use super::error::boundary;
 use super::load::Bad;
 use super::open::Database;
-use super::{desired, events, images, known, load};
+use super::{desired, draining, events, images, known, load};
 use crate::boundary::store::{Change, Damage, Loaded, StoredEvent};
 use crate::boundary::{BoundaryError, Clock, TaskStore};
 use crate::domain::ids::TaskArn;
@@ -92,6 +92,7 @@ impl SqliteStore {
         Ok(Loaded {
             tasks: read.tasks,
             images: read.images,
+            draining: read.draining,
             damage,
         })
     }
@@ -204,6 +205,7 @@ async fn apply(
             }
             Change::Image(image) => images::put(connection, image, checksums).await?,
             Change::ForgetImage(reference) => images::forget(connection, reference).await?,
+            Change::Draining(state) => draining::put(connection, state.as_ref()).await?,
             Change::Event(event) => {
                 last_sequence = events::add(connection, event).await?;
                 event_count = event_count.saturating_add(1);

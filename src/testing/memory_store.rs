@@ -14,6 +14,7 @@ use crate::boundary::store::{
     Change, ImageRecord, Loaded, MAX_EVENTS_PER_TASK, StoredEvent, TaskStore,
 };
 use crate::boundary::{BoundaryError, ErrorKind};
+use crate::domain::draining::Draining;
 use crate::domain::ids::TaskArn;
 use crate::domain::task::Task;
 
@@ -28,6 +29,7 @@ pub struct MemoryStore(Arc<Mutex<Rows>>);
 struct Rows {
     tasks: BTreeMap<TaskArn, Task>,
     images: BTreeMap<String, ImageRecord>,
+    draining: Option<Draining>,
     events: Vec<StoredEvent>,
     failures: u32,
     lost_answers: u32,
@@ -71,6 +73,7 @@ impl TaskStore for MemoryStore {
         Ok(Loaded {
             tasks: rows.tasks.values().cloned().collect(),
             images: rows.images.values().cloned().collect(),
+            draining: rows.draining.clone(),
             damage: Vec::new(),
         })
     }
@@ -143,6 +146,7 @@ impl Rows {
             Change::ForgetImage(reference) => {
                 self.images.remove(reference);
             }
+            Change::Draining(state) => self.draining.clone_from(state),
             Change::Event(event) => {
                 let sequence = self.events.last().map_or(1, |last| last.sequence + 1);
                 self.events.push(StoredEvent {

@@ -13,6 +13,7 @@ use crate::boundary::TaskStore;
 use crate::boundary::store::{Change, ImageRecord, Loaded, MAX_EVENTS_PER_TASK};
 use crate::domain::container_facts::{ContainerMount, ContainerNetwork, ProbeResult};
 use crate::domain::credentials::CredentialsId;
+use crate::domain::draining::Draining;
 use crate::domain::definition::{ContainerDefinition, NetworkMode, TaskDefinition};
 use crate::domain::ids::{
     ContainerName, DockerId, Family, Generation, TaskArn, UnixMillis, VolumeName,
@@ -39,6 +40,7 @@ pub async fn task_store(store: &dyn TaskStore) {
     a_forgotten_task_leaves_its_events(store).await;
     one_commit_may_hold_a_whole_life(store).await;
     images_are_remembered(store).await;
+    draining_is_given_back_until_it_ends(store).await;
     events_are_numbered_and_found(store).await;
     a_timeline_has_a_bound(store).await;
     the_ends_of_timelines_are_those_of_tasks_that_are_there(store).await;
@@ -157,6 +159,21 @@ async fn images_are_remembered(store: &dyn TaskStore) {
     let reference = used.reference.clone();
     assert_eq!(load(store).await.images, [used]);
     commit(store, &[Change::ForgetImage(reference)]).await;
+}
+
+async fn draining_is_given_back_until_it_ends(store: &dyn TaskStore) {
+    let state = |reason: &str| {
+        Some(Draining {
+            since: UnixMillis(5),
+            reason: reason.to_owned(),
+        })
+    };
+    commit(store, &[Change::Draining(state("a new kernel"))]).await;
+    assert_eq!(load(store).await.draining, state("a new kernel"));
+    commit(store, &[Change::Draining(state(""))]).await;
+    assert_eq!(load(store).await.draining, state(""), "the last one counts");
+    commit(store, &[Change::Draining(None)]).await;
+    assert_eq!(load(store).await.draining, None);
 }
 
 async fn events_are_numbered_and_found(store: &dyn TaskStore) {

@@ -26,6 +26,8 @@ pub mod logs;
 
 mod plan;
 
+mod draining;
+
 #[cfg(test)]
 pub(crate) mod testing;
 

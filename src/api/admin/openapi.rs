@@ -8,6 +8,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::draining::{__path_end_drain, __path_start_drain, end_drain, start_drain};
 use super::logs::{__path_read_logs, read_logs};
 use super::plan::{__path_plan_task, plan_task};
 use super::state::Shared;
@@ -49,6 +50,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(stop_task))
         .routes(routes!(read_logs))
         .routes(routes!(plan_task))
+        .routes(routes!(start_drain, end_drain))
         .routes(routes!(document))
         .merge(observe::routes())
 }

@@ -27,6 +27,8 @@ pub mod resources;
 
 pub mod usage;
 
+pub mod draining;
+
 pub mod images;
 
 pub mod settings;

@@ -4,6 +4,7 @@ use axum::extract::FromRef;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::draining::{__path_show_drain, show_drain};
 use super::events::{__path_read_events, read_events};
 use super::files::{__path_show_files, show_files};
 use super::health::{__path_health, health};
@@ -30,6 +31,7 @@ where
         .routes(routes!(why_all))
         .routes(routes!(read_events))
         .routes(routes!(show_resources))
+        .routes(routes!(show_drain))
         .routes(routes!(show_usage))
         .routes(routes!(show_task_usage))
         .routes(routes!(show_images))

@@ -116,6 +116,7 @@ fn is_news(cause: Cause) -> bool {
         | Cause::StoreUnavailable
         | Cause::WaitingForResources
         | Cause::WaitingForPort
+        | Cause::InstanceDraining
         | Cause::WaitingForCredentials
         | Cause::BackingOff
         | Cause::Quarantined

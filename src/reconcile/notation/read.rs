@@ -348,6 +348,7 @@ pub(super) fn subject(text: &str) -> Subject {
 fn verdict(words: &mut Words<'_>) -> Verdict {
     match words.next() {
         "admitted" => Verdict::Admitted,
+        "draining" => Verdict::Draining(words.rest()),
         "impossible" => Verdict::Impossible(words.rest()),
         "port" => Verdict::Waiting {
             port: Some((8080, Protocol::Tcp, sample::arn("other"))),

@@ -78,6 +78,15 @@ impl Planner<'_, '_> {
                 });
                 false
             }
+            Some(Verdict::Draining(why)) => {
+                self.waits.add(Wait {
+                    container: None,
+                    cause: Cause::InstanceDraining,
+                    message: why.clone(),
+                    then: "start when the draining ends, in order of arrival".to_owned(),
+                });
+                false
+            }
             Some(Verdict::Impossible(why)) => {
                 self.draft
                     .stop_task(Reason::new(ReasonName::HostResourceError, why.clone()));

@@ -2,6 +2,8 @@
 
 use super::world::{World, new_task, two_tasks};
 use crate::boundary::TaskStore as _;
+use crate::domain::draining::Draining;
+use crate::domain::ids::UnixMillis;
 use crate::domain::task::Task;
 use crate::domain::task_ids::TaskIds;
 
@@ -64,6 +66,41 @@ fn as_of_0001(mut task: Task) -> Task {
         container.mounts.clear();
     }
     task
+}
+
+/// A database of an instance that drains, which came third.
+#[tokio::test]
+async fn the_third_schema_is_still_read() {
+    let world = World::new();
+    std::fs::create_dir(world.directory()).unwrap();
+    std::fs::write(world.file("berth.db"), "").unwrap();
+    world
+        .sql(include_str!("../../../migrations/fixtures/0003.sql"))
+        .await;
+    let (notes, loaded) = world.load().await;
+    assert!(notes.is_empty(), "{notes:?}");
+    let (_, tasks) = two_tasks();
+    assert_eq!((loaded.tasks, loaded.damage), (tasks.to_vec(), vec![]));
+    let draining = Draining {
+        since: UnixMillis(50),
+        reason: "a new kernel".to_owned(),
+    };
+    assert_eq!(loaded.draining, Some(draining));
+}
+
+/// What is in the row are words: the draining itself is that the row is there.
+#[tokio::test]
+async fn words_that_are_no_text_do_not_end_the_draining() {
+    let world = World::new();
+    world.write(&[new_task("a")]).await;
+    world
+        .sql("INSERT INTO draining VALUES (1, 50, CAST(x'61ff' AS TEXT))")
+        .await;
+    let (_, loaded) = world.load().await;
+    assert_eq!(
+        loaded.draining.map(|draining| draining.reason),
+        Some("a\u{fffd}".to_owned())
+    );
 }
 
 /// A database with the ids and facts that came second.

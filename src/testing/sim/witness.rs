@@ -80,7 +80,7 @@ fn task_of(change: &Change) -> Option<&TaskArn> {
     match change {
         Change::Desired(desired) => Some(&desired.arn),
         Change::Known(arn, _) | Change::Forget(arn) => Some(arn),
-        Change::Image(_) | Change::ForgetImage(_) | Change::Event(_) => None,
+        Change::Image(_) | Change::ForgetImage(_) | Change::Event(_) | Change::Draining(_) => None,
     }
 }
 

@@ -21,6 +21,7 @@ use crate::api::observe::probes::Check;
 use crate::boundary::store::StoredEvent;
 use crate::boundary::{Clock, Ids};
 use crate::domain::definition::{ContainerDefinition, TaskDefinition};
+use crate::domain::draining::Draining;
 use crate::domain::ids::{
     ClusterName, ContainerName, Family, Generation, TaskArn, TaskId, UnixMillis,
 };
@@ -189,6 +190,16 @@ pub(crate) async fn run_map(engine: &mut DetachedEngine) {
                 task.known.status = TaskStatus::Stopped;
                 task.known.stopped_at = Some(NOW);
             })),
+            Asked::Drain(reason, reply) => {
+                let mut snapshot = Snapshot::clone(&publisher.shown());
+                let engine = Arc::make_mut(&mut snapshot.engine);
+                engine.draining = reason.map(|reason| {
+                    let present = engine.draining.take();
+                    present.unwrap_or(Draining { since: NOW, reason })
+                });
+                publisher.publish(snapshot);
+                reply.send(Ok(()));
+            }
             Asked::Remove(arn, _, reply) => {
                 let changed = change(publisher, &arn, |_| ());
                 let mut snapshot = Snapshot::clone(&publisher.shown());

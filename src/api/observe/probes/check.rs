@@ -76,13 +76,14 @@ impl Check {
     }
 }
 
-/// Docker, the list of containers, the state and what was set aside.
+/// Docker, the list of containers, the state, what was set aside, and whether new tasks start.
 pub(super) fn engine_checks(engine: &EngineView, now: UnixMillis) -> Vec<Check> {
     vec![
         docker(engine),
         containers(engine, now),
         state(engine),
         damage(engine),
+        placement(engine),
     ]
 }
 
@@ -128,5 +129,15 @@ fn damage(engine: &EngineView) -> Check {
             "damage",
             format!("set aside at start: {}", lines.join("; ")),
         ),
+    }
+}
+
+/// An instance that drains is ready all the same: it does what it was told, and its tasks are served.
+fn placement(engine: &EngineView) -> Check {
+    match &engine.draining {
+        Some(draining) => Check::warn("placement", draining.words())
+            .since(Some(draining.since))
+            .hint("`berth drain --undo` lets tasks start again"),
+        None => Check::pass("placement", "new tasks start"),
     }
 }

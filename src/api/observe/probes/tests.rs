@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::check::{Check, CheckStatus, engine_checks};
 use crate::api::admin::testing::{NOW, Rig, ago, snapshot_of, task};
+use crate::domain::draining::Draining;
 use crate::domain::sample;
 use crate::reconcile::snapshot::{EngineView, Snapshot};
 
@@ -61,6 +62,14 @@ fn what_fails_is_named() {
         ..sound()
     };
     check(&damaged, &[("damage", CheckStatus::Warn)]);
+    let drains = EngineView {
+        draining: Some(Draining {
+            since: ago(9),
+            reason: "a new kernel".to_owned(),
+        }),
+        ..sound()
+    };
+    check(&drains, &[("placement", CheckStatus::Warn)]);
 }
 
 #[tokio::test]

@@ -25,11 +25,14 @@ pub(super) fn resources(snapshot: &Snapshot, inventory: &Inventory, now: UnixMil
             .collect()
     };
     let (held, wanted) = (demands(&holding), demands(&waiting));
-    let verdicts = host.map(|host| admission::decide(host, &held, &wanted));
+    let draining = snapshot.engine.draining.as_ref();
+    let decide =
+        |host| admission::unless_draining(admission::decide(host, &held, &wanted), draining);
+    let verdicts = host.map(decide);
     let short_of = |arn: &TaskArn| match verdicts.as_ref()?.get(arn)? {
         Verdict::Admitted => None,
         Verdict::Waiting { for_what, .. } => Some(for_what.clone()),
-        Verdict::Impossible(why) => Some(why.clone()),
+        Verdict::Draining(why) | Verdict::Impossible(why) => Some(why.clone()),
     };
     let sum = |part: fn(&ResourceDemand) -> u32| {
         let parts = held.iter().map(|(_, demand)| part(demand));

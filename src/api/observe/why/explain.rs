@@ -106,7 +106,10 @@ fn engine_condition(task: &Task, engine: &EngineView, now: UnixMillis) -> Option
 fn rank(cause: Cause) -> u8 {
     match cause {
         Cause::StoreUnavailable | Cause::RuntimeUnavailable | Cause::StateDamaged => 0,
-        Cause::Quarantined | Cause::WaitingForPort | Cause::WaitingForResources => 1,
+        Cause::Quarantined
+        | Cause::WaitingForPort
+        | Cause::WaitingForResources
+        | Cause::InstanceDraining => 1,
         Cause::BackingOff | Cause::Paused | Cause::Unhealthy => 2,
         Cause::CallOutstanding | Cause::Pulling | Cause::WaitingForPull => 3,
         Cause::WaitingForResource | Cause::WaitingForCredentials | Cause::Stopping => 4,

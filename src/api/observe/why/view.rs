@@ -3,6 +3,7 @@
 use super::explain::explain;
 use super::wire::{Engine, WhyTask};
 use crate::api::observe::task::{condition, containers, in_flight};
+use crate::domain::draining::Draining;
 use crate::domain::ids::UnixMillis;
 use crate::reconcile::snapshot::{EngineView, TaskView};
 
@@ -56,6 +57,7 @@ pub(in crate::api) fn engine_wire(engine: &EngineView) -> Engine {
         relisted_at: engine.relisted_at.map(Into::into),
         committed_at: engine.committed_at.map(Into::into),
         store_error: engine.store_error.clone(),
+        draining: engine.draining.as_ref().map(Draining::words),
         damage: engine.damage.clone(),
         events_seen: engine.events_seen,
         events_missed: engine.events_missed,

@@ -99,6 +99,9 @@ pub struct Engine {
     /// Why the state cannot be written now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_error: Option<String>,
+    /// Why no new task starts on this instance; absent = it does not drain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draining: Option<String>,
     /// What could not be read at start and was set aside.
     pub damage: Vec<String>,
     /// Docker events that arrived.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::draining::Draining;
 use crate::domain::host::{HostFacts, ResourceDemand};
 use crate::domain::ids::TaskArn;
 use crate::domain::port_mapping::Protocol;
@@ -20,8 +21,31 @@ pub enum Verdict {
         /// The first host port that it is short of, and the task that has it or came earlier for it.
         port: Option<(u16, Protocol, TaskArn)>,
     },
+    /// It waits until the instance drains no more; the words say why it drains.
+    Draining(String),
     /// The host never has what it needs: why, in words.
     Impossible(String),
+}
+
+/// What becomes of the waiting tasks on an instance that drains: nobody is admitted, and what can never run here is
+/// still told so. Nobody waits for resources that he would not get if they were free.
+pub fn unless_draining(
+    verdicts: BTreeMap<TaskArn, Verdict>,
+    draining: Option<&Draining>,
+) -> BTreeMap<TaskArn, Verdict> {
+    let Some(draining) = draining else {
+        return verdicts;
+    };
+    let closed = |verdict| match verdict {
+        Verdict::Admitted | Verdict::Waiting { .. } | Verdict::Draining(_) => {
+            Verdict::Draining(draining.words())
+        }
+        Verdict::Impossible(why) => Verdict::Impossible(why),
+    };
+    verdicts
+        .into_iter()
+        .map(|(arn, verdict)| (arn, closed(verdict)))
+        .collect()
 }
 
 /// Whether the task waits for the host's resources.

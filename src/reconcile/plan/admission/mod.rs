@@ -10,7 +10,7 @@ mod decide;
 
 mod ports;
 
-pub use decide::{Verdict, decide, demand, holds, waits};
+pub use decide::{Verdict, decide, demand, holds, unless_draining, waits};
 pub use ports::choose_ports;
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::draining::Draining;
 use crate::domain::host::{HostFacts, ResourceDemand};
-use crate::domain::ids::TaskArn;
+use crate::domain::ids::{TaskArn, UnixMillis};
 use crate::domain::port_mapping::{PortReservation, Protocol};
 use crate::domain::sample;
 use crate::domain::task::KnownContainer;
@@ -40,6 +41,7 @@ fn show(holders: &[Asks], waiting: &[Asks]) -> String {
                             " [{port} {holder}]"
                         ))
                 ),
+                Verdict::Draining(why) => why.clone(),
                 Verdict::Impossible(why) => format!("never: {why}"),
             };
             format!("{}: {text}", arn.task_id())
@@ -47,6 +49,28 @@ fn show(holders: &[Asks], waiting: &[Asks]) -> String {
         })
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+#[test]
+fn nobody_is_admitted_while_the_instance_drains_and_the_impossible_stays_so() {
+    let waiting = [
+        asks("a", 1, 1, &[]),
+        asks("b", 2048, 1, &[]),
+        asks("c", 9999, 1, &[]),
+    ];
+    let verdicts = decide(&sample::host(), &[], &waiting);
+    let draining = Draining {
+        since: UnixMillis(1),
+        reason: "a new kernel".to_owned(),
+    };
+    let closed: Vec<Verdict> = unless_draining(verdicts.clone(), Some(&draining))
+        .into_values()
+        .collect();
+    let waits =
+        Verdict::Draining("the instance drains, and no task starts on it: a new kernel".to_owned());
+    assert_eq!(closed[..2], [waits.clone(), waits]);
+    assert!(matches!(closed[2], Verdict::Impossible(_)));
+    assert_eq!(unless_draining(verdicts.clone(), None), verdicts);
 }
 
 #[test]
@@ -256,7 +280,7 @@ fn apply(verdicts: &BTreeMap<TaskArn, Verdict>, holders: &mut Vec<Asks>, waiting
             false
         }
         Verdict::Impossible(_) => false,
-        Verdict::Waiting { .. } => true,
+        Verdict::Waiting { .. } | Verdict::Draining(_) => true,
     });
 }
 
@@ -320,7 +344,7 @@ proptest! {
                 Verdict::Waiting { .. } => {
                     contended.extend(short_of(&host, &granted, &asks.1));
                 }
-                Verdict::Impossible(_) => {}
+                Verdict::Impossible(_) | Verdict::Draining(_) => {}
             }
         }
     }

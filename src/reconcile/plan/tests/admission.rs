@@ -68,6 +68,30 @@ fn what_the_host_can_never_give_stops_the_task_in_words() {
 }
 
 #[test]
+fn a_new_task_waits_while_the_instance_drains_and_one_that_was_admitted_goes_on() {
+    assert_snapshot!(check("
+        fresh
+        def app!
+        verdict draining the instance drains
+    "), @"wait task InstanceDraining: the instance drains; then start when the draining ends, in order of arrival (since 100)");
+    let admitted = check(
+        "
+        def app!
+    ",
+    );
+    assert!(admitted.contains("do pull"), "{admitted}");
+    assert_eq!(
+        check(
+            "
+        def app!
+        verdict draining the instance drains
+    "
+        ),
+        admitted
+    );
+}
+
+#[test]
 fn nothing_is_decided_about_a_host_that_is_not_known() {
     assert_snapshot!(check("
         fresh

@@ -121,6 +121,15 @@ impl Stage {
                 let answer = self.sim.remove(&arn).await.map(|_| ());
                 self.answered(answer).await;
             }
+            Step::Drain(drain) => {
+                let engine = self.sim.handle();
+                let answer = if drain {
+                    engine.drain("a new kernel".to_owned()).await
+                } else {
+                    engine.end_draining().await
+                };
+                self.answered(answer).await;
+            }
             Step::Die { place, code, oom } => {
                 let id = self.container(&place).id;
                 self.sim.world.end_process(&id, code, oom);

@@ -50,6 +50,8 @@ fn step(line: &str) -> Result<Step, Wrong> {
         ["put", task] => Step::Put(name(task)),
         ["stop", "agent"] => Step::Agent(Agent::Stop),
         ["stop", task] => Step::Stop(name(task)),
+        ["drain"] => Step::Drain(true),
+        ["undrain"] => Step::Drain(false),
         ["rm", task] => Step::Remove(name(task)),
         ["die", at, "oom"] => Step::Die {
             place: place(at)?,

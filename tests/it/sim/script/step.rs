@@ -28,6 +28,8 @@ pub(super) enum Step {
     Put(String),
     Stop(String),
     Remove(String),
+    /// True = no new task starts from now on.
+    Drain(bool),
     Die {
         place: Place,
         code: i64,
