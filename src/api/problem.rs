@@ -72,6 +72,8 @@ problems! {
     TaskConflict = CONFLICT, "task-conflict", "the task exists with another definition";
     /// Nothing to read from yet.
     ContainerNotCreated = CONFLICT, "container-not-created", "the container has not been created yet";
+    /// What should follow is not in the log any more.
+    EventsGone = GONE, "events-gone", "events that should follow are gone, begin anew";
     /// `If-Match` does not match.
     GenerationMismatch = PRECONDITION_FAILED, "generation-mismatch", "the task is at another generation";
     /// More than the limit.

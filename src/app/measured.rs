@@ -185,6 +185,17 @@ impl<T: TaskStore + ?Sized> TaskStore for Measured<T> {
         answer
     }
 
+    async fn events_gone_after(
+        &self,
+        task: Option<&TaskArn>,
+        sequence: i64,
+    ) -> Result<Option<i64>, BoundaryError> {
+        let answer = self.inner.events_gone_after(task, sequence).await;
+        let failure = answer.as_ref().err().map(|error| error.kind);
+        self.counted.store_failure(failure);
+        answer
+    }
+
     async fn recent_events(&self, per_task: u32) -> Result<Vec<StoredEvent>, BoundaryError> {
         let answer = self.inner.recent_events(per_task).await;
         let failure = answer.as_ref().err().map(|error| error.kind);

@@ -93,6 +93,15 @@ pub trait TaskStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<StoredEvent>, BoundaryError>;
 
+    /// Whether something that was written after `sequence` is gone, of one task or of all: there was no room for it any
+    /// more, or the log was lost. Then the first sequence that is still there, 0 = nothing is. Of one task it may say so
+    /// although only others are concerned.
+    async fn events_gone_after(
+        &self,
+        task: Option<&TaskArn>,
+        sequence: i64,
+    ) -> Result<Option<i64>, BoundaryError>;
+
     /// The last events of each task that is there, at most so many each, oldest first.
     async fn recent_events(&self, per_task: u32) -> Result<Vec<StoredEvent>, BoundaryError>;
 

@@ -104,7 +104,10 @@ fn of_problem(urn: &str) -> u8 {
     let known = ProblemKind::ALL.iter().find(|kind| kind.urn() == urn);
     match known {
         Some(
-            ProblemKind::TaskNotFound | ProblemKind::ContainerNotFound | ProblemKind::AmbiguousTask,
+            ProblemKind::TaskNotFound
+            | ProblemKind::ContainerNotFound
+            | ProblemKind::AmbiguousTask
+            | ProblemKind::EventsGone,
         ) => NOT_FOUND,
         Some(ProblemKind::DefinitionRefused | ProblemKind::BodyTooLarge) => REFUSED,
         Some(

@@ -135,6 +135,38 @@ pub(super) async fn recent(
         .collect())
 }
 
+/// Whether entries after `sequence` are gone, and the first that is there. Numbers are given one after the other, so
+/// that a missing one is one that was dropped; the log was lost if it has not come as far.
+pub(super) async fn gone_after(
+    connection: &mut SqliteConnection,
+    task: Option<&TaskArn>,
+    sequence: i64,
+) -> sqlx::Result<Option<i64>> {
+    if let Some(arn) = task {
+        let arn = arn.as_str();
+        // What is dropped of a task is its oldest.
+        let earlier_is_there = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM events WHERE arn = ? AND sequence <= ?) AS "there!: bool""#,
+            arn,
+            sequence,
+        )
+        .fetch_one(&mut *connection)
+        .await?;
+        if earlier_is_there {
+            return Ok(None);
+        }
+    }
+    let held = sqlx::query!(
+        r#"SELECT coalesce(min(sequence), 0) AS "first!: i64", coalesce(max(sequence), 0) AS "last!: i64",
+               coalesce(sum(sequence > ?), 0) AS "after!: i64" FROM events"#,
+        sequence,
+    )
+    .fetch_one(connection)
+    .await?;
+    let whole = held.last.checked_sub(sequence) == Some(held.after);
+    Ok((!whole).then_some(held.first))
+}
+
 async fn rows_of_task(
     connection: &mut SqliteConnection,
     arn: &TaskArn,

@@ -132,6 +132,18 @@ impl TaskStore for SqliteStore {
         .await
     }
 
+    async fn events_gone_after(
+        &self,
+        task: Option<&TaskArn>,
+        sequence: i64,
+    ) -> Result<Option<i64>, BoundaryError> {
+        within(EVENTS, async {
+            let mut connection = self.readers.acquire().await?;
+            events::gone_after(&mut connection, task, sequence).await
+        })
+        .await
+    }
+
     async fn recent_events(&self, per_task: u32) -> Result<Vec<StoredEvent>, BoundaryError> {
         within(EVENTS, async {
             let mut connection = self.readers.acquire().await?;

@@ -112,6 +112,26 @@ impl TaskStore for MemoryStore {
         Ok(events.into_iter().cloned().collect())
     }
 
+    async fn events_gone_after(
+        &self,
+        task: Option<&TaskArn>,
+        sequence: i64,
+    ) -> Result<Option<i64>, BoundaryError> {
+        let rows = self.rows();
+        let kept = rows.kept(MAX_EVENTS_PER_TASK);
+        let earlier = |stored: &&StoredEvent| {
+            stored.sequence <= sequence && task.is_some_and(|arn| *arn == stored.event.arn)
+        };
+        if kept.iter().any(|stored| earlier(&stored)) {
+            return Ok(None);
+        }
+        let last = kept.last().map_or(0, |stored| stored.sequence);
+        let after = kept.iter().filter(|stored| stored.sequence > sequence);
+        let whole = last.checked_sub(sequence) == i64::try_from(after.count()).ok();
+        let first = kept.first().map_or(0, |stored| stored.sequence);
+        Ok((!whole).then_some(first))
+    }
+
     async fn recent_events(&self, per_task: u32) -> Result<Vec<StoredEvent>, BoundaryError> {
         let rows = self.rows();
         let there = |stored: &&StoredEvent| rows.tasks.contains_key(&stored.event.arn);

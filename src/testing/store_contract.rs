@@ -13,8 +13,8 @@ use crate::boundary::TaskStore;
 use crate::boundary::store::{Change, ImageRecord, Loaded, MAX_EVENTS_PER_TASK};
 use crate::domain::container_facts::{ContainerMount, ContainerNetwork, ProbeResult};
 use crate::domain::credentials::CredentialsId;
-use crate::domain::draining::Draining;
 use crate::domain::definition::{ContainerDefinition, NetworkMode, TaskDefinition};
+use crate::domain::draining::Draining;
 use crate::domain::ids::{
     ContainerName, DockerId, Family, Generation, TaskArn, UnixMillis, VolumeName,
 };
@@ -215,6 +215,21 @@ async fn a_timeline_has_a_bound(store: &dyn TaskStore) {
     assert_eq!(sequences, expected, "the oldest are gone");
     let others = events(store, Some("quiet"), 0, 10).await;
     assert_eq!(others, [(quiet, "Old".to_owned())]);
+
+    let gone = async |task: Option<&str>, sequence| {
+        let task = task.map(arn);
+        let found = store.events_gone_after(task.as_ref(), sequence).await;
+        found.expect("an answer").is_some()
+    };
+    assert!(gone(None, quiet).await, "what followed it is gone");
+    assert!(gone(Some("chatty"), quiet).await, "of the task itself");
+    assert!(
+        !gone(Some("quiet"), quiet).await,
+        "of another task nothing is"
+    );
+    assert!(!gone(None, first_kept - 1).await, "the rest is whole");
+    assert!(!gone(None, last).await, "there is nothing after the last");
+    assert!(gone(None, last + 1).await, "this log has not come so far");
 }
 
 async fn the_ends_of_timelines_are_those_of_tasks_that_are_there(store: &dyn TaskStore) {

@@ -263,6 +263,14 @@ impl TaskStore for GatedStore {
         self.0.events_after(task, sequence, limit).await
     }
 
+    async fn events_gone_after(
+        &self,
+        task: Option<&TaskArn>,
+        sequence: i64,
+    ) -> Result<Option<i64>, BoundaryError> {
+        self.0.events_gone_after(task, sequence).await
+    }
+
     async fn recent_events(&self, per_task: u32) -> Result<Vec<StoredEvent>, BoundaryError> {
         self.0.recent_events(per_task).await
     }

@@ -61,6 +61,19 @@ impl TaskStore for FakeEvents {
         Ok(log.iter().filter(wanted).take(limit).cloned().collect())
     }
 
+    async fn events_gone_after(
+        &self,
+        _: Option<&TaskArn>,
+        sequence: i64,
+    ) -> Result<Option<i64>, BoundaryError> {
+        if self.fails.load(Ordering::Relaxed) {
+            return Err(broken("read events"));
+        }
+        let log = self.log.lock().expect("a log");
+        let first = log.first().map_or(0, |stored| stored.sequence);
+        Ok((first > sequence + 1).then_some(first))
+    }
+
     async fn recent_events(&self, _: u32) -> Result<Vec<StoredEvent>, BoundaryError> {
         Err(broken("read events"))
     }

@@ -17,7 +17,7 @@ use crate::api::observe::error::unreadable;
 use crate::api::observe::select::{SelectError, name, resolve};
 use crate::api::observe::state::{ListenerShutdown, ObserveState, Streams};
 use crate::api::observe::task::summary;
-use crate::api::problem::Problem;
+use crate::api::problem::{Problem, ProblemKind};
 use crate::api::query::Params;
 use crate::api::wire::ProblemDocument;
 use crate::domain::ids::{TaskArn, UnixMillis};
@@ -37,7 +37,7 @@ use crate::reconcile::snapshot::Snapshot;
         ("snapshot" = Option<bool>, Query, description = "First every task as it is, as `task` items, then `sync`; what follows happened after that"),
         ("follow" = Option<bool>, Query, description = "Go on with what comes"),
         ("limit" = Option<u32>, Query, description = "At most so many"),
-        ("Last-Event-ID" = Option<i64>, Header, description = "As `after`, sent by clients that reconnect; it wins over `after`"),
+        ("Last-Event-ID" = Option<i64>, Header, description = "As `after`, sent by clients that reconnect; it wins over `after`, and without `snapshot` nothing that follows may be missing"),
         ("Accept" = Option<String>, Header, description = "`text/event-stream` for server-sent events"),
     ),
     responses(
@@ -46,6 +46,7 @@ use crate::reconcile::snapshot::Snapshot;
         (status = 400, body = ProblemDocument, content_type = "application/problem+json", description = "Bad query or header"),
         (status = 404, body = ProblemDocument, content_type = "application/problem+json", description = "No such task"),
         (status = 409, body = ProblemDocument, content_type = "application/problem+json", description = "Several ids begin so; `candidates` names them"),
+        (status = 410, body = ProblemDocument, content_type = "application/problem+json", description = "`Last-Event-ID` is too old: events after it are gone; `detail` names the first that is there"),
         (status = "5XX", body = ProblemDocument, content_type = "application/problem+json", description = "The agent cannot do it now, or has no stream left"),
     ),
 )]
@@ -70,6 +71,9 @@ pub(in crate::api) async fn read_events(
     } else {
         Vec::new()
     };
+    if let Some(place) = asked.resumes.filter(|_| !asked.snapshot) {
+        refuse_gap(&state, wanted.only.task.as_ref(), place).await?;
+    }
     let shutdown = shutdown.map_or_else(CancellationToken::new, |Extension(token)| token.0);
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     let encoding = Encoding::of_accept(accept);
@@ -87,6 +91,23 @@ pub(in crate::api) async fn read_events(
 struct Asked {
     task: Option<String>,
     snapshot: bool,
+    /// The place that a client which reconnects has come to.
+    resumes: Option<i64>,
+}
+
+/// Somebody who goes on where he was is not told of a gap by leaving it out.
+async fn refuse_gap(
+    state: &ObserveState,
+    task: Option<&TaskArn>,
+    place: i64,
+) -> Result<(), Problem> {
+    let gone = state.store.events_gone_after(task, place).await;
+    match gone.map_err(unreadable)? {
+        None => Ok(()),
+        Some(first) => Err(Problem::new(ProblemKind::EventsGone).detail(format!(
+            "events after {place} are gone, the log begins with {first}"
+        ))),
+    }
 }
 
 /// Every task, or the one, as it is; then the place in the log that they stand for.
@@ -107,6 +128,7 @@ fn wanted(mut params: Params, headers: &HeaderMap) -> Result<(Asked, Wanted), Pr
     let asked = Asked {
         task: params.text("task"),
         snapshot: params.flag("snapshot"),
+        resumes: last_event_id(headers)?,
     };
     let kinds = params.text("kind").unwrap_or_default();
     let kinds = kinds.split(',').filter(|kind| !kind.is_empty());
@@ -117,7 +139,9 @@ fn wanted(mut params: Params, headers: &HeaderMap) -> Result<(Asked, Wanted), Pr
             container: params.text("container"),
             kinds: kinds.map(str::to_owned).collect(),
         },
-        after: last_event_id(headers)?
+        after: asked
+            .resumes
+            .map(After::Sequence)
             .or(after)
             .unwrap_or(After::Sequence(0)),
         follow: params.flag("follow"),
@@ -135,13 +159,13 @@ fn read_after(text: &str) -> Option<After> {
     sequence.map(After::Sequence)
 }
 
-fn last_event_id(headers: &HeaderMap) -> Result<Option<After>, Problem> {
+fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
     let Some(value) = headers.get("last-event-id") else {
         return Ok(None);
     };
     let sequence = value.to_str().ok().and_then(|text| text.parse().ok());
     match sequence.filter(|sequence| *sequence >= 0) {
-        Some(sequence) => Ok(Some(After::Sequence(sequence))),
+        Some(sequence) => Ok(Some(sequence)),
         None => Err(Problem::field(
             "header.Last-Event-ID",
             "must be a whole number from 0",

@@ -222,6 +222,31 @@ async fn a_client_that_reconnects_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_client_whose_place_is_gone_is_told_so_instead_of_being_left_with_a_gap() {
+    let mut rig = Rig::new(snapshot_of([task("a")]));
+    log(&rig, 50..=60);
+    let resume = |path: &str, place: &str| {
+        let mut again = request("GET", path, "");
+        let place = place.parse().expect("a header");
+        again.headers_mut().insert("last-event-id", place);
+        again
+    };
+    let gone = rig.send(resume("/v1/events", "7")).await;
+    assert_eq!(gone.status, 410);
+    assert_eq!(gone.json()["type"], "urn:berth:problem:events-gone");
+    let words = "events after 7 are gone, the log begins with 50";
+    assert_eq!(gone.json()["detail"], words);
+    assert_eq!(rig.send(resume("/v1/events", "49")).await.status, 200);
+    let anew = rig.send(resume("/v1/events?snapshot", "7")).await;
+    assert_eq!(anew.status, 200, "a snapshot leaves no gap");
+    assert_eq!(
+        rig.get("/v1/events?after=7").await.status,
+        200,
+        "whoever asks for what is there gets what is there"
+    );
+}
+
+#[tokio::test]
 async fn streams_have_a_limit_and_give_their_place_back() {
     let mut rig = Rig::new(Snapshot::default());
     let mut open = Vec::new();
