@@ -1,4 +1,4 @@
-//! `/ui`: a page for people who would rather look. Three files that are part of the program; the page asks the same
+//! `/ui`: a page for people who would rather look. Five files that are part of the program; the page asks the same
 //! routes as everybody else.
 //!
 //! **Invariants.** The page asks nobody but the agent that served it, and the browser holds it to that. It writes
@@ -26,6 +26,7 @@ const HEADERS: [(HeaderName, &str); 4] = [
 ];
 
 const PAGE: &str = include_str!("page.html");
+const ICON: &str = include_str!("icon.svg");
 const STYLE: &str = include_str!("style.css");
 const PLOT: &str = include_str!("plot.js");
 const SCRIPT: &str = include_str!("page.js");
@@ -40,6 +41,10 @@ pub(in crate::api) fn ui_routes<S: Clone + Send + Sync + 'static>() -> Router<S>
         .route(
             "/ui/",
             get(|| async { file("text/html; charset=utf-8", PAGE) }),
+        )
+        .route(
+            "/ui/icon.svg",
+            get(|| async { file("image/svg+xml", ICON) }),
         )
         .route(
             "/ui/style.css",
@@ -83,6 +88,7 @@ mod tests {
     async fn files_come_with_a_policy_that_keeps_the_page_at_home() {
         for (path, kind) in [
             ("/ui/", "text/html"),
+            ("/ui/icon.svg", "image/svg+xml"),
             ("/ui/style.css", "text/css"),
             ("/ui/plot.js", "text/javascript"),
             ("/ui/page.js", "text/javascript"),
@@ -100,7 +106,7 @@ mod tests {
 
     #[test]
     fn files_are_small_and_name_no_other_host_and_no_markup() {
-        let all = [PAGE, STYLE, PLOT, SCRIPT];
+        let all = [PAGE, ICON, STYLE, PLOT, SCRIPT];
         assert!(all.iter().map(|text| text.len()).sum::<usize>() < MAX_BYTES);
         for text in all {
             let text = text.replace("http://www.w3.org/2000/svg", "");

@@ -216,8 +216,17 @@ function listen() {
     events.unshift(event);
     events.length = Math.min(events.length, MOST_EVENTS);
     showEvents();
-    // Events of one task come in groups: one question for each group.
-    if (!changed.has(event.taskId)) changed.set(event.taskId, setTimeout(() => { changed.delete(event.taskId); refreshTask(event.taskId); }, 150));
+    if (event.kind === "Removed") {
+      // It is not asked for any more: that would be answered with an error.
+      clearTimeout(changed.get(event.taskId));
+      changed.delete(event.taskId);
+      tasks.delete(event.taskId);
+      open.delete(event.taskId);
+      showTasks();
+    } else if (!changed.has(event.taskId)) {
+      // Events of one task come in groups: one question for each group.
+      changed.set(event.taskId, setTimeout(() => { changed.delete(event.taskId); refreshTask(event.taskId); }, 150));
+    }
     refreshSoon();
   });
   source.addEventListener("end", () => { source.close(); live("", "catching up …"); setTimeout(listen, 1000); });
