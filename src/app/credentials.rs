@@ -6,17 +6,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::lifecycle::Group;
+use super::measured::Measured;
 use super::settings;
 use crate::api::task_server::credentials::{CredentialsState, encode};
 use crate::api::task_server::limits::RateLimiter;
 use crate::audit::{self, AuditHandle};
 use crate::aws::{DevFile, Sts};
 use crate::boundary::credentials::CredentialsSource;
-use crate::boundary::{BoundaryError, Clock, ErrorKind};
+use crate::boundary::{AuditLog, BoundaryError, Clock, ErrorKind};
 use crate::config::Config;
 use crate::config::credentials::CredentialsFrom;
 use crate::credentials::{CredentialsHandle, Outside, service};
 use crate::domain::credentials::{Credentials, RoleGrant};
+use crate::metrics::Counted;
 use crate::platform::SystemIds;
 
 /// The parts that others use.
@@ -26,13 +28,14 @@ pub struct RoleCredentials {
     /// The record.
     pub audit: AuditHandle,
     clock: Arc<dyn Clock>,
+    counted: Arc<Counted>,
     limiter: RateLimiter,
 }
 
 impl RoleCredentials {
     /// What the endpoints of the task server work with.
     pub fn endpoints(&self) -> CredentialsState {
-        let audit = Arc::new(self.audit.clone());
+        let audit = record(&self.audit, &self.counted);
         CredentialsState::new(self.handle.clone(), audit, self.clock.clone())
     }
 
@@ -46,7 +49,7 @@ impl RoleCredentials {
 pub fn start(
     config: &Config,
     data_dir: &Path,
-    clock: &Arc<dyn Clock>,
+    (clock, counted): (&Arc<dyn Clock>, &Arc<Counted>),
     group: &mut Group,
 ) -> RoleCredentials {
     let source: Arc<dyn CredentialsSource> = match &config.credentials.source {
@@ -73,13 +76,19 @@ pub fn start(
         writer.run(stop.clone()).await;
         stop.cancelled().await;
     });
-    let record = Arc::new(audit.clone());
+    let refusals = record(&audit, counted);
     RoleCredentials {
         handle,
-        limiter: RateLimiter::new(settings::rates(config), record, clock.clone()),
+        limiter: RateLimiter::new(settings::rates(config), refusals, clock.clone()),
         audit,
         clock: clock.clone(),
+        counted: Arc::clone(counted),
     }
+}
+
+/// The record, counted on the way.
+fn record(audit: &AuditHandle, counted: &Arc<Counted>) -> Arc<dyn AuditLog> {
+    Arc::new(Measured::new(Arc::new(audit.clone()), Arc::clone(counted)))
 }
 
 /// The source where roles are not served: nobody asks it, since no role is wanted then.

@@ -133,6 +133,8 @@ fn observe_state(
             counted: engine.counted.clone(),
             engine: engine.handle.clone(),
             images: Arc::new(engine.images.clone()),
+            usage: engine.stats.clone(),
+            audit: engine.roles.audit.clone(),
             clock: engine.clock.clone(),
         }),
         usage: engine.stats.clone(),

@@ -123,7 +123,7 @@ pub async fn start(
         settings: settings::facts(config),
     };
     let settings = settings::engine(config, &instance);
-    let roles = credentials::start(config, data_dir, &clock, group);
+    let roles = credentials::start(config, data_dir, (&clock, &counted), group);
     let wanted = settings.endpoints.credentials.then(|| {
         let handle: Arc<dyn TaskRoles> = Arc::new(roles.handle.clone());
         // Before anything listens: an id of a task that is there is never unknown.

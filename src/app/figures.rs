@@ -1,12 +1,14 @@
 //! What `/metrics` is made from, and the listener that counts what happens to tasks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Figures;
+use crate::audit::AuditHandle;
 use crate::boundary::store::StoredEvent;
 use crate::boundary::{Clock, ImageInventory};
 use crate::domain::task::TaskEvent;
@@ -14,6 +16,10 @@ use crate::metrics::{Counted, Format, ProcessUse, ReadOff, TaskStage, TaskUse};
 use crate::platform::process_figures;
 use crate::reconcile::ReconcilerHandle;
 use crate::reconcile::snapshot::Snapshot;
+use crate::stats::{StatsHandle, UsageSnapshot};
+
+/// Tasks with series of their own, in the order of their ARNs; more than a host runs.
+const MAX_TASK_SERIES: usize = 1_000;
 
 /// The parts that figures are read off.
 pub struct AgentFigures {
@@ -23,6 +29,10 @@ pub struct AgentFigures {
     pub engine: ReconcilerHandle,
     /// Images.
     pub images: Arc<dyn ImageInventory>,
+    /// What tasks use.
+    pub usage: StatsHandle,
+    /// The record of requests for credentials.
+    pub audit: AuditHandle,
     /// For ages.
     pub clock: Arc<dyn Clock>,
 }
@@ -36,15 +46,33 @@ impl Figures for AgentFigures {
             open_files: figures.open_files,
             threads: figures.threads,
         });
+        let snapshot = self.engine.snapshot();
         let read_off = ReadOff {
-            snapshot: self.engine.snapshot(),
+            tasks: task_uses(&self.usage.latest(), &snapshot),
+            snapshot,
             inventory: self.images.inventory(),
             process,
-            tasks: Vec::<TaskUse>::new(),
+            audit_dropped: self.audit.dropped(),
             now: self.clock.now(),
         };
         (format.content_type(), self.counted.text(&read_off, format))
     }
+}
+
+/// What tracked tasks have used so far. Those that have stopped have no series any more.
+fn task_uses(usage: &UsageSnapshot, snapshot: &Snapshot) -> Vec<TaskUse> {
+    let known = usage.tasks.iter().filter_map(|(arn, usage)| {
+        let definition = &snapshot.tasks.get(arn)?.task.desired.definition;
+        Some(TaskUse {
+            family: definition.family.to_string(),
+            task_id: arn.task_id().to_string(),
+            cpu_seconds: Duration::from_nanos(usage.totals.cpu_ns).as_secs_f64(),
+            memory_bytes: usage.memory,
+            received_bytes: usage.totals.rx_bytes,
+            sent_bytes: usage.totals.tx_bytes,
+        })
+    });
+    known.take(MAX_TASK_SERIES).collect()
 }
 
 /// Counts entries of timelines, and how long tasks take to each stage, until `stop`.
@@ -105,9 +133,10 @@ fn count(counted: &Counted, snapshot: &Snapshot, event: &TaskEvent) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::admin::testing::{NOW, StoppedClock, event, running, snapshot_of};
+    use crate::api::admin::testing::{NOW, StoppedClock, arn, event, running, snapshot_of};
     use crate::boundary::images::Inventory;
     use crate::reconcile::detached::detached;
+    use crate::stats::{TaskUsage, Totals};
 
     struct NoImages;
 
@@ -115,6 +144,43 @@ mod tests {
         fn inventory(&self) -> Inventory {
             Inventory::default()
         }
+    }
+
+    fn no_audit() -> AuditHandle {
+        let config = crate::audit::AuditConfig {
+            file: None,
+            context: crate::audit::Context::default(),
+        };
+        crate::audit::service(config).1
+    }
+
+    #[test]
+    fn what_a_task_has_used_is_told_while_it_is_tracked() {
+        let totals = Totals {
+            cpu_ns: 1_500_000_000,
+            rx_bytes: 7,
+            tx_bytes: 8,
+            ..Totals::default()
+        };
+        let of_task = TaskUsage {
+            totals,
+            memory: 9,
+            ..TaskUsage::default()
+        };
+        let usage = UsageSnapshot {
+            tasks: [(arn("a"), of_task), (arn("gone"), TaskUsage::default())].into(),
+            ..UsageSnapshot::default()
+        };
+        let uses = task_uses(&usage, &snapshot_of([running("a"), running("b")]));
+        let expected = TaskUse {
+            family: "web".to_owned(),
+            task_id: "a".to_owned(),
+            cpu_seconds: 1.5,
+            memory_bytes: 9,
+            received_bytes: 7,
+            sent_bytes: 8,
+        };
+        assert_eq!(uses, [expected]);
     }
 
     #[tokio::test]
@@ -144,6 +210,8 @@ mod tests {
             counted,
             engine,
             images: Arc::new(NoImages),
+            usage: StatsHandle::default(),
+            audit: no_audit(),
             clock: Arc::new(StoppedClock),
         };
         let (content_type, text) = figures.text(None);

@@ -1,4 +1,5 @@
-//! Docker and the store behind a stopwatch: every call is timed and its failures are counted by kind.
+//! Docker and the store behind a stopwatch: every call is timed and its failures are counted by kind. What becomes of
+//! requests for credentials is counted on its way to their record.
 //!
 //! **Invariant.** Nothing else is changed: the answer, the error and when a call is given up are those of what is
 //! measured.
@@ -12,10 +13,11 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use tokio::time::Instant;
 
+use crate::boundary::credentials::AuditEntry;
 use crate::boundary::images::{ImageError, PullStream, PullView, ReadyImage};
 use crate::boundary::store::{Change, Loaded, StoredEvent};
 use crate::boundary::{
-    BoundaryError, ContainerRuntime, EventStream, ImageRuntime, ImageSource, TaskStore,
+    AuditLog, BoundaryError, ContainerRuntime, EventStream, ImageRuntime, ImageSource, TaskStore,
     VolumeRuntime,
 };
 use crate::domain::ids::{DockerId, TaskArn};
@@ -52,6 +54,13 @@ impl<T: ?Sized + Send + Sync> Measured<T> {
         let failure = answer.as_ref().err().map(|error| error.kind);
         self.counted.docker_call(op, began.elapsed(), failure);
         answer
+    }
+}
+
+impl<T: AuditLog + ?Sized> AuditLog for Measured<T> {
+    fn record(&self, entry: AuditEntry) {
+        self.counted.credentials(&entry);
+        self.inner.record(entry);
     }
 }
 
@@ -260,6 +269,7 @@ mod tests {
             inventory: Inventory::default(),
             process: None,
             tasks: Vec::new(),
+            audit_dropped: 0,
             now: UnixMillis(0),
         };
         let text = counted.text(&read_off, Format::Prometheus);

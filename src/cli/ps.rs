@@ -102,10 +102,20 @@ pub(super) fn table(list: &TaskList, width: usize) -> Vec<String> {
             ports(&task.ports),
         ]
     });
-    let mut reasons = vec!["WHY".to_owned()];
-    reasons.extend(list.tasks.iter().map(|task| plain(&task.why)));
-    let cells: Vec<[String; 5]> = std::iter::once(heading).chain(rows).collect();
-    let mut widths = [0; 5];
+    let reasons = list.tasks.iter().map(|task| plain(&task.why));
+    lay_out(heading, rows, reasons, width)
+}
+
+/// A table whose last column takes what is left of the width.
+pub(super) fn lay_out<const N: usize>(
+    heading: [String; N],
+    rows: impl Iterator<Item = [String; N]>,
+    reasons: impl Iterator<Item = String>,
+    width: usize,
+) -> Vec<String> {
+    let reasons: Vec<String> = std::iter::once("WHY".to_owned()).chain(reasons).collect();
+    let cells: Vec<[String; N]> = std::iter::once(heading).chain(rows).collect();
+    let mut widths = [0; N];
     for row in &cells {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.chars().count().max(*width);
@@ -132,7 +142,7 @@ pub(super) fn family(task: &TaskSummary) -> String {
 }
 
 /// The status, or `STOPPING` on the way to `STOPPED`.
-fn status(task: &TaskSummary) -> String {
+pub(super) fn status(task: &TaskSummary) -> String {
     if task.desired_status == "STOPPED" && task.status != "STOPPED" {
         "STOPPING".to_owned()
     } else {
@@ -166,7 +176,7 @@ fn ports(ports: &[Port]) -> String {
 }
 
 /// Beginnings of the ids, as short as they can be told apart and no shorter than eight.
-fn short_ids(tasks: &[TaskSummary]) -> Vec<String> {
+pub(super) fn short_ids(tasks: &[TaskSummary]) -> Vec<String> {
     let ids: BTreeSet<&str> = tasks.iter().map(|task| task.task_id.as_str()).collect();
     let ids: Vec<&str> = ids.into_iter().collect();
     let shared = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();

@@ -11,7 +11,9 @@ use prometheus_client::registry::{Registry, Unit};
 use super::format::{Format, text};
 use super::read_off::ReadOff;
 use crate::boundary::ErrorKind;
+use crate::boundary::credentials::{AuditEntry, AuditEvent};
 use crate::boundary::meter::{Meter, Round};
+use crate::domain::credentials::RoleKind;
 
 /// Names and values of labels.
 pub(super) type Labels = Vec<(&'static str, String)>;
@@ -80,6 +82,34 @@ pub struct Counted {
     stages: Histograms,
     events: Family<Labels, Counter>,
     exits: Family<Labels, Counter>,
+    credentials: Credentials,
+    rate_limited: Family<Labels, Counter>,
+}
+
+/// Answers to requests for credentials. Those that give some out are counted without a look at labels: there are tens
+/// of thousands in a second.
+#[derive(Debug)]
+struct Credentials {
+    answers: Family<Labels, Counter>,
+    task: Counter,
+    execution: Counter,
+}
+
+impl Default for Credentials {
+    fn default() -> Self {
+        let answers = Family::<Labels, Counter>::default();
+        let vended = |role: RoleKind| answers.get_or_create_owned(&answer(200, role.as_str()));
+        let (task, execution) = (vended(RoleKind::Task), vended(RoleKind::Execution));
+        Self {
+            answers,
+            task,
+            execution,
+        }
+    }
+}
+
+fn answer(status: u16, role: &str) -> Labels {
+    vec![("code", status.to_string()), ("role", role.to_owned())]
 }
 
 impl Default for Counted {
@@ -106,8 +136,11 @@ impl Counted {
             stages: Family::new_with_constructor(stage_histogram),
             events: Family::default(),
             exits: Family::default(),
+            credentials: Credentials::default(),
+            rate_limited: Family::default(),
         };
         counted.register_calls();
+        counted.register_requests();
         counted.register_work();
         counted
     }
@@ -135,6 +168,20 @@ impl Counted {
             "state_store_errors",
             "Calls of the state store that failed, by kind",
             self.store_errors.clone(),
+        );
+    }
+
+    fn register_requests(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "credentials_requests",
+            "Answers to requests of containers for credentials, by status and the role given out",
+            self.credentials.answers.clone(),
+        );
+        registry.register(
+            "http_rate_limited",
+            "Requests of containers that were refused because they came too often, by path without ids",
+            self.rate_limited.clone(),
         );
     }
 
@@ -240,6 +287,22 @@ impl Counted {
     pub fn exit(&self, oom_killed: bool) {
         let labels = vec![("oom", oom_killed.to_string())];
         self.exits.get_or_create_owned(&labels).inc();
+    }
+
+    /// A request for credentials was answered or refused for its rate. The path has no id.
+    pub fn credentials(&self, entry: &AuditEntry) {
+        match entry.event {
+            AuditEvent::Vended(RoleKind::Task) => self.credentials.task.inc(),
+            AuditEvent::Vended(RoleKind::Execution) => self.credentials.execution.inc(),
+            AuditEvent::Refused => {
+                let labels = answer(entry.status, "none");
+                self.credentials.answers.get_or_create_owned(&labels).inc()
+            }
+            AuditEvent::RateLimited => {
+                let labels = vec![("route", entry.path.clone().into_owned())];
+                self.rate_limited.get_or_create_owned(&labels).inc()
+            }
+        };
     }
 
     /// Everything counted, and what is read off now, as text.

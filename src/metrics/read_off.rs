@@ -58,6 +58,8 @@ pub struct ReadOff {
     pub process: Option<ProcessUse>,
     /// Tasks whose use is read.
     pub tasks: Vec<TaskUse>,
+    /// Requests for credentials that are missing in their record.
+    pub audit_dropped: u64,
     /// When that is.
     pub now: UnixMillis,
 }
@@ -121,6 +123,13 @@ impl ReadOff {
             "docker_changes",
             "Changes of containers that Docker announced, and those that only a full list found",
             seen,
+        );
+        let dropped = Counter::<u64>::default();
+        dropped.inc_by(self.audit_dropped);
+        registry.register(
+            "audit_dropped",
+            "Requests for credentials that are missing in the audit log",
+            dropped,
         );
         let draining = Gauge::<i64>::default();
         draining.set(i64::from(engine.draining.is_some()));

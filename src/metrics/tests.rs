@@ -7,9 +7,11 @@ use super::lint::lint;
 use super::{Counted, Format, ProcessUse, ReadOff, TaskStage, TaskUse};
 use crate::api::admin::testing::{NOW, ago, condition, running, snapshot_of, task};
 use crate::boundary::ErrorKind;
+use crate::boundary::credentials::{AuditEntry, AuditEvent};
 use crate::boundary::host::DiskSpace;
 use crate::boundary::images::{ImageEntry, Inventory, InventoryDisk};
 use crate::boundary::meter::{Meter, Round};
+use crate::domain::credentials::RoleKind;
 use crate::domain::task::Cause;
 
 fn read_off(tasks: usize) -> ReadOff {
@@ -45,7 +47,20 @@ fn read_off(tasks: usize) -> ReadOff {
                 ..TaskUse::default()
             })
             .collect(),
+        audit_dropped: 3,
         now: NOW,
+    }
+}
+
+fn asked(status: u16, path: &'static str, event: AuditEvent) -> AuditEntry {
+    AuditEntry {
+        at: NOW,
+        status,
+        peer: ([127, 0, 0, 1], 1).into(),
+        path: path.into(),
+        user_agent: "an-sdk".to_owned(),
+        owner: None,
+        event,
     }
 }
 
@@ -60,6 +75,15 @@ fn counted() -> Counted {
     counted.stage(TaskStage::Running, took);
     counted.event("Started");
     counted.exit(true);
+    let credentials = "/v2/credentials";
+    for entry in [
+        asked(200, credentials, AuditEvent::Vended(RoleKind::Task)),
+        asked(200, credentials, AuditEvent::Vended(RoleKind::Task)),
+        asked(400, credentials, AuditEvent::Refused),
+        asked(429, "/v4", AuditEvent::RateLimited),
+    ] {
+        counted.credentials(&entry);
+    }
     counted.decided(Round {
         keys: 2,
         lag: took,
@@ -90,6 +114,12 @@ fn what_happened_is_there_under_its_name() {
         r#"ecs_agent_task_blocked{kind="Pulling"} 1"#,
         r#"ecs_agent_task_cpu_seconds_total{family="web",task="t1"} 1.5"#,
         r#"ecs_agent_docker_disk_bytes{kind="free"} 1"#,
+        r#"ecs_agent_credentials_requests_total{code="200",role="task"} 2"#,
+        r#"ecs_agent_credentials_requests_total{code="200",role="execution"} 0"#,
+        r#"ecs_agent_credentials_requests_total{code="400",role="none"} 1"#,
+        r#"ecs_agent_http_rate_limited_total{route="/v4"} 1"#,
+        "ecs_agent_audit_dropped_total 3",
+        "ecs_agent_draining 0",
         "ecs_agent_reconcile_queue_length 7",
         "ecs_agent_reconciles_total 2",
         "process_resident_memory_bytes 0",
