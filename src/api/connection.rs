@@ -1,14 +1,21 @@
-//! One HTTP/1.1 connection, to its end: with a deadline for each head, one for a reader that takes nothing, and a
-//! grace after shutdown began.
+//! One HTTP/1.1 connection, to its end: with a deadline for each head and each body, one for a reader that takes
+//! nothing, and a grace after shutdown began.
+//!
+//! A head that comes too slowly ends the connection without an answer (there is nobody to answer yet), one that is too
+//! large gets 431, a body that comes too slowly 408.
 
 use std::convert::Infallible;
+use std::error::Error as _;
+use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::response::Response;
-use hyper::body::Incoming;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -16,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt as _};
 
+use super::timed_body::{Late, TimedBody};
 use super::write_deadline::WriteDeadline;
 
 /// Limits of a connection.
@@ -23,11 +31,16 @@ use super::write_deadline::WriteDeadline;
 pub(super) struct Patience {
     /// From the connection, or the end of an answer, to the end of the next request's head.
     pub(super) head: Duration,
+    /// From the end of a request's head to the end of its body, however evenly it drips.
+    pub(super) body: Duration,
     /// How long somebody who asks may take nothing of the answer.
     pub(super) write: Duration,
     /// How long requests may finish after shutdown began.
     pub(super) grace: Duration,
 }
+
+/// Largest head of a request, and most of an answer that waits to be written, in bytes.
+const BUFFER_BYTES: usize = 32 * 1024;
 
 /// Serves until the other end has gone, or the grace after `shutdown` is over. `listener` is for the log.
 pub(super) async fn serve<S, R>(
@@ -44,9 +57,12 @@ pub(super) async fn serve<S, R>(
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
+        .max_buf_size(BUFFER_BYTES)
         .header_read_timeout(patience.head);
-    let router = router.map_request(|request: Request<Incoming>| request.map(Body::new));
-    let mut connection = pin!(builder.serve_connection(io, TowerToHyperService::new(router)));
+    let answering = tower::service_fn(move |request: Request<Incoming>| {
+        answer(router.clone(), request, patience.body)
+    });
+    let mut connection = pin!(builder.serve_connection(io, TowerToHyperService::new(answering)));
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
         // Cancellation is a state, not an event.
@@ -62,7 +78,47 @@ pub(super) async fn serve<S, R>(
         };
         ended
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, listener, "a connection broke");
+    match ended {
+        Err(error) if stopped_reading(&error) => tracing::info!(
+            listener,
+            seconds = patience.write.as_secs(),
+            "a client took nothing of its answer for too long and was let go"
+        ),
+        Err(error) => tracing::debug!(%error, listener, "a connection broke"),
+        Ok(()) => {}
     }
+}
+
+/// Whether the write deadline was what ended the connection.
+fn stopped_reading(error: &hyper::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            return io.kind() == io::ErrorKind::TimedOut;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// The router's answer; 408 if it failed because the body came too slowly.
+async fn answer<R>(
+    router: R,
+    request: Request<Incoming>,
+    limit: Duration,
+) -> Result<Response, Infallible>
+where
+    R: Service<Request, Response = Response, Error = Infallible>,
+{
+    if request.body().is_end_stream() {
+        return router.oneshot(request.map(Body::new)).await;
+    }
+    let late = Late::default();
+    let request = request.map(|body| Body::new(TimedBody::new(body, limit, late.clone())));
+    let answer = router.oneshot(request).await?;
+    if late.is_set() && (answer.status().is_client_error() || answer.status().is_server_error()) {
+        let close = HeaderValue::from_static("close");
+        return Ok((StatusCode::REQUEST_TIMEOUT, [(CONNECTION, close)]).into_response());
+    }
+    Ok(answer)
 }

@@ -10,6 +10,13 @@ pub mod listeners;
 
 mod write_deadline;
 
+mod timed_body;
+
+mod doors;
+
+#[cfg(test)]
+mod tcp_tests;
+
 mod connection;
 
 pub mod tcp;

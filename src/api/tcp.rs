@@ -3,7 +3,7 @@
 //! **Invariants.** Connections are owned: when [`TcpServer::run`] returns none is left. Who connects is found out once
 //! and stays with the connection.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,20 +20,48 @@ use tokio_util::sync::CancellationToken;
 use tower::Layer as _;
 
 use super::connection::{Patience, serve};
+use super::doors::{Doors, PerAddress};
 use super::observe::state::ListenerShutdown;
 use super::task_server::peer::Peer;
 use crate::boundary::callers::Callers;
 use crate::domain::caller::{Caller, Doubt};
 
-/// Connections open at once on an address; further ones wait in the kernel's queue. Each costs less than 20 KiB.
-pub const MAX_CONNECTIONS: usize = 2_048;
+/// What a listener takes of its clients.
+#[derive(Clone, Copy, Debug)]
+pub struct TcpLimits {
+    /// Connections open at once on an address; further ones wait in the kernel's queue. An idle one costs less than
+    /// 20 KiB, none more than the buffers of its head and its answer.
+    pub(super) connections: usize,
+    /// Connections of one client address; further ones get 503.
+    pub(super) each: PerAddress,
+    pub(super) patience: Patience,
+}
 
-/// Deadlines of ECS agents for heads; readers of streams may pause longer than those.
-const PATIENCE: Patience = Patience {
-    head: Duration::from_secs(5),
-    write: Duration::from_secs(30),
-    grace: Duration::from_secs(5),
-};
+impl Default for TcpLimits {
+    /// Deadlines of ECS agents for heads and bodies; readers of streams may pause longer than those. A quarter of the
+    /// places is out of reach for the host's own programs, so that containers are always served, and no container
+    /// has more than an eighth.
+    fn default() -> Self {
+        Self {
+            connections: 2_048,
+            each: PerAddress {
+                host: 1_536,
+                other: 256,
+            },
+            patience: Patience {
+                head: Duration::from_secs(5),
+                body: Duration::from_secs(5),
+                write: Duration::from_secs(30),
+                grace: Duration::from_secs(5),
+            },
+        }
+    }
+}
+
+/// What somebody gets who has too many connections open already.
+const TOO_MANY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n\
+    Content-Length: 0\r\n\r\n";
 
 /// Wait after an `accept` that failed, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -56,6 +84,7 @@ pub struct Served {
 pub struct TcpServer {
     listener: TcpListener,
     address: SocketAddr,
+    limits: TcpLimits,
 }
 
 impl TcpServer {
@@ -66,7 +95,18 @@ impl TcpServer {
     pub async fn bind(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address })
+        Ok(Self {
+            listener,
+            address,
+            limits: TcpLimits::default(),
+        })
+    }
+
+    /// The same with other limits.
+    #[cfg(test)]
+    pub(super) fn with_limits(mut self, limits: TcpLimits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Where it listens.
@@ -79,7 +119,8 @@ impl TcpServer {
         let closing = Extension(ListenerShutdown(shutdown.clone()));
         served.to_host = served.to_host.layer(closing.clone());
         served.to_others = served.to_others.layer(closing);
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let places = Arc::new(Semaphore::new(self.limits.connections));
+        let doors = Doors::new(self.limits.each);
         let mut connections = JoinSet::new();
         loop {
             while let Some(ended) = connections.try_join_next() {
@@ -94,10 +135,16 @@ impl TcpServer {
             match accepted {
                 None => break,
                 Some(Ok((stream, peer, place))) => {
+                    let Some(inside) = doors.enter(peer.ip()) else {
+                        tracing::debug!(listener = served.name, %peer, "too many connections from one address");
+                        refuse(stream);
+                        continue;
+                    };
                     let (served, shutdown) = (served.clone(), shutdown.clone());
+                    let patience = self.limits.patience;
                     connections.spawn(async move {
-                        converse(stream, peer, served, shutdown).await;
-                        drop(place);
+                        converse((stream, peer), served, patience, shutdown).await;
+                        drop((place, inside));
                     });
                 }
                 Some(Err(error)) => {
@@ -113,10 +160,18 @@ impl TcpServer {
     }
 }
 
+/// Says no without waiting: what the kernel does not take at once is not said.
+fn refuse(stream: TcpStream) {
+    if let Ok(mut stream) = stream.into_std() {
+        let _said = stream.write(TOO_MANY);
+        let _ended = stream.shutdown(std::net::Shutdown::Write);
+    }
+}
+
 async fn converse(
-    stream: TcpStream,
-    peer: SocketAddr,
+    (stream, peer): (TcpStream, SocketAddr),
     served: Served,
+    patience: Patience,
     shutdown: CancellationToken,
 ) {
     let Ok(local) = stream.local_addr() else {
@@ -138,7 +193,7 @@ async fn converse(
         router
     };
     let router = Extension(Peer::new(peer, caller)).layer(router);
-    serve(stream, router, PATIENCE, shutdown, served.name).await;
+    serve(stream, router, patience, shutdown, served.name).await;
 }
 
 async fn close_after(mut response: Response) -> Response {
@@ -162,68 +217,5 @@ async fn accept(
 fn report(ended: Result<(), tokio::task::JoinError>, listener: &str) {
     if let Err(error) = ended {
         tracing::error!(%error, listener, "a connection ended badly");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::routing::any;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    use super::*;
-    use crate::boundary::callers::UnknownCallers;
-
-    async fn exchange(stream: &mut TcpStream, path: &str) -> String {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = vec![0; 1024];
-        let length = stream.read(&mut answer).await.unwrap();
-        String::from_utf8_lossy(&answer[..length]).into_owned()
-    }
-
-    /// A server on a free port, and how to end it.
-    async fn serving() -> (SocketAddr, CancellationToken, JoinSet<()>) {
-        let who = any(|peer: Peer| async move { peer.address().to_string() });
-        let bound = TcpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await;
-        let bound = bound.unwrap();
-        let served = Served {
-            name: "test",
-            to_host: Router::new().route("/who", who),
-            to_others: Router::new(),
-            callers: Arc::new(UnknownCallers),
-        };
-        let (address, shutdown) = (bound.address(), CancellationToken::new());
-        let mut running = JoinSet::new();
-        running.spawn(bound.run(served, shutdown.clone()));
-        (address, shutdown, running)
-    }
-
-    #[tokio::test]
-    async fn each_request_of_a_connection_knows_the_other_end() {
-        let (address, _shutdown, _running) = serving().await;
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let own = stream.local_addr().unwrap().to_string();
-        for _ in 0..2 {
-            let answer = exchange(&mut stream, "/who").await;
-            assert!(answer.ends_with(&own), "{answer}");
-        }
-    }
-
-    #[tokio::test]
-    async fn shutdown_ends_idle_connections_and_frees_the_address() {
-        let (address, shutdown, mut running) = serving().await;
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        exchange(&mut stream, "/who").await;
-        shutdown.cancel();
-        running.join_next().await.unwrap().unwrap();
-        assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
-        assert!(TcpStream::connect(address).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn an_address_that_is_taken_is_an_error() {
-        let (address, _shutdown, _running) = serving().await;
-        let error = TcpServer::bind(address).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
 }

@@ -30,9 +30,10 @@ const DIRECTORY_MODE: u32 = 0o750;
 /// Connections open at once; further ones wait in the kernel's queue.
 pub const MAX_CONNECTIONS: usize = 256;
 
-/// Answers may take a commit, and readers of streams may pause.
+/// Answers may take a commit, and readers of streams may pause. A body has less than a request as a whole.
 const PATIENCE: Patience = Patience {
     head: Duration::from_secs(30),
+    body: Duration::from_secs(20),
     write: Duration::from_mins(5),
     grace: Duration::from_secs(5),
 };
