@@ -2,7 +2,13 @@
 //!
 //! **Invariants.** Lines go to standard error, so that standard output stays with what was asked for. The level of the
 //! settings is ours; other crates speak from `warn` on, since their detail repeats ours. Errors are logged once, as the
-//! field `error`, printed with their causes through [`crate::error::ErrorChain`].
+//! field `error`, printed with their causes through [`crate::error::ErrorChain`]. A place in the code that writes too
+//! often is cut short and says by how much. Every line from `info` on has the field `event`, a word for programs that
+//! stays the same (`docs/operating.md` lists them).
+
+mod limit;
+
+mod lines;
 
 use std::io::{self, IsTerminal};
 
@@ -11,8 +17,11 @@ use tracing::subscriber::{SetGlobalDefaultError, set_global_default};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{JsonFields, format};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
+
+use lines::Limited;
 
 use crate::config::sections::{LogFormat, LogLevel, LogSection};
 
@@ -53,9 +62,12 @@ where
         .with_writer(writer)
         .with_ansi(ansi);
     let lines: Box<dyn Layer<Registry> + Send + Sync> = if json {
-        Box::new(lines.json().flatten_event(true).with_span_list(false))
+        let format = format().json().flatten_event(true).with_span_list(false);
+        let lines = lines.fmt_fields(JsonFields::new());
+        Box::new(lines.event_format(Limited::new(format, json)))
     } else {
-        Box::new(lines.with_target(false))
+        let format = format().with_ansi(ansi).with_target(false);
+        Box::new(lines.event_format(Limited::new(format, json)))
     };
     Registry::default().with(lines.with_filter(targets(level)))
 }
@@ -115,6 +127,30 @@ mod tests {
         assert_eq!(line["message"], "started t1");
         assert_eq!(line["task.arn"], "t1");
         assert_eq!(line["level"], "INFO");
+    }
+
+    #[test]
+    fn a_hot_place_is_cut_short_and_says_by_how_much() {
+        for json in [true, false] {
+            let lines = Lines::default();
+            let writer = lines.clone();
+            let subscriber = subscriber(LogLevel::Info, json, false, move || writer.clone());
+            let hot = || tracing::warn!(event = "hot", "again and again");
+            tracing::subscriber::with_default(subscriber, || {
+                for _ in 0..100 {
+                    hot();
+                }
+                for _ in 0..100 {
+                    tracing::info!(event = "quiet", "a step of many tasks");
+                }
+            });
+            let bytes = lines.0.lock().expect("unpoisoned").clone();
+            let text = String::from_utf8(bytes).expect("UTF-8");
+            let count = |words: &str| text.lines().filter(|line| line.contains(words)).count();
+            assert_eq!(count("again and again"), 60, "{text}");
+            assert_eq!(count("a step of many tasks"), 100);
+            assert_eq!(text.lines().count(), 160, "no empty lines");
+        }
     }
 
     #[test]
