@@ -1,87 +1,196 @@
-//! Who connects to the task server, by the address that the connection comes from.
+//! Who connects to the task server: by the address that the connection comes from, or by the process that has it.
 //!
-//! **Invariant.** The address of a connection inside this host cannot be another container's: Docker gives each its
-//! own, and a packet with a wrong one gets no answer. Programs in the host's network have the host's addresses, and
-//! cannot be told apart by them.
+//! ```text
+//! address of a task's container? ──yes──► the container runs and has it now? ──yes──► that task
+//!        │ no                                        └── no ──► wait for news of the engine, look again
+//!        ▼
+//! a socket of the host's network? ──yes──► its process ──► container of a task, of nobody, or none
+//!        └── no ──► wait for news of the engine, look again
+//! ```
+//!
+//! **Invariants.** The address of a connection inside this host cannot be another container's: Docker gives each its
+//! own, and a packet with a wrong one gets no answer. Docker gives an address anew when a container has ended, maybe
+//! before the engine knows of the end: so the container is looked at when somebody connects, and a connection does not
+//! outlive its container. What is found out holds for one connection.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
+use crate::boundary::Connections;
 use crate::boundary::callers::Callers;
+use crate::boundary::connections::{Ends, Holder};
+use crate::boundary::usage::UsageTarget;
 use crate::domain::caller::{Caller, Doubt};
 use crate::domain::container_facts::ContainerNetwork;
-use crate::domain::ids::TaskArn;
+use crate::domain::ids::{DockerId, TaskArn};
 use crate::domain::status::ContainerStatus;
-use crate::domain::task::Task;
+use crate::domain::task::{KnownContainer, Task};
 use crate::reconcile::ReconcilerHandle;
 use crate::reconcile::snapshot::Snapshot;
 
-/// Longest wait for a container whose address is not known yet: its first instruction may come before the look that
-/// follows its start. Less than the 1.5 s that an SDK waits for an answer.
+/// Longest wait for a container that is not known yet: its first instruction may come before the look that follows its
+/// start. Less than the 1.5 s that an SDK waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Knows containers by what the engine has published of them.
-pub(super) struct AddressCallers {
-    engine: ReconcilerHandle,
+/// Digits of a container's id that people know it by.
+const SHORT_ID: usize = 12;
+
+/// Knows containers by what the engine has published of them, and what the host shows.
+pub(super) struct TaskCallers {
+    snapshot: Box<dyn Fn() -> Arc<Snapshot> + Send + Sync>,
+    changes: watch::Receiver<u64>,
+    connections: Arc<dyn Connections>,
+    alias: Option<SocketAddr>,
 }
 
-impl AddressCallers {
-    /// Callers of the tasks of that engine.
-    pub(super) fn new(engine: ReconcilerHandle) -> Self {
-        Self { engine }
-    }
-
-    async fn task_at(&self, address: IpAddr) -> Option<TaskArn> {
-        let mut changes = self.engine.changes();
-        loop {
-            changes.borrow_and_update();
-            if let Some(arn) = holder(&self.engine.snapshot(), address) {
-                return Some(arn);
-            }
-            // An engine that has ended publishes nothing more.
-            changes.changed().await.ok()?;
+impl TaskCallers {
+    /// Callers of the tasks of that engine; `alias` is what they ask for where the host redirects it.
+    pub(super) fn new(
+        engine: ReconcilerHandle,
+        connections: Arc<dyn Connections>,
+        alias: Option<SocketAddr>,
+    ) -> Self {
+        Self {
+            changes: engine.changes(),
+            snapshot: Box::new(move || engine.snapshot()),
+            connections,
+            alias,
         }
     }
+
+    /// The caller as soon as the engine knows it, within the patience there is.
+    async fn wait_for(&self, sought: Sought<'_>) -> Option<Caller> {
+        let known = async {
+            let mut changes = self.changes.clone();
+            loop {
+                changes.borrow_and_update();
+                let snapshot = (self.snapshot)();
+                if let Some(found) = self.look_for(&snapshot, sought).await {
+                    return Some(found);
+                }
+                // An engine that has ended publishes nothing more.
+                changes.changed().await.ok()?;
+            }
+        };
+        tokio::time::timeout(PATIENCE, known).await.ok()?
+    }
+
+    async fn look_for(&self, snapshot: &Snapshot, sought: Sought<'_>) -> Option<Caller> {
+        match sought {
+            Sought::Ids(ids) => of_container(snapshot, ids).map(Caller::Task),
+            Sought::Address(address) => {
+                let (arn, container) = at_address(snapshot, address)?;
+                let has_it = self.connections.has_address(container, address).await;
+                // A host that does not show it leaves what the engine knows.
+                has_it.unwrap_or(true).then_some(Caller::Task(arn))
+            }
+        }
+    }
+
+    async fn identify_ends(&self, ends: Ends) -> Caller {
+        let address = ends.client.ip();
+        let snapshot = (self.snapshot)();
+        let sought = Sought::Address(address);
+        if let Some(caller) = self.look_for(&snapshot, sought).await {
+            return caller;
+        }
+        let likely = without_address(&snapshot);
+        let found = match self.connections.holder(ends, likely).await {
+            Holder::Process(process) => return Caller::Host(process),
+            Holder::Container(ids) => {
+                let known = self.wait_for(Sought::Ids(&ids)).await;
+                return known.unwrap_or_else(|| Caller::Foreign(stranger(&ids)));
+            }
+            // Where nothing is shown, only an address of the host's own tells that it is one of its programs.
+            Holder::Unseen if address.is_loopback() || address == ends.server.ip() => {
+                return Caller::Unknown(Doubt::Unsupported);
+            }
+            Holder::Gone => None,
+            Holder::Elsewhere if address.is_loopback() => None,
+            Holder::Elsewhere | Holder::Unseen => self.wait_for(sought).await,
+        };
+        found.unwrap_or(Caller::Unknown(Doubt::NotFound))
+    }
+}
+
+/// How a container is looked for.
+#[derive(Clone, Copy)]
+enum Sought<'a> {
+    Address(IpAddr),
+    Ids(&'a [DockerId]),
 }
 
 #[async_trait]
-impl Callers for AddressCallers {
+impl Callers for TaskCallers {
     async fn identify(&self, peer: SocketAddr, local: SocketAddr) -> Caller {
-        let address = peer.ip().to_canonical();
-        if address.is_loopback() || address == local.ip().to_canonical() {
-            return Caller::Unknown(Doubt::Unsupported);
-        }
-        match tokio::time::timeout(PATIENCE, self.task_at(address)).await {
-            Ok(Some(arn)) => Caller::Task(arn),
-            Ok(None) | Err(_) => Caller::Unknown(Doubt::NotFound),
-        }
+        let ends = Ends {
+            client: peer,
+            server: local,
+            alias: self.alias,
+        };
+        self.identify_ends(ends.canonical()).await
     }
 }
 
-/// The one task with a live container at that address.
-fn holder(snapshot: &Snapshot, address: IpAddr) -> Option<TaskArn> {
-    let mut holders = snapshot
-        .tasks
-        .values()
-        .filter(|view| has(&view.task, address));
-    let holder = holders.next()?;
-    // Two cannot have one address; where that is what is known, it is known too late of one of them.
-    holders
-        .next()
-        .is_none()
-        .then(|| holder.task.desired.arn.clone())
+/// A container that nobody here has put, in words.
+fn stranger(ids: &[DockerId]) -> String {
+    let id = ids.first().map_or("", DockerId::as_str);
+    format!("container {}", id.get(..SHORT_ID).unwrap_or(id))
 }
 
-fn has(task: &Task, address: IpAddr) -> bool {
-    task.known.containers.values().any(|container| {
-        container.status != ContainerStatus::Stopped
-            && container
-                .networks
-                .iter()
-                .any(|network| is(network, address))
+/// Live containers of all tasks.
+fn containers(snapshot: &Snapshot) -> impl Iterator<Item = (&Task, &KnownContainer)> {
+    snapshot.tasks.values().flat_map(|view| {
+        let known = view.task.known.containers.values();
+        let live = known.filter(|container| container.status != ContainerStatus::Stopped);
+        live.map(|container| (&view.task, container))
     })
+}
+
+/// The task of the outermost of these containers that is of any.
+fn of_container(snapshot: &Snapshot, ids: &[DockerId]) -> Option<TaskArn> {
+    let owner = |id: &DockerId| {
+        let mut all = containers(snapshot);
+        all.find(|(_, container)| container.docker_id.as_ref() == Some(id))
+    };
+    let (task, _) = ids.iter().find_map(owner)?;
+    Some(task.desired.arn.clone())
+}
+
+/// Containers on the host's network: those that may hold sockets there.
+fn without_address(snapshot: &Snapshot) -> Vec<UsageTarget> {
+    let without = containers(snapshot).filter(|(_, container)| {
+        let has_none =
+            |network: &ContainerNetwork| network.ipv4.is_empty() && network.ipv6.is_empty();
+        container.networks.iter().all(has_none)
+    });
+    without
+        .filter_map(|(task, container)| target(task, container))
+        .collect()
+}
+
+fn target(task: &Task, container: &KnownContainer) -> Option<UsageTarget> {
+    Some(UsageTarget {
+        id: container.docker_id.clone()?,
+        task: task.desired.arn.task_id().clone(),
+    })
+}
+
+/// The one task with a live container at that address, and the container.
+fn at_address(snapshot: &Snapshot, address: IpAddr) -> Option<(TaskArn, UsageTarget)> {
+    let mut holders = containers(snapshot).filter(|(_, container)| {
+        let mut networks = container.networks.iter();
+        networks.any(|network| is(network, address))
+    });
+    let (task, container) = holders.next()?;
+    // Two tasks cannot have one address; where that is what is known, it is known too late of one of them.
+    let alone = holders.all(|(other, _)| other.desired.arn == task.desired.arn);
+    let target = target(task, container).filter(|_| alone)?;
+    Some((task.desired.arn.clone(), target))
 }
 
 fn is(network: &ContainerNetwork, address: IpAddr) -> bool {
@@ -91,64 +200,5 @@ fn is(network: &ContainerNetwork, address: IpAddr) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::domain::ids::ContainerName;
-    use crate::domain::task::KnownContainer;
-    use crate::reconcile::snapshot::TaskView;
-    use crate::testing::store_contract::desired;
-
-    const ADDRESS: &str = "172.17.0.5";
-
-    /// Tasks by number, each with one container that is so far and has that address.
-    fn snapshot(tasks: &[(u32, ContainerStatus, &str)]) -> Snapshot {
-        let view = |&(number, status, ipv4): &(u32, ContainerStatus, &str)| {
-            let mut task = Task::new(desired(&number.to_string(), 1));
-            let arn = task.desired.arn.clone();
-            let network = ContainerNetwork {
-                ipv4: ipv4.to_owned(),
-                ..ContainerNetwork::default()
-            };
-            let known = KnownContainer {
-                status,
-                networks: vec![network],
-                ..KnownContainer::default()
-            };
-            task.known
-                .containers
-                .insert(ContainerName::parse("app").unwrap(), known);
-            let view = TaskView {
-                task,
-                in_flight: Vec::new(),
-                planned: Vec::new(),
-                timeline: Arc::default(),
-            };
-            (arn, Arc::new(view))
-        };
-        Snapshot {
-            tasks: tasks.iter().map(view).collect::<BTreeMap<_, _>>(),
-            ..Snapshot::default()
-        }
-    }
-
-    #[test]
-    fn an_address_is_of_the_one_task_whose_live_container_has_it() {
-        use ContainerStatus::{Created, Running, Stopped};
-        for (tasks, expected) in [
-            (&[(1, Running, ADDRESS)][..], Some(1)),
-            (&[(1, Created, ADDRESS)], Some(1)),
-            (&[(1, Running, "172.17.0.6")], None),
-            (&[(1, Running, "")], None),
-            (&[(1, Stopped, ADDRESS)], None),
-            (&[(1, Stopped, ADDRESS), (2, Running, ADDRESS)], Some(2)),
-            (&[(1, Running, ADDRESS), (2, Running, ADDRESS)], None),
-        ] {
-            let found = holder(&snapshot(tasks), ADDRESS.parse().unwrap());
-            let expected = expected.map(|number: u32| desired(&number.to_string(), 1).arn);
-            assert_eq!(found, expected, "{tasks:?}");
-        }
-    }
-}
+#[path = "callers_tests.rs"]
+mod tests;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::callers::AddressCallers;
+use super::callers::TaskCallers;
 use super::engine::Engine;
 use super::lifecycle::Lifecycle;
+use super::settings;
 use super::surroundings::ListenerBoard;
 use super::task_address::{self, TASK_SERVER};
 use crate::api::ObserveState;
@@ -26,7 +27,7 @@ use crate::boundary::Ids;
 use crate::boundary::callers::UnknownCallers;
 use crate::config::Config;
 use crate::error::ErrorChain;
-use crate::platform::{SystemIds, TaskLink};
+use crate::platform::{PeersOs, SystemIds, TaskLink};
 
 /// First and longest wait between tries to have an address (reference agent: 1 s to 1 m).
 const BIND_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
@@ -70,7 +71,11 @@ pub(super) fn start(
         name: "task-server",
         to_host: routes.clone(),
         to_others: routes,
-        callers: Arc::new(AddressCallers::new(engine.handle.clone())),
+        callers: Arc::new(TaskCallers::new(
+            engine.handle.clone(),
+            Arc::new(PeersOs::new(settings::usage(config))),
+            None,
+        )),
     };
     let listen = config.listen;
     if listen.task_address {

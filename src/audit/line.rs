@@ -119,6 +119,7 @@ mod tests {
             user_agent: "Boto3/1.40 \"quoted\" \\".to_owned(),
             owner: Some(TaskArn::parse(arn).unwrap()),
             event: AuditEvent::Vended(RoleKind::Task),
+            against: None,
         }
     }
 

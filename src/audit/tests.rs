@@ -18,6 +18,7 @@ fn entry(status: u16) -> AuditEntry {
         user_agent: String::new(),
         owner: None,
         event: AuditEvent::Refused,
+        against: None,
     }
 }
 

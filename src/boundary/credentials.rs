@@ -72,6 +72,8 @@ pub struct AuditEntry {
     pub owner: Option<TaskArn>,
     /// What it was.
     pub event: AuditEvent,
+    /// What speaks against the caller, as one word of a small set; `None` = nothing, or nobody has looked.
+    pub against: Option<&'static str>,
 }
 
 /// What is audited.

@@ -24,6 +24,8 @@ pub mod stats;
 
 pub mod callers;
 
+pub mod connections;
+
 pub mod credentials;
 
 pub mod meter;
@@ -32,6 +34,7 @@ pub mod task_address;
 
 pub use clock::{Clock, Ids};
 pub use codec::DesiredCodec;
+pub use connections::Connections;
 pub use credentials::{AuditLog, CredentialsSource, TaskRoles};
 pub use error::{BoundaryError, ErrorKind};
 pub use host::{Host, HostProbe};

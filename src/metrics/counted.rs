@@ -84,6 +84,7 @@ pub struct Counted {
     exits: Family<Labels, Counter>,
     credentials: Credentials,
     rate_limited: Family<Labels, Counter>,
+    callers_against: Family<Labels, Counter>,
 }
 
 /// Answers to requests for credentials. Those that give some out are counted without a look at labels: there are tens
@@ -138,6 +139,7 @@ impl Counted {
             exits: Family::default(),
             credentials: Credentials::default(),
             rate_limited: Family::default(),
+            callers_against: Family::default(),
         };
         counted.register_calls();
         counted.register_requests();
@@ -182,6 +184,11 @@ impl Counted {
             "http_rate_limited",
             "Requests of containers that were refused because they came too often, by path without ids",
             self.rate_limited.clone(),
+        );
+        registry.register(
+            "credentials_callers",
+            "Requests for credentials by callers that something spoke against, by what: served or not",
+            self.callers_against.clone(),
         );
     }
 
@@ -291,6 +298,10 @@ impl Counted {
 
     /// A request for credentials was answered or refused for its rate. The path has no id.
     pub fn credentials(&self, entry: &AuditEntry) {
+        if let Some(against) = entry.against {
+            let labels = vec![("against", against.to_owned())];
+            self.callers_against.get_or_create_owned(&labels).inc();
+        }
         match entry.event {
             AuditEvent::Vended(RoleKind::Task) => self.credentials.task.inc(),
             AuditEvent::Vended(RoleKind::Execution) => self.credentials.execution.inc(),

@@ -61,6 +61,7 @@ fn asked(status: u16, path: &'static str, event: AuditEvent) -> AuditEntry {
         user_agent: "an-sdk".to_owned(),
         owner: None,
         event,
+        against: (status == 400).then_some("other-task"),
     }
 }
 
@@ -118,6 +119,7 @@ fn what_happened_is_there_under_its_name() {
         r#"ecs_agent_credentials_requests_total{code="200",role="execution"} 0"#,
         r#"ecs_agent_credentials_requests_total{code="400",role="none"} 1"#,
         r#"ecs_agent_http_rate_limited_total{route="/v4"} 1"#,
+        r#"ecs_agent_credentials_callers_total{against="other-task"} 1"#,
         "ecs_agent_audit_dropped_total 3",
         "ecs_agent_draining 0",
         "ecs_agent_reconcile_queue_length 7",

@@ -1,12 +1,14 @@
 //! A system that the agent cannot work on yet. Everything is there so that the rest compiles; what would need the
 //! system says that it does not have it.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 
 use super::facts::Capacity;
 use super::ports;
+use crate::boundary::connections::{Connections, Ends, Holder, NoConnections};
 use crate::boundary::host::{CgroupLimits, DiskSpace, PortHolder};
 use crate::boundary::usage::{UsageRound, UsageTarget};
 use crate::boundary::{BoundaryError, ErrorKind, HeldAddress, Host, TaskAddress, UsageSource};
@@ -98,6 +100,28 @@ impl UsageSource for UsageOs {
     }
 }
 
+/// Connections, of which nothing is shown.
+#[derive(Debug)]
+pub struct PeersOs(NoConnections);
+
+impl PeersOs {
+    /// Takes options like the other systems do.
+    pub fn new(_options: UsageOptions) -> Self {
+        Self(NoConnections)
+    }
+}
+
+#[async_trait]
+impl Connections for PeersOs {
+    async fn holder(&self, ends: Ends, likely: Vec<UsageTarget>) -> Holder {
+        self.0.holder(ends, likely).await
+    }
+
+    async fn has_address(&self, container: UsageTarget, address: IpAddr) -> Option<bool> {
+        self.0.has_address(container, address).await
+    }
+}
+
 /// CPUs that the agent may use; the memory is not known here.
 pub fn capacity() -> Capacity {
     let cpus = std::thread::available_parallelism().map_or(0, usize::from);
@@ -177,6 +201,8 @@ mod tests {
         let refused = read.containers.get(&target.id).unwrap();
         assert_eq!(refused.as_ref().unwrap_err().kind, ErrorKind::Invalid);
         assert!(host.remove_cgroup(&task).await.is_ok());
+        let peers = PeersOs::new(UsageOptions::default());
+        assert_eq!(peers.has_address(target, [127, 0, 0, 1].into()).await, None);
         let link = TaskLink::default();
         assert_eq!(link.ensure().await.unwrap_err().kind, ErrorKind::Invalid);
         assert_eq!(link.look().await.unwrap(), None);

@@ -8,6 +8,8 @@ pub mod images;
 
 pub mod credentials;
 
+pub mod connections;
+
 pub mod memory_store;
 
 pub mod store_contract;

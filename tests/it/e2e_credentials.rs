@@ -54,6 +54,8 @@ async fn a_container_is_told_where_its_credentials_are_also_after_the_agent_was_
         );
         site.berth = std::mem::take(&mut site.berth)
             .env("BERTH_CREDENTIALS", "dev")
+            // The test itself asks, which is no container of the task: it is served so, and recorded.
+            .env("BERTH_CREDENTIALS_BINDING", "audit")
             .env("BERTH_CREDENTIALS_FILE", file);
         let agent = site.agent(&[]).await;
         let mut definition = site.one("web", super::support::view::SERVE);

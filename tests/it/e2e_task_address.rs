@@ -4,6 +4,8 @@
 #![cfg(feature = "e2e")]
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::support::agent::{Agent, Site, with_site};
 use super::support::http::{DOCKER_SOCKET, request};
@@ -47,6 +49,57 @@ async fn run(agent: &Agent, site: &Site, name: &str, command: &str, network: &st
     agent.until(name, "RUNNING").await;
 }
 
+fn assert_refused(answer: &str) {
+    assert!(answer.contains("InvalidIdInRequest"), "{answer}");
+    assert!(!answer.contains("DEVKEY"), "{answer}");
+}
+
+/// What this process is answered there.
+async fn ask(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    answer
+}
+
+/// The address of the one container of that task.
+async fn address_of(site: &Site, name: &str) -> String {
+    let (seen, id) = (site.containers().await, site.id(name));
+    let found = seen.iter().find(|seen| seen.task.ends_with(&id));
+    let path = format!("/containers/{}/json", found.expect("a container").id);
+    let body = request(DOCKER_SOCKET, "GET", &path).await.expect("inspect");
+    let address = body.json()["NetworkSettings"]["IPAddress"].clone();
+    address.as_str().expect("an address").to_owned()
+}
+
+/// Everybody that was refused is in the record, with the task whose id it was, and is counted.
+async fn assert_told(site: &Site) {
+    let owner = site.id("owner");
+    let record = eventually("the refusals are recorded", async || {
+        let record = std::fs::read_to_string(site.data().join("audit.log")).ok()?;
+        let refused = record.lines().filter(|line| line.contains(" 400 "));
+        (refused.count() == 4).then_some(record)
+    })
+    .await;
+    let refused: Vec<&str> = record
+        .lines()
+        .filter(|line| line.contains(" 400 "))
+        .collect();
+    assert!(refused.iter().all(|line| line.contains(&owner)), "{record}");
+    let socket = site.data().join("berth.sock");
+    let metrics = request(socket, "GET", "/metrics")
+        .await
+        .expect("figures")
+        .body;
+    for (against, count) in [("other-task", 3), ("host-process", 1)] {
+        let family = "ecs_agent_credentials_requests_total";
+        let line = format!(r#"{family}{{outcome="refused",against="{against}"}} {count}"#);
+        assert!(metrics.contains(&line), "{line} in\n{metrics}");
+    }
+}
+
 /// Whether the host has the address.
 async fn held(site: &Site) -> bool {
     site.run(&["host", "status"]).await.out.contains("on link")
@@ -72,12 +125,7 @@ async fn containers_get_their_own_credentials_at_the_address_and_nobody_elses() 
         assert!(got.contains("\"AccessKeyId\":\"DEVKEY\""), "{got}");
 
         run(&agent, site, "thief", &asks(&path), "bridge").await;
-        let refused = answer(site, "thief").await;
-        assert!(
-            refused.contains("HTTP/1.0 4") || refused.contains("HTTP/1.1 4"),
-            "{refused}"
-        );
-        assert!(!refused.contains("DEVKEY"), "{refused}");
+        assert_refused(&answer(site, "thief").await);
 
         let metadata = asks("${ECS_CONTAINER_METADATA_URI_V4#http://169.254.170.2}/task");
         run(&agent, site, "reader", &metadata, "bridge").await;
@@ -88,6 +136,16 @@ async fn containers_get_their_own_credentials_at_the_address_and_nobody_elses() 
         run(&agent, site, "host", &host, "host").await;
         let served = answer(site, "host").await;
         assert!(served.contains("DEVKEY"), "{served}");
+
+        // The same id from a container on the host's network, from the host itself, and by way of another task.
+        run(&agent, site, "host-thief", &asks(&path), "host").await;
+        assert_refused(&answer(site, "host-thief").await);
+        assert_refused(&ask("169.254.170.2:80", &path).await);
+        let proxy = "trap 'exit 0' TERM; while true; do nc -l -p 8080 -e nc 169.254.170.2 80; done";
+        run(&agent, site, "proxy", proxy, "bridge").await;
+        let by_proxy = format!("{}:8080", address_of(site, "proxy").await);
+        assert_refused(&ask(&by_proxy, &path).await);
+        assert_told(site).await;
 
         // Somebody takes the link away: it comes back, and is served.
         assert_eq!(site.run(&["host", "clean"]).await.code, Some(0));

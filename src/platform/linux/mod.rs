@@ -1,4 +1,5 @@
-//! Linux: cgroups, the kernel's tables under `/proc`, file system space, the link of the task server's address.
+//! Linux: cgroups, the kernel's tables under `/proc`, file system space, the link of the task server's address,
+//! who has connected.
 
 mod host;
 
@@ -14,11 +15,14 @@ mod cgroup;
 
 mod link;
 
+mod peers;
+
 mod usage;
 
 pub use capacity::{capacity, dynamic_ports, is_root};
 pub use host::{HostOptions, HostOs};
 pub use link::TaskLink;
+pub use peers::PeersOs;
 pub use usage::{UsageOptions, UsageOs};
 
 pub(super) use super::unix_signals::Signals;

@@ -133,6 +133,9 @@ const HOMES: &[(&[&str], &[&str])] = &[
     (&["hyper", "hyper_util"], &["api", "cli", "docker"]),
     (
         &[
+            "netlink_packet_core",
+            "netlink_packet_sock_diag",
+            "netlink_sys",
             "nix",
             "rtnetlink",
             "windows",

@@ -127,6 +127,10 @@ pub(super) async fn answer(
         user_agent: crate::api::task_server::user_agent(headers),
         owner: grant.map(|grant| grant.owner.clone()),
         event,
+        against: asked
+            .as_ref()
+            .and_then(|asked| against(&asked.outcome))
+            .map(Mismatch::as_str),
     });
     tell(state, status, asked.as_ref(), peer.caller());
     answer.into_response(version)
@@ -150,20 +154,22 @@ fn tell(state: &CredentialsState, status: u16, asked: Option<&Asked>, caller: &C
         caller = caller.kind(),
         "asked for credentials"
     );
-    let mismatch = asked.and_then(|asked| mismatch(&asked.outcome));
+    // On a host that cannot tell callers apart this would be said of every request.
+    let mismatch = asked
+        .and_then(|asked| against(&asked.outcome))
+        .filter(|mismatch| *mismatch != Mismatch::Unidentified);
     if let (Some(mismatch), Some(grant)) = (mismatch, grant) {
         tell_mismatch(state, event, mismatch, &grant.owner, caller);
     }
 }
 
-fn mismatch(outcome: &Outcome) -> Option<Mismatch> {
-    let mismatch = match outcome {
+/// What speaks against the caller.
+fn against(outcome: &Outcome) -> Option<Mismatch> {
+    match outcome {
         Outcome::Vended(_, mismatch) => *mismatch,
         Outcome::Refused(mismatch) => Some(*mismatch),
         Outcome::Unknown | Outcome::NotYet => None,
-    };
-    // On a host that cannot tell callers apart this would be said of every request.
-    mismatch.filter(|mismatch| *mismatch != Mismatch::Unidentified)
+    }
 }
 
 fn tell_mismatch(

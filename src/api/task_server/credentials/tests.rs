@@ -190,6 +190,7 @@ async fn every_request_is_recorded_without_its_id() {
         user_agent: "test/1".to_owned(),
         owner: owner.map(|n| grant(n).owner),
         event,
+        against: (status == 200).then_some("unidentified"),
     };
     for (path, expected) in [
         (

@@ -130,6 +130,7 @@ fn refusal(inner: &Inner, peer: &Peer, request: &Request) -> AuditEntry {
         user_agent: super::super::user_agent(request.headers()),
         owner: peer.caller().task().cloned(),
         event: AuditEvent::RateLimited,
+        against: None,
     }
 }
 

@@ -21,6 +21,7 @@ mod host;
 
 mod source;
 
+pub(super) use place::{directory, find};
 pub use source::{UsageOptions, UsageOs};
 
 #[cfg(test)]
