@@ -89,6 +89,9 @@ def missing_packages(for_tests):
     ]
     if for_tests:
         wanted.append(("python3-venv", importlib.util.find_spec("ensurepip") is not None))
+        wanted.append(("nftables", shutil.which("nft") is not None))
+        wanted.append(("iptables", shutil.which("iptables") is not None))
+        wanted.append(("procps", shutil.which("sysctl") is not None))
         wanted.append(("docker-registry", shutil.which("docker-registry") is not None))
     found = [name for name, there in wanted if there]
     if found:

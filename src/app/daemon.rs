@@ -9,16 +9,19 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
+use super::conditions::Conditions;
 use super::engine::{self, Engine};
 use super::error::AppError;
 use super::figures::AgentFigures;
 use super::foreground::clean_up_killed;
 use super::judge::DefinitionJudge;
 use super::lifecycle::Lifecycle;
+use super::metadata_barrier::Keeper;
 use super::place::{admin_address_of, data_dir_of};
 use super::plan_source::EnginePlans;
 use super::settings;
 use super::surroundings::{Beside, ListenerBoard, Watched, settings_answer};
+use super::task_redirect;
 use crate::api::{
     AdminState, ObserveState, Router, Switch, UnixServer, admin_router, starting_router,
 };
@@ -26,7 +29,9 @@ use crate::boundary::ContainerRuntime;
 use crate::config::Config;
 use crate::config::credentials::CredentialsFrom;
 use crate::domain::task::TaskOptions;
-use crate::platform::{DataDirLock, LockError, SystemIds, private_directory, shutdown_signals};
+use crate::platform::{
+    BarrierOs, DataDirLock, LockError, RedirectOs, SystemIds, private_directory, shutdown_signals,
+};
 use crate::standalone::watch::{Watch, WatchConfig, WatchDeps};
 
 /// File of the records of the watched directory, in the data directory.
@@ -70,13 +75,28 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
         listeners.clone(),
         switch.clone(),
     );
+    let conditions = Conditions::default();
+    let barrier = barrier(config, &conditions);
+    let started = async {
+        if let Some(barrier) = &barrier {
+            // Before the first container starts.
+            barrier.put_up().await;
+        }
+        engine::start(config, &data_dir, &mut lifecycle.engine).await
+    };
     // Cancel-safe: what has begun is in the group, which goes with this function.
     let engine = tokio::select! {
-        engine = engine::start(config, &data_dir, &mut lifecycle.engine) => engine?,
+        engine = started => engine?,
         () = next() => return Ok(()),
     };
     let watched = start_watch(&mut lifecycle, config, &engine, files);
-    let observe = observe_state(config, &engine, listeners.clone(), watched);
+    start_keepers(&mut lifecycle, config, &engine, barrier, &conditions);
+    let beside = Beside {
+        listeners: listeners.clone(),
+        conditions,
+        watched,
+    };
+    let observe = observe_state(config, &engine, beside);
     super::listeners::start(&mut lifecycle, config, &engine, &observe, &listeners);
     switch.up(admin(config, &engine, observe));
     let killed = (config.clone(), lifecycle.drivers.stop_token());
@@ -118,13 +138,38 @@ fn wants_room(error: &AppError) -> bool {
     matches!(source.kind(), StorageFull | QuotaExceeded)
 }
 
-/// What questions are answered from.
-fn observe_state(
+/// What keeps tasks from the instance metadata service, unless the operator lets them.
+fn barrier(config: &Config, conditions: &Conditions) -> Option<Keeper<BarrierOs>> {
+    let families = config.host.instance_metadata_families.iter().cloned();
+    config
+        .host
+        .block_instance_metadata
+        .then(|| Keeper::new(BarrierOs::default(), families.collect(), conditions.clone()))
+}
+
+/// Starts what keeps the host's rules as they should be.
+fn start_keepers(
+    lifecycle: &mut Lifecycle,
     config: &Config,
     engine: &Engine,
-    listeners: ListenerBoard,
-    watched: Option<Watched>,
-) -> ObserveState {
+    barrier: Option<Keeper<BarrierOs>>,
+    conditions: &Conditions,
+) {
+    let stop = lifecycle.drivers.stop_token();
+    if let Some(barrier) = barrier {
+        let kept = barrier.keep(engine.handle.clone(), stop.clone());
+        lifecycle.drivers.start("instance metadata barrier", kept);
+    }
+    let listen = config.listen;
+    if listen.task_redirect {
+        let redirect = RedirectOs::new(listen.task_server, listen.filter_loopback);
+        let kept = task_redirect::keep(redirect, conditions.clone(), stop);
+        lifecycle.drivers.start("task redirect", kept);
+    }
+}
+
+/// What questions are answered from.
+fn observe_state(config: &Config, engine: &Engine, beside: Beside) -> ObserveState {
     ObserveState {
         engine: engine.handle.clone(),
         store: engine.store.clone(),
@@ -138,7 +183,7 @@ fn observe_state(
             clock: engine.clock.clone(),
         }),
         usage: engine.stats.clone(),
-        surroundings: Arc::new(Beside { listeners, watched }),
+        surroundings: Arc::new(beside),
         settings: Arc::new(settings_answer(config)),
         clock: engine.clock.clone(),
         cluster: config.cluster.clone(),

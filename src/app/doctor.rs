@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::instance::instance_of;
+use super::metadata_barrier;
 use super::place::data_dir_of;
 use super::settings;
 use crate::api::observe::probes::Check;
@@ -49,6 +50,7 @@ pub async fn examine(config: &Config, agent_runs: bool) -> Vec<Check> {
     }
     checks.push(ports(&host, agent_runs).await);
     checks.push(address(agent_runs));
+    checks.push(instance_metadata(config, agent_runs).await);
     checks.push(registry_auth(config));
     checks
 }
@@ -168,6 +170,25 @@ fn address(agent_runs: bool) -> Check {
             "containers cannot reach credentials and metadata there; /readyz of the agent says why",
         ),
         (false, false) => Check::pass("address", format!("{TASK_ADDRESS} is added by the agent")),
+    }
+}
+
+/// Whether tasks are kept from the instance metadata service, or could be.
+async fn instance_metadata(config: &Config, agent_runs: bool) -> Check {
+    let name = "instance-metadata";
+    if !config.host.block_instance_metadata {
+        return Check::pass(
+            name,
+            "tasks may reach it: BERTH_BLOCK_INSTANCE_METADATA is false",
+        );
+    }
+    match metadata_barrier::is_up().await {
+        Ok(true) => Check::pass(name, "tasks with a network of their own do not reach it"),
+        Ok(false) if agent_runs => Check::warn(name, "tasks may reach it: there are no rules")
+            .hint("/healthz and /readyz of the agent say why it cannot set them"),
+        Ok(false) => Check::pass(name, "tasks are kept from it by the agent"),
+        Err(error) => Check::warn(name, format!("tasks may reach it: {}", ErrorChain(&error)))
+            .hint("install nftables (a kernel with nf_tables and the program nft), and run the agent as root"),
     }
 }
 

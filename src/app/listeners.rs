@@ -74,11 +74,12 @@ pub(super) fn start(
         callers: Arc::new(TaskCallers::new(
             engine.handle.clone(),
             Arc::new(PeersOs::new(settings::usage(config))),
-            None,
+            config.listen.task_redirect.then_some(TASK_SERVER),
         )),
     };
     let listen = config.listen;
-    if listen.task_address {
+    // The rules of the other way would lead nowhere but here.
+    if listen.task_address && !listen.task_redirect {
         let served = Served {
             name: "task-server-address",
             ..task_server.clone()

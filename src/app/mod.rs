@@ -42,6 +42,12 @@ mod callers;
 
 pub mod task_address;
 
+pub mod task_redirect;
+
+pub mod metadata_barrier;
+
+mod conditions;
+
 mod listeners;
 
 pub mod surroundings;

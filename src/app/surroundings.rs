@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use super::conditions::Conditions;
 use crate::api::Surroundings;
 use crate::api::observe::files::wire::{TaskFile, TaskFiles};
 use crate::api::observe::probes::Check;
@@ -48,6 +49,8 @@ pub struct Watched {
 pub struct Beside {
     /// Who listens.
     pub listeners: ListenerBoard,
+    /// How the host's set-up is.
+    pub conditions: Conditions,
     /// The watched directory, if there is one.
     pub watched: Option<Watched>,
 }
@@ -55,6 +58,7 @@ pub struct Beside {
 impl Surroundings for Beside {
     fn checks(&self) -> Vec<Check> {
         let mut checks = self.listeners.checks();
+        checks.extend(self.conditions.checks());
         checks.extend(self.watched.as_ref().map(directory));
         checks
     }
@@ -168,6 +172,7 @@ mod tests {
         let directory = PathBuf::from("/tasks");
         let beside = Beside {
             listeners,
+            conditions: Conditions::default(),
             watched: Some(Watched { directory, status }),
         };
         let checks = beside.checks();

@@ -22,6 +22,10 @@ pub mod codec;
 
 pub mod stats;
 
+pub mod barrier;
+
+pub mod redirect;
+
 pub mod callers;
 
 pub mod connections;
@@ -32,6 +36,7 @@ pub mod meter;
 
 pub mod task_address;
 
+pub use barrier::MetadataBarrier;
 pub use clock::{Clock, Ids};
 pub use codec::DesiredCodec;
 pub use connections::Connections;
@@ -40,6 +45,7 @@ pub use error::{BoundaryError, ErrorKind};
 pub use host::{Host, HostProbe};
 pub use images::{ImageInventory, ImageRuntime, ImageSource};
 pub use meter::Meter;
+pub use redirect::TaskRedirect;
 pub use runtime::{ContainerRuntime, EventStream, VolumeRuntime};
 pub use store::TaskStore;
 pub use task_address::{HeldAddress, TaskAddress};

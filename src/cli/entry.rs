@@ -112,7 +112,7 @@ fn ask(cli: &Cli) -> anyhow::Result<u8> {
             Command::Events(args) => events::run(args.clone(), &client, out).await,
             Command::Top(args) => top::run(args.clone(), &client, out).await,
             Command::Doctor(_) => doctor::run(&config, &client, out).await,
-            Command::Host(args) => host::run(args.action, out).await,
+            Command::Host(args) => host::run(args.action, &config, out).await,
             Command::Bundle(args) => bundle::run(args.clone(), &config, &client, out).await,
             Command::Logs(args) => logs::run(args.clone(), &client, out).await,
             Command::Stop(args) => stop::run(args.clone(), &client, out).await,

@@ -5,6 +5,8 @@ use clap::{Args, Subcommand};
 use super::exit;
 use super::output::{Format, Output};
 use crate::app::task_address::{held, release, set_up};
+use crate::app::{metadata_barrier, task_redirect};
+use crate::config::Config;
 
 /// Set up, show or take away what the agent changes on this host.
 #[derive(Args, Clone, Debug)]
@@ -19,9 +21,9 @@ pub struct HostArgs {
 pub enum HostAction {
     /// Give this host the address at which containers reach the agent; the agent does so itself
     Setup,
-    /// Take it away, after the agent has been uninstalled: an agent that runs brings it back
+    /// Take away the address and all rules, after the agent has been uninstalled: an agent that runs brings them back
     Clean,
-    /// Say where it is
+    /// Say where the address is, and whether tasks are kept from the instance metadata service
     Status,
 }
 
@@ -29,25 +31,45 @@ pub enum HostAction {
 ///
 /// # Errors
 /// If the host does not let itself be changed.
-pub async fn run(action: HostAction, out: &mut Output) -> anyhow::Result<u8> {
+pub async fn run(action: HostAction, config: &Config, out: &mut Output) -> anyhow::Result<u8> {
     match action {
         HostAction::Setup => {
             set_up().await?;
         }
-        HostAction::Clean => release().await?,
+        HostAction::Clean => {
+            // What cannot be taken away keeps nothing else here.
+            let server = config.listen.task_server;
+            let done = [
+                release().await,
+                task_redirect::release(server).await,
+                metadata_barrier::release().await,
+            ];
+            for result in done {
+                result?;
+            }
+        }
         HostAction::Status => {}
     }
     let link = held().await?.map(|held| held.link);
+    let barrier = metadata_barrier::is_up().await.ok();
     if out.format() == Format::Json {
-        out.json(
-            &serde_json::json!({ "taskAddress": { "address": "169.254.170.2", "link": link } }),
-        )?;
+        out.json(&serde_json::json!({
+            "taskAddress": { "address": "169.254.170.2", "link": link },
+            "instanceMetadata": { "blocked": barrier },
+        }))?;
     } else {
         let words = link.map_or_else(
             || "169.254.170.2 is not an address of this host".to_owned(),
             |link| format!("169.254.170.2 is an address of this host, on link {link}"),
         );
         out.line(&words)?;
+        out.line(match barrier {
+            Some(true) => {
+                "tasks with a network of their own do not reach the instance metadata service"
+            }
+            Some(false) => "nothing of this agent keeps tasks from the instance metadata service",
+            None => "rules of nftables cannot be read here",
+        })?;
     }
     Ok(exit::OK)
 }

@@ -121,6 +121,14 @@ settings! {
         "Where task metadata and credentials are served on this host.";
     TASK_ADDRESS "BERTH_TASK_ADDRESS" None, Kind::Truth, "true",
         "Whether the agent gives this host 169.254.170.2 and serves containers there at port 80.";
+    TASK_REDIRECT "BERTH_TASK_REDIRECT" None, Kind::Truth, "false",
+        "Whether, instead, rules of iptables send what containers ask for there to `BERTH_TASK_SERVER_ADDRESS`.";
+    SKIP_LOCALHOST_FILTER "ECS_SKIP_LOCALHOST_TRAFFIC_FILTER" None, Kind::Truth, "false",
+        "Whether those rules leave out the one that drops packets for loopback from outside.";
+    BLOCK_INSTANCE_METADATA "BERTH_BLOCK_INSTANCE_METADATA" None, Kind::Truth, "true",
+        "Whether tasks with a network of their own are kept from the instance metadata service.";
+    INSTANCE_METADATA_FAMILIES "BERTH_INSTANCE_METADATA_FAMILIES" None, Kind::List, "",
+        "Families of task definitions whose tasks may reach it all the same.";
     REGION "AWS_DEFAULT_REGION" Some("AWSRegion"), Kind::Text, "",
         "Region that containers are told if they set none.";
     TASKS_DIR "BERTH_TASKS_DIR" None, Kind::Path, "",

@@ -64,6 +64,10 @@ pub struct ListenSection {
     pub task_server: SocketAddr,
     /// Also at the address where containers ask.
     pub task_address: bool,
+    /// Containers are led to `task_server` by rules instead.
+    pub task_redirect: bool,
+    /// Those rules keep others from loopback.
+    pub filter_loopback: bool,
 }
 
 /// Log lines.
@@ -184,6 +188,10 @@ pub struct HostSection {
     pub cgroup_cpu_period: Duration,
     /// Most processes of a task; `None` = no limit.
     pub task_pids_limit: Option<u32>,
+    /// Tasks are kept from the instance metadata service.
+    pub block_instance_metadata: bool,
+    /// Families whose tasks are not.
+    pub instance_metadata_families: Vec<String>,
     /// For placement constraints.
     pub attributes: BTreeMap<String, String>,
 }
@@ -301,6 +309,8 @@ fn listen(reader: &mut Reader<'_>) -> ListenSection {
         introspection,
         task_server: address(reader, &env::TASK_SERVER_ADDRESS),
         task_address: reader.truth(&env::TASK_ADDRESS),
+        task_redirect: reader.truth(&env::TASK_REDIRECT),
+        filter_loopback: !reader.truth(&env::SKIP_LOCALHOST_FILTER),
     }
 }
 
@@ -413,6 +423,8 @@ fn host(reader: &mut Reader<'_>) -> HostSection {
         task_pids_limit: u32::try_from(reader.number(&env::TASK_PIDS_LIMIT))
             .ok()
             .filter(|limit| *limit > 0),
+        block_instance_metadata: reader.truth(&env::BLOCK_INSTANCE_METADATA),
+        instance_metadata_families: reader.list(&env::INSTANCE_METADATA_FAMILIES),
         attributes: reader.attributes(&env::ATTRIBUTES),
     }
 }

@@ -52,7 +52,8 @@ pub use clock::{SystemClock, SystemIds};
 pub use facts::{Capacity, FactSettings, RawFacts, host_facts};
 pub use lock::{DataDirLock, LockError};
 pub use os::{
-    HostOptions, HostOs, PeersOs, TaskLink, UsageOptions, UsageOs, capacity, dynamic_ports, is_root,
+    BarrierOs, HostOptions, HostOs, PeersOs, RedirectOs, TaskLink, UsageOptions, UsageOs, capacity,
+    dynamic_ports, is_root,
 };
 pub use private::{private_directory, private_file};
 pub use process::{ProcessFigures, process_figures};

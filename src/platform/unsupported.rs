@@ -1,7 +1,8 @@
 //! A system that the agent cannot work on yet. Everything is there so that the rest compiles; what would need the
 //! system says that it does not have it.
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -11,7 +12,10 @@ use super::ports;
 use crate::boundary::connections::{Connections, Ends, Holder, NoConnections};
 use crate::boundary::host::{CgroupLimits, DiskSpace, PortHolder};
 use crate::boundary::usage::{UsageRound, UsageTarget};
-use crate::boundary::{BoundaryError, ErrorKind, HeldAddress, Host, TaskAddress, UsageSource};
+use crate::boundary::{
+    BoundaryError, ErrorKind, HeldAddress, Host, MetadataBarrier, TaskAddress, TaskRedirect,
+    UsageSource,
+};
 use crate::domain::host::CgroupSupport;
 use crate::domain::ids::TaskId;
 use crate::domain::port_mapping::Protocol;
@@ -122,6 +126,55 @@ impl Connections for PeersOs {
     }
 }
 
+/// The barrier before the instance metadata service, which this host cannot be given.
+#[derive(Debug, Default)]
+pub struct BarrierOs {}
+
+#[async_trait]
+impl MetadataBarrier for BarrierOs {
+    async fn ensure(&self, _: &BTreeSet<IpAddr>) -> Result<bool, BoundaryError> {
+        let operation = "keep containers from the instance metadata service";
+        Err(missing(operation.to_owned()))
+    }
+
+    async fn is_up(&self) -> Result<bool, BoundaryError> {
+        Ok(false)
+    }
+
+    async fn release(&self) -> Result<(), BoundaryError> {
+        // It cannot have been put up.
+        Ok(())
+    }
+
+    async fn changed(&self) -> Result<(), BoundaryError> {
+        std::future::pending().await
+    }
+}
+
+/// Rules that lead to the task server, which this host cannot be given.
+#[derive(Debug)]
+pub struct RedirectOs {}
+
+impl RedirectOs {
+    /// Takes what the other systems do.
+    pub fn new(_server: SocketAddr, _filter: bool) -> Self {
+        Self {}
+    }
+}
+
+#[async_trait]
+impl TaskRedirect for RedirectOs {
+    async fn ensure(&self) -> Result<bool, BoundaryError> {
+        let operation = "send what containers ask for to the task server";
+        Err(missing(operation.to_owned()))
+    }
+
+    async fn release(&self) -> Result<(), BoundaryError> {
+        // They cannot have been set.
+        Ok(())
+    }
+}
+
 /// CPUs that the agent may use; the memory is not known here.
 pub fn capacity() -> Capacity {
     let cpus = std::thread::available_parallelism().map_or(0, usize::from);
@@ -203,6 +256,16 @@ mod tests {
         assert!(host.remove_cgroup(&task).await.is_ok());
         let peers = PeersOs::new(UsageOptions::default());
         assert_eq!(peers.has_address(target, [127, 0, 0, 1].into()).await, None);
+        let barrier = BarrierOs::default();
+        let refused = barrier.ensure(&BTreeSet::new()).await.unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::Invalid);
+        assert!(!barrier.is_up().await.unwrap() && barrier.release().await.is_ok());
+        let redirect = RedirectOs::new(([127, 0, 0, 1], 1).into(), true);
+        assert_eq!(
+            redirect.ensure().await.unwrap_err().kind,
+            ErrorKind::Invalid
+        );
+        assert!(redirect.release().await.is_ok());
         let link = TaskLink::default();
         assert_eq!(link.ensure().await.unwrap_err().kind, ErrorKind::Invalid);
         assert_eq!(link.look().await.unwrap(), None);

@@ -6,7 +6,8 @@ use std::io;
 use tokio::signal::windows::{CtrlBreak, CtrlC, ctrl_break, ctrl_c};
 
 pub use super::unsupported::{
-    HostOptions, HostOs, PeersOs, TaskLink, UsageOptions, UsageOs, capacity, dynamic_ports, is_root,
+    BarrierOs, HostOptions, HostOs, PeersOs, RedirectOs, TaskLink, UsageOptions, UsageOs, capacity,
+    dynamic_ports, is_root,
 };
 
 /// Ctrl-C and Ctrl-Break of the console.

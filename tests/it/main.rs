@@ -17,6 +17,8 @@ mod unusable_docker;
 
 mod fuzz;
 
+mod host_rules;
+
 mod e2e_docker_contract;
 
 mod e2e_engine;

@@ -17,15 +17,24 @@ mod link;
 
 mod peers;
 
+mod barrier;
+
+mod redirect;
+
 mod usage;
 
+pub use barrier::BarrierOs;
 pub use capacity::{capacity, dynamic_ports, is_root};
 pub use host::{HostOptions, HostOs};
 pub use link::TaskLink;
 pub use peers::PeersOs;
+pub use redirect::RedirectOs;
 pub use usage::{UsageOptions, UsageOs};
 
 pub(super) use super::unix_signals::Signals;
+
+#[cfg(test)]
+mod lab;
 
 #[cfg(test)]
 mod tests;

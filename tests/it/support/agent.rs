@@ -71,6 +71,8 @@ impl Site {
             .env("BERTH_TASK_SERVER_ADDRESS", "127.0.0.1:0")
             // The host has one such address, and tests run side by side.
             .env("BERTH_TASK_ADDRESS", "false")
+            // The host's rules are not the tests' to change.
+            .env("BERTH_BLOCK_INSTANCE_METADATA", "false")
             .env("ECS_IMAGE_PULL_BEHAVIOR", "prefer-cached");
         Some(Self {
             dir,
