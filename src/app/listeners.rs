@@ -20,6 +20,7 @@ use crate::api::observe::Access;
 use crate::api::observe::superset::superset;
 use crate::api::task_server::credentials::credentials_routes;
 use crate::api::task_server::metadata::MetadataState;
+use crate::api::task_server::requests::read_requests;
 use crate::api::task_server::router::task_server_routes;
 use crate::api::tcp::{Served, TcpServer};
 use crate::api::view::Views;
@@ -66,7 +67,7 @@ pub(super) fn start(
     };
     let metadata = MetadataState::new(views, Arc::new(engine.stats.clone()));
     let routes = task_server_routes(metadata).merge(credentials_routes(engine.roles.endpoints()));
-    let routes = task_server_layers(routes, engine.roles.limiter());
+    let routes = read_requests(task_server_layers(routes, engine.roles.limiter()));
     let task_server = Served {
         name: "task-server",
         to_host: routes.clone(),

@@ -2,6 +2,8 @@
 
 pub mod peer;
 
+pub mod requests;
+
 pub mod limits;
 
 pub mod credentials;
@@ -9,6 +11,12 @@ pub mod credentials;
 pub mod metadata;
 
 pub mod router;
+
+#[cfg(test)]
+mod testing;
+
+#[cfg(test)]
+mod recorded;
 
 /// Longest `User-Agent` that is kept for the record, in bytes.
 const MAX_USER_AGENT_BYTES: usize = 512;
