@@ -23,6 +23,8 @@ pub mod tcp;
 
 pub mod view;
 
+pub mod metadata_file;
+
 pub mod introspection;
 
 pub mod task_server;

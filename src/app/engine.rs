@@ -17,6 +17,7 @@ use super::figures::count_events;
 use super::instance::instance_of;
 use super::lifecycle::Group;
 use super::measured::Measured;
+use super::metadata_files::{self, WithFiles};
 use super::settings;
 use super::tracked::tracked;
 use crate::boundary::store::Damage;
@@ -122,7 +123,9 @@ pub async fn start(
         images: images.clone(),
         settings: settings::facts(config),
     };
-    let settings = settings::engine(config, &instance);
+    let mut settings = settings::engine(config, &instance);
+    let files = metadata_files::root(config, data_dir);
+    settings.endpoints.metadata_files.clone_from(&files);
     let roles = credentials::start(config, data_dir, (&clock, &counted), group);
     let wanted = settings.endpoints.credentials.then(|| {
         let handle: Arc<dyn TaskRoles> = Arc::new(roles.handle.clone());
@@ -131,7 +134,7 @@ pub async fn start(
         handle
     });
     let (reconciler, handle) = Reconciler::new(Dependencies {
-        runtime: measured.clone(),
+        runtime: Arc::new(WithFiles::new(measured.clone())),
         volumes: measured,
         images: Arc::new(Measured::new(Arc::new(images.clone()), counted.clone())),
         host,
@@ -148,6 +151,7 @@ pub async fn start(
     let stop = group.stop_token();
     group.start("images", images_service.run(stop.clone()));
     group.start("engine", reconciler.run(stop));
+    metadata_files::start(files, config, &handle, group);
     let stats = start_beside(config, group, (&handle, &images), (&clock, &counted));
     info!(instance, data_dir = %data_dir.display(), "engine started");
     Ok(Engine {

@@ -48,6 +48,8 @@ pub mod metadata_barrier;
 
 mod conditions;
 
+mod metadata_files;
+
 mod listeners;
 
 pub mod surroundings;

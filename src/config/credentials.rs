@@ -63,6 +63,8 @@ pub enum InstanceMetadataSetting {
 pub struct TaskServerSection {
     /// Requests a second and at once, for one task and path; `None` = the default.
     pub rate: Option<(u32, u32)>,
+    /// Each container gets a file with its metadata.
+    pub metadata_files: bool,
 }
 
 /// The record of requests for credentials.
@@ -144,6 +146,7 @@ fn is_http(text: &str) -> bool {
 pub(super) fn task_server(reader: &mut Reader<'_>) -> TaskServerSection {
     TaskServerSection {
         rate: reader.rate(&env::TASK_SERVER_RATE),
+        metadata_files: reader.truth(&env::METADATA_FILES),
     }
 }
 

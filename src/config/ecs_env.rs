@@ -266,6 +266,8 @@ settings! {
         "Tags of role sessions, JSON; `{task}` in a value stands for the task's id.";
     INSTANCE_METADATA "BERTH_INSTANCE_METADATA" None, Kind::Text, "off",
         "Whether the host's own credentials may come from its EC2 instance: off, on, or the service's address.";
+    METADATA_FILES "ECS_ENABLE_CONTAINER_METADATA" Some("ContainerMetadataEnabled"), Kind::Truth, "false",
+        "Whether each container gets a file with its metadata.";
     TASK_SERVER_RATE "ECS_TASK_METADATA_RPS_LIMIT" None, Kind::Rate, "",
         "How often a task may ask for one path of the task server, `steady,burst`; none given: 50000 of each.";
     AUDIT_LOG "ECS_AUDIT_LOGFILE" None, Kind::Path, "",
@@ -293,7 +295,6 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "ECS_DISABLE_TASK_METADATA_AZ",
     "ECS_EBSTA_SUPPORTED",
     "ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE",
-    "ECS_ENABLE_CONTAINER_METADATA",
     "ECS_ENABLE_FIRELENS_ASYNC",
     "ECS_ENABLE_GPU_SUPPORT",
     "ECS_ENABLE_HIGH_DENSITY_ENI",

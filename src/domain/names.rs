@@ -31,8 +31,29 @@ pub const LABEL_ATTEMPT: &str = "berth.attempt";
 /// Canonical JSON of definition, generation and options: enough to build the rows again from containers alone.
 pub const LABEL_DEFINITION: &str = "berth.definition";
 
+/// Where the container metadata file is told to be (reference agent).
+pub const METADATA_FILE_VARIABLE: &str = "ECS_CONTAINER_METADATA_FILE";
+
+/// The file's name (reference agent).
+pub const METADATA_FILE: &str = "ecs-container-metadata.json";
+
 /// Hash digits at the end of a name: 80 bits, the length that the reference agent uses.
 const HASH_DIGITS: usize = 20;
+
+/// Directory of a container's metadata file on the host, below the directory of all (reference agent).
+pub fn metadata_directory(
+    root: &str,
+    cluster: &str,
+    task: &TaskId,
+    container: &ContainerName,
+) -> String {
+    format!("{root}/{cluster}/{task}/{container}")
+}
+
+/// Directory of its metadata file as the container sees it, which has an id of its own (reference agent).
+pub fn metadata_mount(id: &str) -> String {
+    format!("/opt/ecs/metadata/{id}")
+}
 
 /// Docker name of a container: `ecs-<family>-<revision>-<container>-<hash>`.
 pub fn container_name(

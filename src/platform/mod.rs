@@ -55,6 +55,6 @@ pub use os::{
     BarrierOs, HostOptions, HostOs, PeersOs, RedirectOs, TaskLink, UsageOptions, UsageOs, capacity,
     dynamic_ports, is_root,
 };
-pub use private::{private_directory, private_file};
+pub use private::{private_directory, private_file, readable_directory, readable_file};
 pub use process::{ProcessFigures, process_figures};
 pub use signals::{ShutdownSignals, Stage, shutdown_signals};

@@ -1,4 +1,4 @@
-//! Directories and files that only their owner may read.
+//! Directories and files that only their owner may read, and those that everybody may.
 //!
 //! On Unix by their mode. Elsewhere they get what the directory above gives them: on Windows the service's data
 //! directory is closed to others by its access list.
@@ -44,6 +44,34 @@ pub fn private_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Makes a directory with those above it, for everybody to read, whatever the process's mask is.
+///
+/// # Errors
+/// Of the system.
+pub fn readable_directory(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}
+
+/// Writes a file for everybody to read, over one that is there.
+///
+/// # Errors
+/// Of the system; also if its directory is not there.
+pub fn readable_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    std::fs::write(path, content)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
@@ -66,6 +94,19 @@ mod tests {
         let path = directory.join("file");
         private_file(&path).unwrap();
         assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn everybody_may_read_what_is_for_everybody() {
+        let directory = tempfile::tempdir().unwrap();
+        let (inner, file) = (directory.path().join("a/b"), directory.path().join("a/b/c"));
+        readable_directory(&inner).unwrap();
+        for content in ["long", "x"] {
+            readable_file(&file, content.as_bytes()).unwrap();
+            assert_eq!((mode(&inner), mode(&file)), (0o755, 0o644));
+            assert_eq!(fs::read_to_string(&file).unwrap(), content);
+        }
+        assert!(readable_file(&directory.path().join("none/c"), b"").is_err());
     }
 
     #[test]

@@ -80,6 +80,8 @@ pub struct Endpoints {
     pub credentials: bool,
     /// Region of the agent, for containers that set none.
     pub region: Option<String>,
+    /// Directory of the metadata files of all containers, if they get one (`ECS_ENABLE_CONTAINER_METADATA`).
+    pub metadata_files: Option<String>,
 }
 
 /// What happens to a container whose log backend does not answer when it starts.

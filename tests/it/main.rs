@@ -41,6 +41,8 @@ mod e2e_credentials;
 
 mod e2e_task_address;
 
+mod e2e_metadata_file;
+
 mod e2e_parameters_process;
 
 mod e2e_parameters_host;

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use super::container::SpecInputs;
+use super::mounts::metadata_file;
 use crate::domain::definition::ContainerDefinition;
+use crate::domain::names::{METADATA_FILE, METADATA_FILE_VARIABLE};
 
 /// The address that containers know, from the days of the first agent.
 const BASE: &str = "http://169.254.170.2";
@@ -33,6 +35,10 @@ pub(super) fn injected(
         set("ECS_CONTAINER_METADATA_URI_V4", format!("{BASE}/v4/{id}"));
         set("ECS_AGENT_URI", format!("{BASE}/api/{id}"));
         set("AWS_EXECUTION_ENV", EXECUTION_ENVIRONMENT.to_owned());
+    }
+    if let Some(bind) = metadata_file(inputs, container) {
+        let path = format!("{}/{METADATA_FILE}", bind.target);
+        set(METADATA_FILE_VARIABLE, path);
     }
     if let Some(id) = ids.task_role.as_ref().filter(|_| endpoints.credentials) {
         let path = format!("/v2/credentials/{}", id.expose());
@@ -103,6 +109,7 @@ mod tests {
             metadata: true,
             credentials: true,
             region: Some("us-west-2".to_owned()),
+            metadata_files: None,
         }
     }
 
@@ -139,6 +146,19 @@ mod tests {
             "/v2/credentials/role-id",
         );
         check(&task(&[]), credentials, &[path]);
+    }
+
+    #[test]
+    fn a_container_is_told_where_its_metadata_file_is() {
+        let files = Endpoints {
+            metadata_files: Some("/data/metadata".to_owned()),
+            ..Endpoints::default()
+        };
+        let variable = (
+            "ECS_CONTAINER_METADATA_FILE",
+            "/opt/ecs/metadata/00000000-0000-4000-8000-000000000000/ecs-container-metadata.json",
+        );
+        check(&task(&[]), files, &[variable]);
     }
 
     #[test]

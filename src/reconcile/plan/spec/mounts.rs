@@ -4,7 +4,9 @@ use super::container::{SpecInputs, docker_name};
 use crate::domain::definition::ContainerDefinition;
 use crate::domain::ids::VolumeName;
 use crate::domain::layout::volume_docker_name;
-use crate::domain::names::{LABEL_CLUSTER, LABEL_INSTANCE, LABEL_TASK_ARN};
+use crate::domain::names::{
+    LABEL_CLUSTER, LABEL_INSTANCE, LABEL_TASK_ARN, metadata_directory, metadata_mount,
+};
 use crate::domain::reason::{Reason, ReasonName};
 use crate::domain::runtime::VolumeSpec;
 use crate::domain::spec::Bind;
@@ -12,7 +14,7 @@ use crate::domain::task::DesiredTask;
 use crate::domain::volume::{DockerVolume, VolumeScope, VolumeSource};
 use crate::reconcile::settings::EngineSettings;
 
-/// `mountPoints` with Docker volume names and host paths.
+/// `mountPoints` with Docker volume names and host paths, and the metadata file.
 ///
 /// # Errors
 /// A volume that the task does not have or that only AWS can attach; an empty path.
@@ -20,24 +22,38 @@ pub(super) fn binds(
     inputs: &SpecInputs<'_>,
     container: &ContainerDefinition,
 ) -> Result<Vec<Bind>, Reason> {
-    container
-        .mount_points
-        .iter()
-        .map(|mount| {
-            let source = source(inputs, &mount.source_volume)?;
-            if source.is_empty() || mount.container_path.is_empty() {
-                return Err(host_config(format!(
-                    "Unable to resolve volume mounts; invalid path: {} {source}:{}",
-                    mount.source_volume, mount.container_path
-                )));
-            }
-            Ok(Bind {
-                source,
-                target: mount.container_path.clone(),
-                read_only: mount.read_only,
-            })
+    let metadata = metadata_file(inputs, container).map(Ok);
+    let volumes = container.mount_points.iter().map(|mount| {
+        let source = source(inputs, &mount.source_volume)?;
+        if source.is_empty() || mount.container_path.is_empty() {
+            return Err(host_config(format!(
+                "Unable to resolve volume mounts; invalid path: {} {source}:{}",
+                mount.source_volume, mount.container_path
+            )));
+        }
+        Ok(Bind {
+            source,
+            target: mount.container_path.clone(),
+            read_only: mount.read_only,
         })
-        .collect()
+    });
+    volumes.chain(metadata).collect()
+}
+
+/// The directory with the container's metadata file, where containers get one. Read-only: what writes there is the
+/// agent, which a link in it could lead elsewhere.
+pub(super) fn metadata_file(
+    inputs: &SpecInputs<'_>,
+    container: &ContainerDefinition,
+) -> Option<Bind> {
+    let root = inputs.settings.endpoints.metadata_files.as_ref()?;
+    let id = inputs.task.desired.ids.endpoints.get(&container.name)?;
+    let (cluster, task) = (&inputs.settings.cluster, inputs.task.arn().task_id());
+    Some(Bind {
+        source: metadata_directory(root, cluster, task, &container.name),
+        target: metadata_mount(id.expose()),
+        read_only: true,
+    })
 }
 
 fn source(inputs: &SpecInputs<'_>, name: &VolumeName) -> Result<String, Reason> {
