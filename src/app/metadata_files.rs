@@ -22,7 +22,9 @@ use crate::boundary::{BoundaryError, ContainerRuntime, EventStream};
 use crate::config::Config;
 use crate::domain::ids::DockerId;
 use crate::domain::names::{METADATA_FILE, METADATA_FILE_VARIABLE, metadata_directory};
-use crate::domain::runtime::{ListedContainer, ObservedContainer, OutputChunk, RuntimeInfo};
+use crate::domain::runtime::{
+    ListedContainer, ObservedContainer, OutputChunk, OutputRange, RuntimeInfo,
+};
 use crate::domain::spec::ContainerSpec;
 use crate::domain::status::ContainerStatus;
 use crate::platform::{readable_directory, readable_file};
@@ -106,10 +108,9 @@ impl ContainerRuntime for WithFiles {
     async fn logs(
         &self,
         id: &DockerId,
-        follow: bool,
-        tail: Option<u32>,
+        range: OutputRange,
     ) -> Result<BoxStream<'static, Result<OutputChunk, BoundaryError>>, BoundaryError> {
-        self.inner.logs(id, follow, tail).await
+        self.inner.logs(id, range).await
     }
 }
 
