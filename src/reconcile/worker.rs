@@ -65,7 +65,7 @@ const PROGRESS_PACE: Duration = Duration::from_millis(250);
 /// Longest time between two turns of the loop, so that one that stands still is noticed.
 const PULSE: Duration = Duration::from_secs(5);
 
-/// How far the wall clock may lag behind the steady one before it counts as set back: slewing stays far below.
+/// How far the wall clock may go off the steady one before it counts as set: slewing stays far below.
 const CLOCK_SLACK: Duration = Duration::from_millis(500);
 
 /// Everything the engine works with.
@@ -354,20 +354,28 @@ impl Reconciler {
     }
 
     /// Instants that were written down before the clock was set back lie far in the future: every task is looked at,
-    /// and its plan tells which of its waits are over.
+    /// and its plan tells which of its waits are over. Steps under way have a deadline on the steady clock, so they
+    /// keep their age whichever way the clock was set.
     fn heed_clock(&mut self) {
         let (now, steady) = (self.deps.clock.now(), Instant::now());
         let (last, at) = std::mem::replace(&mut self.clocks, (now, steady));
         let expected = last.plus(steady.saturating_duration_since(at));
-        let behind = expected.since(now);
-        if behind > CLOCK_SLACK {
-            warn!(
-                seconds = behind.as_secs(),
-                "the clock was set back; every task is looked at"
-            );
-            for key in self.entries.keys() {
-                self.queue.wake(key, now);
+        let (behind, ahead) = (expected.since(now), now.since(expected));
+        if behind.max(ahead) <= CLOCK_SLACK {
+            return;
+        }
+        warn!(
+            seconds = behind.max(ahead).as_secs(),
+            "the clock was set {}; every task is looked at",
+            if behind > ahead { "back" } else { "forward" }
+        );
+        let shift = now.0.saturating_sub(expected.0);
+        for (key, entry) in &mut self.entries {
+            for handle in entry.flights.values_mut() {
+                let since = &mut handle.flight.since;
+                *since = UnixMillis(since.0.saturating_add(shift));
             }
+            self.queue.wake(key, now);
         }
     }
 
