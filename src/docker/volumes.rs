@@ -8,7 +8,8 @@ use super::client::{Call, Docker};
 use super::containers::{or_gone, or_none};
 use super::raw::Request;
 use super::wire;
-use crate::boundary::{BoundaryError, VolumeRuntime};
+use crate::boundary::{BoundaryError, ErrorKind, VolumeRuntime};
+use crate::domain::names::LABEL_INSTANCE;
 use crate::domain::runtime::VolumeSpec;
 
 #[async_trait]
@@ -24,7 +25,20 @@ impl VolumeRuntime for Docker {
         });
         // Docker gives an existing volume of that name and driver back as it is.
         let request = Request::post("/volumes/create").json(&body);
-        self.ask::<wire::Volume>(&call, request).await.map(drop)
+        let made: wire::Volume = self.ask(&call, request).await?;
+        let asked = spec.labels.get(LABEL_INSTANCE);
+        let holder = made.labels.get(LABEL_INSTANCE).filter(|_| asked.is_some());
+        match holder.filter(|holder| Some(*holder) != asked) {
+            Some(holder) => {
+                let words = format!("the volume {} is held by agent {holder}", spec.name);
+                Err(BoundaryError::new(
+                    format!("create volume {}", spec.name),
+                    ErrorKind::Conflict,
+                    words,
+                ))
+            }
+            None => Ok(()),
+        }
     }
 
     async fn inspect_volume(&self, name: &str) -> Result<Option<VolumeSpec>, BoundaryError> {
@@ -40,6 +54,12 @@ impl VolumeRuntime for Docker {
     }
 
     async fn remove_volume(&self, name: &str) -> Result<(), BoundaryError> {
+        // Two agents on one Docker may come to the same name.
+        let found = self.inspect_volume(name).await?;
+        let holder = found.and_then(|found| found.labels.get(LABEL_INSTANCE).cloned());
+        if holder.is_some_and(|holder| holder != self.config().instance) {
+            return Ok(());
+        }
         let call = Call::engine(format!("remove volume {name}"), self.deadlines().volume);
         let done = self
             .run(&call, async |docker| {

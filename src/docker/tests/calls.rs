@@ -1,5 +1,6 @@
 //! Calls against a scripted daemon: versions, deadlines, broken connections, odd answers.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -10,6 +11,7 @@ use super::super::{Docker, DockerConfig, RegistryLogin};
 use super::daemon::{Answer, Daemon, ID, id, ok, said};
 use crate::boundary::{ContainerRuntime, ErrorKind, ImageRuntime, VolumeRuntime};
 use crate::domain::image::ImageRef;
+use crate::domain::runtime::VolumeSpec;
 use crate::testing::contract;
 
 #[tokio::test]
@@ -211,12 +213,18 @@ async fn a_removal_that_never_ends_ends_at_the_deadline() {
 /// Two agents on one Docker may come to the same name.
 #[tokio::test]
 async fn a_name_removes_only_a_container_of_this_agent() {
-    for (instance, removed) in [("i1", true), ("i2", false)] {
+    let labelled = |instance: &str| json!({ "berth.instance": instance });
+    for (labels, removed) in [
+        (labelled("i1"), true),
+        (labelled("i2"), false),
+        (json!({}), false),
+        (json!(null), false),
+    ] {
         let found = json!({
             "Id": ID,
             "Name": "/ecs-web-1-app-00",
             "State": {"Status": "running"},
-            "Config": {"Labels": {"berth.instance": instance}},
+            "Config": {"Labels": labels},
         });
         let daemon = Daemon::start(&[
             ("GET /v1.41/containers/ecs-web-1-app-00/json", ok(&found)),
@@ -225,7 +233,38 @@ async fn a_name_removes_only_a_container_of_this_agent() {
         .await;
         daemon.docker.remove("ecs-web-1-app-00").await.unwrap();
         let deleted = daemon.lines().iter().any(|line| line.contains("DELETE"));
-        assert_eq!(deleted, removed, "{instance}");
+        assert_eq!(deleted, removed, "{labels}");
+    }
+}
+
+/// The volumes of a task have names that are made from its id as well.
+#[tokio::test]
+async fn a_volume_of_another_agent_is_neither_taken_nor_removed() {
+    for (holder, own) in [("i1", true), ("i2", false)] {
+        let volume =
+            json!({ "Name": "v", "Driver": "local", "Labels": {"berth.instance": holder} });
+        let daemon = Daemon::start(&[
+            ("POST /v1.41/volumes/create", ok(&volume)),
+            ("GET /v1.41/volumes/v", ok(&volume)),
+            ("DELETE", Answer::Json(204, String::new())),
+        ])
+        .await;
+        let spec = VolumeSpec {
+            name: "v".to_owned(),
+            driver: None,
+            driver_opts: BTreeMap::new(),
+            labels: [("berth.instance".to_owned(), "i1".to_owned())].into(),
+        };
+        match daemon.docker.create_volume(&spec).await {
+            Ok(()) => assert!(own),
+            Err(error) => {
+                assert_eq!((own, error.kind), (false, ErrorKind::Conflict));
+                assert!(error.message.contains("held by agent i2"), "{error}");
+            }
+        }
+        daemon.docker.remove_volume("v").await.unwrap();
+        let deleted = daemon.lines().iter().any(|line| line.contains("DELETE"));
+        assert_eq!(deleted, own, "{holder}");
     }
 }
 
