@@ -81,7 +81,10 @@ fn without_definition(body: &Value) -> Value {
     let label = body
         .get_mut("Labels")
         .and_then(|labels| labels.get_mut(LABEL_DEFINITION));
-    if let Some(label) = label {
+    // One that the planner has cut says its length itself.
+    if let Some(label) =
+        label.filter(|label| !label.as_str().is_some_and(|text| text.starts_with('(')))
+    {
         let length = label.as_str().map_or(0, str::len);
         *label = Value::String(format!("({length} bytes: the definition)"));
     }

@@ -27,6 +27,9 @@ use crate::reconcile::settings::EngineSettings;
 /// Stands for the task id in names and labels, since the real one is chosen when the task is started.
 const PLACEHOLDER_ID: &str = "00000000000000000000000000000000";
 
+/// Most bytes of labels in one plan: definitions of ECS stay below 64 KiB, with a hundred containers 6 MiB.
+const MAX_LABELS_BYTES: usize = 64 * 1024 * 1024;
+
 /// What is known of the host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KnownHost {
@@ -110,7 +113,7 @@ pub fn answer(
     let names = layout.containers.iter().map(|container| &container.name);
     desired.ids = TaskIds::placeholders(names, has_role);
     let engine: EngineSettings = settings::engine(config, &instance_of(&data_dir_of(config)));
-    let label = LabelCodec.encode(&desired);
+    let label = shown_label(LabelCodec.encode(&desired), layout.containers.len());
     let report = report(&Question {
         desired,
         warnings,
@@ -123,6 +126,15 @@ pub fn answer(
         trouble: host.trouble.clone(),
         ..report
     })
+}
+
+/// The label of every container, or what stands for it where so many copies of so long a text would fill memory.
+fn shown_label(label: String, containers: usize) -> String {
+    if label.len().saturating_mul(containers) > MAX_LABELS_BYTES {
+        format!("({} bytes: the definition)", label.len())
+    } else {
+        label
+    }
 }
 
 /// What cgroups there would be, by what Docker says. The agent tries them when it starts.
@@ -194,6 +206,14 @@ mod tests {
         let report = report.expect("an answer");
         assert!(!report.is_refused(), "{report:?}");
         assert_eq!(report.steps.len(), 3);
+    }
+
+    #[test]
+    fn a_plan_does_not_hold_a_long_definition_for_each_of_many_containers() {
+        assert_eq!(shown_label("{}".to_owned(), 500), "{}");
+        let long = "x".repeat(MAX_LABELS_BYTES / 500 + 1);
+        assert_eq!(shown_label(long.clone(), 499).len(), long.len());
+        assert_eq!(shown_label(long, 500), "(134218 bytes: the definition)");
     }
 
     #[test]

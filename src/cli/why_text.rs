@@ -230,7 +230,10 @@ fn container_words(container: &Container) -> String {
         );
     }
     if container.restart_count > 0 {
-        words.push(format!("restarted {} times", container.restart_count));
+        words.push(match container.restart_count {
+            1 => "restarted once".to_owned(),
+            count => format!("restarted {count} times"),
+        });
     }
     if container.degraded_log {
         words.push("logs with the fallback driver".to_owned());

@@ -140,6 +140,8 @@ fn pulls(view: &TaskView) -> BTreeMap<ContainerName, Option<PullProgress>> {
         .iter()
         .filter(|step| step.step == Step::Pull)
         .filter_map(|step| Some((step.container.clone()?, step.progress)))
+        // The pause container's image is built in.
+        .filter(|(container, _)| !container.is_internal())
         .collect()
 }
 
