@@ -53,6 +53,10 @@ reason_names! {
     CannotInspectContainerError,
     /// Docker refused to make a volume.
     CannotCreateVolumeError,
+    /// Docker refused to remove a volume.
+    CannotRemoveVolumeError,
+    /// Docker refused to remove a container.
+    CannotRemoveContainerError,
     /// A Docker call passed its deadline.
     DockerTimeoutError,
     /// The kernel killed the container for its memory use.

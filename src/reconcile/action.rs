@@ -57,7 +57,7 @@ pub enum Verb {
     Create {
         /// From what.
         spec: Box<ContainerSpec>,
-        /// Docker name of an earlier attempt, to be removed first.
+        /// Id, or where it is not known the Docker name, of an earlier attempt, to be removed first.
         replaces: Option<String>,
     },
     /// Start it and look at it.

@@ -120,6 +120,9 @@ impl<'a> Draft<'a> {
     pub fn retry(&mut self, name: &ContainerName, step: Step, backoff: Backoff, reason: Reason) {
         let last = self.container(name).retry.take();
         let retry = self.next_retry(last.as_ref(), step, backoff, reason);
+        if retry.failures == 1 {
+            self.hints.failing_since.insert(name.clone(), self.now);
+        }
         let container = self.container(name);
         let news = is_news(last.as_ref(), &retry);
         let message = retry_words(&retry);

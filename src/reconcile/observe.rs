@@ -38,6 +38,10 @@ pub struct Hints {
     pub found: BTreeMap<ContainerName, DockerId>,
     /// Last state seen.
     pub states: BTreeMap<ContainerName, RunState>,
+    /// Since when the step that backs off has failed.
+    pub failing_since: BTreeMap<ContainerName, UnixMillis>,
+    /// The creation before the present one, which is to be removed: by its id, since its name may be changed.
+    pub earlier: BTreeMap<ContainerName, DockerId>,
     /// Last signal that somebody sent through Docker.
     pub signalled_at: BTreeMap<ContainerName, UnixMillis>,
 }
@@ -247,7 +251,10 @@ fn take_another_run(draft: &mut Draft<'_>, name: &ContainerName, observed: &Obse
     draft.tell_of(
         name,
         "Restarted",
-        format!("restarted by its policy, {count} times so far"),
+        match count {
+            1 => "restarted by its policy for the first time".to_owned(),
+            _ => format!("restarted by its policy, {count} times so far"),
+        },
     );
 }
 

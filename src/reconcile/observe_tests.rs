@@ -504,7 +504,7 @@ fn a_restart_policy_goes_by_dockers_clock() {
     "), @"
     known app RUNNING id started=20 since=91 restarted=91 restarts=1
     app seems running
-    tell app Restarted: restarted by its policy, 1 times so far
+    tell app Restarted: restarted by its policy for the first time
     ");
     assert_snapshot!(check("
         def app! restart=60
@@ -513,7 +513,7 @@ fn a_restart_policy_goes_by_dockers_clock() {
     "), @"
     known app STOPPED id started=20 since=91 restarted=91 exit=2@92 restarts=1
     app seems exited
-    tell app Restarted: restarted by its policy, 1 times so far
+    tell app Restarted: restarted by its policy for the first time
     tell app Stopped: exited with code 2
     ");
     // Not started again yet.

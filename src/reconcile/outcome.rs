@@ -182,7 +182,7 @@ fn fail_container(draft: &mut Draft<'_>, name: &ContainerName, verb: &Verb, fail
                 draft,
                 name,
                 Step::Remove,
-                ReasonName::CannotStopContainerError,
+                ReasonName::CannotRemoveContainerError,
                 failure,
             );
         }
@@ -270,9 +270,12 @@ fn remake(draft: &mut Draft<'_>, name: &ContainerName, with: &str, reason: &Reas
     draft.hints.found.remove(name);
     let container = draft.container(name);
     container.attempt = container.attempt.saturating_add(1);
-    container.docker_id = None;
+    let earlier = container.docker_id.take();
     container.retry = None;
     container.reservations.clear();
+    if let Some(id) = earlier {
+        draft.hints.earlier.insert(name.clone(), id);
+    }
     draft.tell_of(
         name,
         "Remaking",
@@ -348,6 +351,7 @@ fn fail_resource(draft: &mut Draft<'_>, key: &ResourceKey, verb: &Verb, failure:
     let step = verb.step();
     let name = match key {
         ResourceKey::Cgroup => ReasonName::CgroupError,
+        ResourceKey::Volume(_) if step == Step::TearDown => ReasonName::CannotRemoveVolumeError,
         ResourceKey::Volume(_) => ReasonName::CannotCreateVolumeError,
     };
     let reason = Reason::new(name, format!("{key}: {}", failure.message));

@@ -352,8 +352,8 @@ fn resources_are_made_or_stop_the_task() {
         resource volume:v CREATED
         did volume:v remove-volume failed conflict volume is in use
     "), @"
-    volume v CREATED retry=tear-down:1@100.5 (CannotCreateVolumeError: volume v: volume is in use)
-    tell task Retrying: tear-down failed (try 1): CannotCreateVolumeError: volume v: volume is in use
+    volume v CREATED retry=tear-down:1@100.5 (CannotRemoveVolumeError: volume v: volume is in use)
+    tell task Retrying: tear-down failed (try 1): CannotRemoveVolumeError: volume v: volume is in use
     ");
     assert_snapshot!(check("
         vol v

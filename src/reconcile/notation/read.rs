@@ -10,7 +10,7 @@ use crate::domain::definition::{
     ContainerDefinition, HealthCheck, LogConfiguration, NetworkMode, RestartPolicy,
 };
 use crate::domain::depends_on::{Condition, Dependency};
-use crate::domain::ids::{ContainerName, UnixMillis, VolumeName};
+use crate::domain::ids::{ContainerName, DockerId, UnixMillis, VolumeName};
 use crate::domain::image::ImageRef;
 use crate::domain::port_mapping::{
     ContainerPorts, PortBinding, PortMapping, PortReservation, Protocol,
@@ -183,6 +183,11 @@ fn set(scene: &mut Scene, mut words: Words<'_>) {
             scene.flights.insert(subject, Flight { step, since });
         }
         "sure" => drop(scene.hints.sure.insert(sample::name(words.next()))),
+        "earlier" => {
+            let name = sample::name(words.next());
+            let id = DockerId::parse(words.next()).unwrap();
+            scene.hints.earlier.insert(name, id);
+        }
         "look" => drop(scene.hints.look.insert(sample::name(words.next()))),
         "seems" => {
             let name = sample::name(words.next());

@@ -81,7 +81,7 @@ impl Planner<'_, '_> {
         let waits =
             |retry: &&Retry| !backoff::is_due(retry.not_before, self.input.now, backoff::LONGEST);
         if let Some(retry) = retry.filter(waits) {
-            self.waits.for_retry(subject, retry);
+            self.waits.for_retry(subject, retry, None);
             return;
         }
         self.take_step(Action {

@@ -134,7 +134,12 @@ impl Planner<'_, '_> {
                 }
             }
             ContainerStatus::Pulled | ContainerStatus::Created if self.role_ready(container) => {
-                self.start(container, &known);
+                if self.draft.hints.sure.contains(name) {
+                    self.start(container, &known);
+                } else {
+                    // Docker may still be busy with the start that an earlier agent asked for.
+                    self.look(name);
+                }
             }
             ContainerStatus::Pulled | ContainerStatus::Created => {}
             ContainerStatus::Running if known.exit.is_some() && known.settles_at.is_none() => {
@@ -251,8 +256,11 @@ impl Planner<'_, '_> {
                     spec
                 };
                 let earlier = known.attempt.checked_sub(1);
-                let replaces =
-                    earlier.map(|attempt| self.draft.desired.docker_name(&container.name, attempt));
+                let by_id = self.draft.hints.earlier.get(&container.name);
+                let replaces = earlier.map(|attempt| match by_id {
+                    Some(id) => id.to_string(),
+                    None => self.draft.desired.docker_name(&container.name, attempt),
+                });
                 self.act(
                     &container.name,
                     Verb::Create {
@@ -334,8 +342,9 @@ impl Planner<'_, '_> {
         if backoff::is_due(retry.not_before, self.input.now, backoff::LONGEST) {
             return false;
         }
+        let since = self.draft.hints.failing_since.get(name).copied();
         self.waits
-            .for_retry(&Subject::Container(name.clone()), &retry);
+            .for_retry(&Subject::Container(name.clone()), &retry, since);
         true
     }
 }

@@ -154,8 +154,13 @@ impl Waits {
         self.with_outer_deadline(wait, since, limit_of(step));
     }
 
-    /// A failed step that backs off.
-    pub(super) fn for_retry(&mut self, subject: &Subject, retry: &Retry) {
+    /// A failed step that backs off; `since` its first failure, where that is known.
+    pub(super) fn for_retry(
+        &mut self,
+        subject: &Subject,
+        retry: &Retry,
+        since: Option<UnixMillis>,
+    ) {
         let (container, what) = (container_of(subject), in_words(subject));
         let hangs = retry.reason.name == ReasonName::DockerTimeoutError && retry.failures > 1;
         let wait = Wait {
@@ -173,7 +178,11 @@ impl Waits {
             ),
             then: format!("try the {} again", retry.step),
         };
+        let place = self.conditions.len();
         self.until(wait, retry.not_before);
+        if let (Some(condition), Some(since)) = (self.conditions.get_mut(place), since) {
+            condition.since = since.min(self.now);
+        }
     }
 
     /// A step that would be taken if Docker answered.

@@ -21,6 +21,7 @@ fn a_container_is_pulled_created_and_started_in_turn() {
     assert_snapshot!(check("
         def app!
         known app CREATED id
+        sure app
     "), @"
     task CREATED
     do start container app
@@ -126,6 +127,24 @@ fn a_container_whose_image_or_container_went_away_is_made_again() {
     "), @"
     do create container app as ecs-web-0-app-…, log json-file, replaces ecs-web-0-app-…
     wait app CallOutstanding: the create of the container is under way; then go on when the create is done (since 100, until 340)
+    ");
+    // By its id where that is known: somebody may have renamed it.
+    assert_snapshot!(check("
+        def app!
+        known app PULLED image attempt=2
+        earlier app abc
+    "), @"
+    do create container app as ecs-web-0-app-…, replaces abc
+    wait app CallOutstanding: the create of the container is under way; then go on when the create is done (since 100, until 340)
+    ");
+    // What an earlier agent has made is looked at first: Docker may still be busy with its start.
+    assert_snapshot!(check("
+        def app!
+        known app CREATED id
+    "), @"
+    task CREATED
+    do inspect container app
+    wait app CallOutstanding: the inspect of the container is under way; then go on when the inspect is done (since 100, until 130)
     ");
 }
 
@@ -240,6 +259,7 @@ fn host_ports_for_a_range_are_chosen_before_docker_hears_of_them() {
     assert_snapshot!(check("
         def app! port=8080
         known app CREATED id
+        sure app
     "), @"
     task CREATED
     do start container app on 8080
