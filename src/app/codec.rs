@@ -73,6 +73,7 @@ fn origin(origin: &Origin) -> Value {
         Origin::Api => json!("api"),
         Origin::Run => json!("run"),
         Origin::File(name) => json!({ "file": name }),
+        Origin::Ecs => json!("ecs"),
         Origin::Adopted => json!("adopted"),
     }
 }
@@ -83,6 +84,7 @@ fn read_origin(value: Option<&Value>) -> Origin {
         (Some(name), _) => Origin::File(name.to_owned()),
         (None, Some("api")) => Origin::Api,
         (None, Some("run")) => Origin::Run,
+        (None, Some("ecs")) => Origin::Ecs,
         (None, _) => Origin::Adopted,
     }
 }

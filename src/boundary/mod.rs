@@ -47,6 +47,6 @@ pub use images::{ImageInventory, ImageRuntime, ImageSource};
 pub use meter::Meter;
 pub use redirect::TaskRedirect;
 pub use runtime::{ContainerRuntime, EventStream, VolumeRuntime};
-pub use store::TaskStore;
+pub use store::{InstanceStore, TaskStore};
 pub use task_address::{HeldAddress, TaskAddress};
 pub use usage::UsageSource;

@@ -1,5 +1,7 @@
 //! Durable state.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::error::BoundaryError;
@@ -107,4 +109,14 @@ pub trait TaskStore: Send + Sync {
 
     /// Unflushed data is written and the file closed.
     async fn close(&self);
+}
+
+/// What this host is to the control plane, kept across restarts. One writer: the driver of connected mode.
+#[async_trait]
+pub trait InstanceStore: Send + Sync {
+    /// Everything kept.
+    async fn facts(&self) -> Result<BTreeMap<String, String>, BoundaryError>;
+
+    /// All of these are durable, or none; others stay as they were.
+    async fn keep(&self, facts: &[(&str, &str)]) -> Result<(), BoundaryError>;
 }

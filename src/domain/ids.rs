@@ -194,6 +194,11 @@ impl TaskArn {
         }
     }
 
+    /// Whether it is such an ARN: the task is this host's own affair.
+    pub fn is_standalone(&self) -> bool {
+        self.text.split(':').nth(3) == Some("local")
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.text

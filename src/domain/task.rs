@@ -38,6 +38,11 @@ impl Task {
         &self.desired.arn
     }
 
+    /// Whether it is the control plane's.
+    pub fn is_of_ecs(&self) -> bool {
+        self.desired.origin == Origin::Ecs
+    }
+
     /// What is asked once the engine's own causes to stop are taken in.
     pub fn effective_desired(&self) -> DesiredStatus {
         if self.known.stop.is_some() {
@@ -99,6 +104,8 @@ pub enum Origin {
     Run,
     /// A file of the watched directory: its name without the extension.
     File(String),
+    /// Amazon ECS.
+    Ecs,
     /// Containers found on the host whose rows were lost.
     Adopted,
 }
@@ -130,6 +137,30 @@ pub struct KnownTask {
     pub resources: BTreeMap<ResourceKey, KnownResource>,
     /// What the task waits for now.
     pub conditions: Vec<TaskCondition>,
+    /// What the control plane has acknowledged of it.
+    pub reported: Reported,
+}
+
+/// What the control plane has acknowledged of a task: nothing of it is told again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reported {
+    /// Of the task; `Pending` stands for everything before it ran.
+    pub status: Option<TaskStatus>,
+    /// Of its containers; `Pulled` stands for a digest that was told before the container ran.
+    pub containers: BTreeMap<ContainerName, ContainerStatus>,
+}
+
+impl Reported {
+    /// This and that: acknowledgements may be written down in another order than they came.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.status = self.status.max(other.status);
+        for (name, status) in other.containers {
+            let known = self.containers.entry(name).or_default();
+            *known = status.max(*known);
+        }
+        self
+    }
 }
 
 /// Why and when the engine decided that a task stops.
@@ -408,6 +439,8 @@ causes! {
     Paused,
     /// The container's health check fails.
     Unhealthy,
+    /// The control plane has not acknowledged yet that the task stopped.
+    WaitingForReport,
     /// The task has stopped and is kept for a while.
     WaitingForCleanup,
     /// What the task left behind is being removed.

@@ -46,6 +46,8 @@ impl Reconciler {
         warn!(task.arn = %desired.arn, "rebuilt a task from its containers");
         desired.origin = match desired.origin {
             Origin::File(name) => Origin::File(name),
+            // Still the control plane's: it waits for reports.
+            Origin::Ecs => Origin::Ecs,
             Origin::Api | Origin::Run | Origin::Adopted => Origin::Adopted,
         };
         desired.generation = desired.generation.max(Generation(1));

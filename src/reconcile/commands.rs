@@ -8,7 +8,7 @@ use crate::boundary::DesiredCodec;
 use crate::boundary::store::Change;
 use crate::domain::draining::Draining;
 use crate::domain::ids::{Generation, TaskArn};
-use crate::domain::task::{DesiredTask, Task, TaskEvent};
+use crate::domain::task::{DesiredTask, Reported, Task, TaskEvent};
 
 use super::desired;
 use super::entry::Entry;
@@ -27,6 +27,8 @@ enum Answer {
 pub(super) struct Staged {
     /// What was there before, for each key that a command changed.
     before: BTreeMap<TaskArn, Option<DesiredTask>>,
+    /// What was acknowledged before, for each key of which more is now.
+    reported_before: BTreeMap<TaskArn, Reported>,
     events: Vec<TaskEvent>,
     forgotten_images: Vec<String>,
     /// Whether the instance will drain, if a command changed that.
@@ -36,13 +38,24 @@ pub(super) struct Staged {
 
 impl Staged {
     pub(super) fn keys(&self) -> BTreeSet<TaskArn> {
-        self.before.keys().cloned().collect()
+        let keys = self.before.keys().chain(self.reported_before.keys());
+        keys.cloned().collect()
+    }
+
+    /// Whether a command changed what is wanted of a task.
+    pub(super) fn changes_desired(&self) -> bool {
+        !self.before.is_empty()
     }
 
     pub(super) fn changes(&self, entries: &BTreeMap<TaskArn, Entry>) -> Vec<Change> {
         let desired = self.before.keys().filter_map(|arn| entries.get(arn));
+        let reported = self.reported_before.keys();
+        let reported = reported.filter_map(|arn| entries.get_key_value(arn));
         desired
             .map(|entry| Change::Desired(entry.task.desired.clone()))
+            .chain(
+                reported.map(|(arn, entry)| Change::Known(arn.clone(), entry.task.known.clone())),
+            )
             .chain(self.events.iter().cloned().map(Change::Event))
             .chain(
                 self.forgotten_images
@@ -81,6 +94,11 @@ impl Staged {
         why: &str,
         codec: &dyn DesiredCodec,
     ) {
+        for (arn, before) in self.reported_before {
+            if let Some(entry) = entries.get_mut(&arn) {
+                entry.task.known.reported = before;
+            }
+        }
         for (arn, before) in self.before {
             match before {
                 Some(desired) => {
@@ -107,13 +125,14 @@ impl Reconciler {
     pub(super) fn stage(&mut self, command: Command, staged: &mut Staged) {
         let now = self.deps.clock.now();
         match command {
-            Command::Put(put, reply) => {
+            Command::Put(put, given, reply) => {
                 let arn = put.arn.clone();
                 let present = self.entries.get(&arn).map(|entry| &entry.task.desired);
                 match desired::put(present, put, now, self.deps.ids.as_ref()) {
                     Err(refused) => drop(reply.send(Err(refused))),
                     Ok((changed, outcome)) => {
                         if let Some(changed) = changed {
+                            let changed = desired::with_given(changed, given);
                             let message = format!(
                                 "{}:{} received",
                                 changed.definition.family, changed.definition.revision
@@ -124,6 +143,17 @@ impl Reconciler {
                     }
                 }
             }
+            Command::Reported(arn, reported, reply) => match self.entries.get_mut(&arn) {
+                None => drop(reply.send(Err(HandleError::NotFound(arn)))),
+                Some(entry) => {
+                    let known = &mut entry.task.known.reported;
+                    let before = known.clone();
+                    *known = reported.and(before.clone());
+                    staged.reported_before.entry(arn.clone()).or_insert(before);
+                    staged.answers.push(Answer::Done(reply));
+                    self.queue.wake(&arn, now);
+                }
+            },
             Command::ForgetImages(references) => staged.forgotten_images.extend(references),
             Command::Drain(reason, reply) => {
                 let present = staged.draining(&self.view.draining).cloned();

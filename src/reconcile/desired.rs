@@ -9,7 +9,7 @@ use crate::domain::status::DesiredStatus;
 use crate::domain::task::DesiredTask;
 use crate::domain::task_ids::{EndpointId, TaskIds, uuid};
 
-use super::handle::{HandleError, PutOutcome, PutTask};
+use super::handle::{Given, HandleError, PutOutcome, PutTask};
 
 /// Desired state after a put, and what to answer; `None` = nothing changes.
 ///
@@ -61,6 +61,17 @@ pub fn put(
         return Err(HandleError::Conflict(put.arn));
     }
     Ok((None, PutOutcome::Unchanged(present.generation)))
+}
+
+/// A new task with what somebody else has decided of it.
+pub fn with_given(mut desired: DesiredTask, given: Given) -> DesiredTask {
+    desired.ids.task_role = given.task_role.or(desired.ids.task_role);
+    desired.ids.execution_role = given.execution_role.or(desired.ids.execution_role);
+    if let Some(reason) = given.stop {
+        desired.status = DesiredStatus::Stopped;
+        desired.stop_reason = Some(reason);
+    }
+    desired
 }
 
 /// Ids for a task that has just arrived: of the roles that it has, and of all its containers.

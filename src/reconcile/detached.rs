@@ -9,12 +9,14 @@ use arc_swap::ArcSwap;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::handle::{
-    COMMAND_CAPACITY, Command, EVENT_CAPACITY, HandleError, PutOutcome, PutTask, ReconcilerHandle,
+    COMMAND_CAPACITY, Command, EVENT_CAPACITY, Given, HandleError, PutOutcome, PutTask,
+    ReconcilerHandle,
 };
 use super::snapshot::Snapshot;
 use crate::boundary::store::StoredEvent;
 use crate::domain::ids::{Generation, TaskArn, UnixMillis};
 use crate::domain::reason::Reason;
+use crate::domain::task::Reported;
 
 /// A handle, and the other end of it.
 pub fn detached(snapshot: Snapshot) -> (ReconcilerHandle, DetachedEngine) {
@@ -63,6 +65,10 @@ pub struct Publisher {
 pub enum Asked {
     /// [`ReconcilerHandle::put`].
     Put(PutTask, Reply<PutOutcome>),
+    /// [`ReconcilerHandle::put_given`] with something given.
+    PutGiven(PutTask, Given, Reply<PutOutcome>),
+    /// [`ReconcilerHandle::reported`].
+    Reported(TaskArn, Reported, Reply<()>),
     /// [`ReconcilerHandle::stop`].
     Stop(TaskArn, Reason, Reply<Generation>),
     /// [`ReconcilerHandle::remove`].
@@ -87,7 +93,13 @@ impl DetachedEngine {
     pub async fn next(&mut self) -> Option<Asked> {
         loop {
             return Some(match self.inbox.recv().await? {
-                Command::Put(task, reply) => Asked::Put(task, Reply(reply)),
+                Command::Put(task, given, reply) if given == Given::default() => {
+                    Asked::Put(task, Reply(reply))
+                }
+                Command::Put(task, given, reply) => Asked::PutGiven(task, given, Reply(reply)),
+                Command::Reported(arn, reported, reply) => {
+                    Asked::Reported(arn, reported, Reply(reply))
+                }
                 Command::Stop(arn, reason, reply) => Asked::Stop(arn, reason, Reply(reply)),
                 Command::Remove(arn, reason, reply) => Asked::Remove(arn, reason, Reply(reply)),
                 Command::Drain(reason, reply) => Asked::Drain(reason, Reply(reply)),

@@ -11,10 +11,11 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::snapshot::Snapshot;
 use crate::boundary::store::StoredEvent;
+use crate::domain::credentials::CredentialsId;
 use crate::domain::definition::TaskDefinition;
 use crate::domain::ids::{Generation, TaskArn, UnixMillis};
 use crate::domain::reason::Reason;
-use crate::domain::task::{Origin, TaskOptions};
+use crate::domain::task::{Origin, Reported, TaskOptions};
 
 /// Commands that may wait for the worker: one payload of the largest kind seen (1,000 tasks) fits.
 pub(super) const COMMAND_CAPACITY: usize = 1024;
@@ -36,6 +37,17 @@ pub struct PutTask {
     /// The generation the caller has seen; `Some` makes the call conditional (style R9). `None` = a new task, or
     /// the same again.
     pub expected_generation: Option<Generation>,
+}
+
+/// What somebody else has decided of a new task.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    /// Id of the credentials of its task role; `None` = one is drawn if it has the role.
+    pub task_role: Option<CredentialsId>,
+    /// Id of those of its execution role.
+    pub execution_role: Option<CredentialsId>,
+    /// It shall not run but be seen stopped, for this reason.
+    pub stop: Option<Reason>,
 }
 
 /// What a put did.
@@ -80,7 +92,12 @@ pub enum HandleError {
 /// What travels to the worker.
 #[derive(Debug)]
 pub(super) enum Command {
-    Put(PutTask, oneshot::Sender<Result<PutOutcome, HandleError>>),
+    Put(
+        PutTask,
+        Given,
+        oneshot::Sender<Result<PutOutcome, HandleError>>,
+    ),
+    Reported(TaskArn, Reported, oneshot::Sender<Result<(), HandleError>>),
     Stop(
         TaskArn,
         Reason,
@@ -112,7 +129,24 @@ impl ReconcilerHandle {
     /// # Errors
     /// `Conflict` or `Generation` if it exists otherwise; `NotDurable`, `Busy`, `Closed`.
     pub async fn put(&self, task: PutTask) -> Result<PutOutcome, HandleError> {
-        self.ask(|reply| Command::Put(task, reply)).await
+        self.put_given(task, Given::default()).await
+    }
+
+    /// [`Self::put`] of a task of which something is decided already. It counts for a new task only.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub async fn put_given(&self, task: PutTask, given: Given) -> Result<PutOutcome, HandleError> {
+        self.ask(|reply| Command::Put(task, given, reply)).await
+    }
+
+    /// What the control plane has acknowledged of the task is durable.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotDurable`, `Busy`, `Closed`.
+    pub async fn reported(&self, arn: &TaskArn, reported: Reported) -> Result<(), HandleError> {
+        self.ask(|reply| Command::Reported(arn.clone(), reported, reply))
+            .await
     }
 
     /// The wish to stop is durable. A task that is stopping already is left as it is.

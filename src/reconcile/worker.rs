@@ -395,7 +395,7 @@ impl Reconciler {
         let now = self.deps.clock.now();
         let (began, due) = (Instant::now(), self.queue.next());
         let mut keys: BTreeSet<TaskArn> = staged.keys();
-        if !keys.is_empty() {
+        if staged.changes_desired() {
             // Before the first look at a new task: none goes on because nobody knows its role yet.
             self.tell_wanted_roles();
         }
@@ -439,7 +439,7 @@ impl Reconciler {
             });
         }
         self.adopted.clear();
-        let tasks_changed = !staged.keys().is_empty();
+        let tasks_changed = staged.changes_desired();
         self.take_draining(staged.take_draining(), now);
         staged.answer();
         let freed = self.install(passes, now);

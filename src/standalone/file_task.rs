@@ -75,7 +75,7 @@ pub fn tasks_of_files<'a>(
                 let prefix = id.get(..PREFIX_DIGITS).unwrap_or_default();
                 by_prefix.get(prefix).copied()
             }
-            Origin::Api | Origin::Run => None,
+            Origin::Api | Origin::Run | Origin::Ecs => None,
         };
         if let Some(file) = file {
             found

@@ -29,6 +29,8 @@ mod images;
 
 mod events;
 
+mod instance;
+
 mod quarantine;
 
 mod load;

@@ -3,7 +3,7 @@
 //! **Invariant.** Every write is one transaction that begins with `BEGIN IMMEDIATE` on the one writing connection,
 //! and nothing but that connection is waited for while it is open.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use super::checksum::Checksums;
 use super::error::boundary;
 use super::load::Bad;
 use super::open::Database;
-use super::{desired, draining, events, images, known, load};
+use super::{desired, draining, events, images, instance, known, load};
 use crate::boundary::store::{Change, Damage, Loaded, StoredEvent};
-use crate::boundary::{BoundaryError, Clock, TaskStore};
+use crate::boundary::{BoundaryError, Clock, InstanceStore, TaskStore};
 use crate::domain::ids::TaskArn;
 
 /// Longest that one call waits for the disk. A commit that takes longer may still come about.
@@ -156,6 +156,29 @@ impl TaskStore for SqliteStore {
         self.readers.close().await;
         // The last connection to be closed writes the log into the database and removes it.
         self.writer.close().await;
+    }
+}
+
+#[async_trait]
+impl InstanceStore for SqliteStore {
+    async fn facts(&self) -> Result<BTreeMap<String, String>, BoundaryError> {
+        within(LOAD, async {
+            let mut connection = self.readers.acquire().await?;
+            instance::all(&mut connection).await
+        })
+        .await
+    }
+
+    async fn keep(&self, facts: &[(&str, &str)]) -> Result<(), BoundaryError> {
+        within(COMMIT, async {
+            let mut connection = self.writer.acquire().await?;
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+            for (key, value) in facts {
+                instance::put(&mut transaction, key, value).await?;
+            }
+            transaction.commit().await
+        })
+        .await
     }
 }
 

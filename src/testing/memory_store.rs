@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::boundary::store::{
-    Change, ImageRecord, Loaded, MAX_EVENTS_PER_TASK, StoredEvent, TaskStore,
+    Change, ImageRecord, InstanceStore, Loaded, MAX_EVENTS_PER_TASK, StoredEvent, TaskStore,
 };
 use crate::boundary::{BoundaryError, ErrorKind};
 use crate::domain::draining::Draining;
@@ -33,6 +33,7 @@ struct Rows {
     events: Vec<StoredEvent>,
     failures: u32,
     lost_answers: u32,
+    facts: BTreeMap<String, String>,
 }
 
 impl MemoryStore {
@@ -63,6 +64,31 @@ impl MemoryStore {
 
     fn rows(&self) -> MutexGuard<'_, Rows> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl InstanceStore for MemoryStore {
+    async fn facts(&self) -> Result<BTreeMap<String, String>, BoundaryError> {
+        Ok(self.rows().facts.clone())
+    }
+
+    async fn keep(&self, facts: &[(&str, &str)]) -> Result<(), BoundaryError> {
+        tokio::time::sleep(COMMIT_TIME).await;
+        let mut rows = self.rows();
+        if rows.failures > 0 {
+            rows.failures -= 1;
+            return Err(BoundaryError::new(
+                "keep facts",
+                ErrorKind::NoSpace,
+                "the disk is full",
+            ));
+        }
+        let facts = facts
+            .iter()
+            .map(|&(key, value)| (key.to_owned(), value.to_owned()));
+        rows.facts.extend(facts);
+        Ok(())
     }
 }
 

@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::boundary::TaskStore;
 use crate::boundary::store::{Change, ImageRecord, Loaded, MAX_EVENTS_PER_TASK};
+use crate::boundary::{InstanceStore, TaskStore};
 use crate::domain::container_facts::{ContainerMount, ContainerNetwork, ProbeResult};
 use crate::domain::credentials::CredentialsId;
 use crate::domain::definition::{ContainerDefinition, NetworkMode, TaskDefinition};
@@ -23,10 +23,29 @@ use crate::domain::port_mapping::{PortBinding, PortReservation, Protocol};
 use crate::domain::reason::{Reason, ReasonName};
 use crate::domain::status::{ContainerStatus, DesiredStatus, Health, TaskStatus};
 use crate::domain::task::{
-    Cause, DesiredTask, Exit, KnownContainer, KnownResource, KnownTask, Origin, ResourceKey,
-    ResourceStatus, Retry, Step, StopCause, Task, TaskCondition, TaskEvent, TaskOptions,
+    Cause, DesiredTask, Exit, KnownContainer, KnownResource, KnownTask, Origin, Reported,
+    ResourceKey, ResourceStatus, Retry, Step, StopCause, Task, TaskCondition, TaskEvent,
+    TaskOptions,
 };
 use crate::domain::task_ids::{EndpointId, TaskIds};
+
+/// What the control plane's driver keeps: on a store that has none of it.
+///
+/// # Panics
+/// If a promise of the boundary is broken.
+pub async fn instance_store(store: &dyn InstanceStore) {
+    let facts = async || store.facts().await.expect("facts can be read");
+    assert_eq!(facts().await, BTreeMap::new());
+    let first = [("arn", "a"), ("cluster", "c")];
+    store.keep(&first).await.expect("facts can be kept");
+    store
+        .keep(&[("arn", "b"), ("sequence", "")])
+        .await
+        .expect("facts can be kept");
+    let expected = [("arn", "b"), ("cluster", "c"), ("sequence", "")];
+    let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    assert_eq!(facts().await, BTreeMap::from(expected));
+}
 
 /// The whole suite, on a store with nothing in it. It is left with nothing but events.
 ///
@@ -394,6 +413,10 @@ pub fn full_known() -> KnownTask {
         ]),
         resources: BTreeMap::from([(ResourceKey::Cgroup, cgroup), (volume, waiting)]),
         conditions: vec![condition(Some(name("side"))), condition(None)],
+        reported: Reported {
+            status: Some(TaskStatus::Pending),
+            containers: BTreeMap::from([(name("app"), ContainerStatus::Pulled)]),
+        },
     }
 }
 

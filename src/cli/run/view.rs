@@ -130,6 +130,7 @@ fn is_news(cause: Cause) -> bool {
         | Cause::WaitingForDependents
         | Cause::Stopping
         | Cause::Unhealthy
+        | Cause::WaitingForReport
         | Cause::WaitingForCleanup
         | Cause::CleaningUp => false,
     }

@@ -2,11 +2,18 @@
 //!
 //! **Invariant.** Containers before resources, everything before the rows; a step that fails is tried for ever.
 
+use std::time::Duration;
+
 use crate::domain::ids::ContainerName;
-use crate::domain::task::{KnownContainer, ResourceStatus};
+use crate::domain::status::TaskStatus;
+use crate::domain::task::{Cause, KnownContainer, Origin, ResourceStatus};
 use crate::reconcile::action::{Subject, Verb};
 
 use super::Planner;
+use super::waits::Wait;
+
+/// How long a stopped task is kept for the control plane to hear of it (reference agent).
+const LONGEST_REPORT: Duration = Duration::from_hours(72);
 
 impl Planner<'_, '_> {
     pub(super) fn plan_cleanup(&mut self) {
@@ -26,11 +33,38 @@ impl Planner<'_, '_> {
                 self.waits.look_at(Some(due));
                 return;
             }
+            if self.wait_for_report() {
+                return;
+            }
         }
         if self.remove_containers() && self.tear_down_resources() {
             self.forget = true;
             self.draft.tell("Removed", "everything of the task is gone");
         }
+    }
+
+    /// Whether the control plane is still to hear that the task stopped: while it is not, the rows are all there is
+    /// to tell it from.
+    fn wait_for_report(&mut self) -> bool {
+        let (desired, known) = (self.draft.desired, &self.draft.known);
+        if desired.origin != Origin::Ecs || known.reported.status == Some(TaskStatus::Stopped) {
+            return false;
+        }
+        let until = known
+            .stopped_at
+            .unwrap_or(self.input.now)
+            .plus(LONGEST_REPORT);
+        if until <= self.input.now {
+            return false;
+        }
+        let wait = Wait {
+            container: None,
+            cause: Cause::WaitingForReport,
+            message: "ECS has not acknowledged that the task stopped".to_owned(),
+            then: "remove what is left of it".to_owned(),
+        };
+        self.waits.with_deadline(wait, until);
+        true
     }
 
     /// Whether no container is left.

@@ -155,6 +155,7 @@ fn origin_words(origin: &Origin) -> (&'static str, Option<String>) {
         Origin::Api => ("API", None),
         Origin::Run => ("RUN", None),
         Origin::File(name) => ("FILE", Some(name.clone())),
+        Origin::Ecs => ("ECS", None),
         Origin::Adopted => ("ADOPTED", None),
     }
 }
@@ -164,6 +165,7 @@ fn origin(text: &str, file: Option<String>) -> Result<Origin, RowError> {
         ("API", None) => Ok(Origin::Api),
         ("RUN", None) => Ok(Origin::Run),
         ("FILE", Some(name)) => Ok(Origin::File(name)),
+        ("ECS", None) => Ok(Origin::Ecs),
         ("ADOPTED", None) => Ok(Origin::Adopted),
         _ => Err(RowError::unknown("origin", text)),
     }

@@ -13,8 +13,8 @@ use crate::domain::ids::{ContainerName, DockerId, Generation, IdError, UnixMilli
 use crate::domain::port_mapping::{PortBinding, PortReservation};
 use crate::domain::status::{ContainerStatus, Health, TaskStatus};
 use crate::domain::task::{
-    Cause, Exit, KnownContainer, KnownResource, KnownTask, ResourceKey, ResourceStatus, StopCause,
-    TaskCondition,
+    Cause, Exit, KnownContainer, KnownResource, KnownTask, Reported, ResourceKey, ResourceStatus,
+    StopCause, TaskCondition,
 };
 use crate::store::error::RowError;
 use crate::store::fields::{RetryColumns, capped, instant, millis, number, protocol, reason, word};
@@ -126,8 +126,35 @@ impl From<&KnownTask> for KnownRow {
             started_at: millis(task.started_at),
             execution_stopped_at: millis(task.execution_stopped_at),
             stopped_at: millis(task.stopped_at),
+            reported: task.reported.status.map(|status| status.to_string()),
+            reported_containers: reported_text(&task.reported.containers),
         }
     }
+}
+
+/// `container=status`, separated by blanks; neither part can hold a blank or `=`.
+fn reported_text(containers: &BTreeMap<ContainerName, ContainerStatus>) -> Option<String> {
+    let pairs: Vec<String> = containers
+        .iter()
+        .map(|(container, status)| format!("{container}={status}"))
+        .collect();
+    (!pairs.is_empty()).then(|| pairs.join(" "))
+}
+
+fn reported(status: Option<&str>, containers: Option<&str>) -> Result<Reported, RowError> {
+    let pairs = containers.unwrap_or_default().split_ascii_whitespace();
+    let containers = pairs.map(|pair| {
+        let unreadable = || RowError::unknown("reported_containers", pair);
+        let (container, status) = pair.split_once('=').ok_or_else(unreadable)?;
+        let status = ContainerStatus::from_text(status).ok_or_else(unreadable)?;
+        Ok((container_name(container)?, status))
+    });
+    Ok(Reported {
+        status: status
+            .map(|text| word("reported", text, TaskStatus::from_text))
+            .transpose()?,
+        containers: containers.collect::<Result<_, RowError>>()?,
+    })
 }
 
 impl TryFrom<KnownRow> for KnownTask {
@@ -158,6 +185,7 @@ impl TryFrom<KnownRow> for KnownTask {
             containers: BTreeMap::new(),
             resources: BTreeMap::new(),
             conditions: Vec::new(),
+            reported: reported(row.reported.as_deref(), row.reported_containers.as_deref())?,
         })
     }
 }

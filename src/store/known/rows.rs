@@ -43,6 +43,10 @@ pub(in crate::store) struct KnownRow {
     pub execution_stopped_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reported: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reported_containers: Option<String>,
 }
 
 /// A row of `containers` without its task id.

@@ -94,7 +94,7 @@ async fn rows(connection: &mut SqliteConnection, task: i64) -> sqlx::Result<Know
     let known = sqlx::query_as!(
         KnownRow,
         "SELECT status, observed_generation, admitted_at, stop_name, stop_message, stop_at, pull_started_at,
-             pull_stopped_at, started_at, execution_stopped_at, stopped_at
+             pull_stopped_at, started_at, execution_stopped_at, stopped_at, reported, reported_containers
          FROM known_tasks WHERE task = ?",
         task
     )
@@ -223,7 +223,7 @@ async fn put_task(
     sqlx::query!(
         "UPDATE known_tasks SET status = ?, observed_generation = ?, admitted_at = ?, stop_name = ?,
              stop_message = ?, stop_at = ?, pull_started_at = ?, pull_stopped_at = ?, started_at = ?,
-             execution_stopped_at = ?, stopped_at = ?, checksum = ?
+             execution_stopped_at = ?, stopped_at = ?, reported = ?, reported_containers = ?, checksum = ?
          WHERE task = ?",
         row.status,
         row.observed_generation,
@@ -236,6 +236,8 @@ async fn put_task(
         row.started_at,
         row.execution_stopped_at,
         row.stopped_at,
+        row.reported,
+        row.reported_containers,
         checksum,
         task,
     )

@@ -2,6 +2,7 @@
 
 use super::world::{World, two_tasks};
 use crate::boundary::TaskStore as _;
+use crate::testing::memory_store::MemoryStore;
 use crate::testing::store_contract;
 
 #[tokio::test]
@@ -11,6 +12,13 @@ async fn keeps_the_contract() {
     assert!(opened.fresh);
     assert_eq!(opened.damage, []);
     store_contract::task_store(&opened.store).await;
+}
+
+#[tokio::test]
+async fn keeps_the_contract_of_the_instance_as_the_fake_does() {
+    let world = World::new();
+    store_contract::instance_store(&world.open().await.store).await;
+    store_contract::instance_store(&MemoryStore::default()).await;
 }
 
 #[tokio::test]

@@ -14,8 +14,8 @@ use crate::domain::port_mapping::{PortBinding, PortReservation, Protocol};
 use crate::domain::reason::{Reason, ReasonName};
 use crate::domain::status::{ContainerStatus, DesiredStatus, Health, TaskStatus};
 use crate::domain::task::{
-    Cause, DesiredTask, Exit, KnownContainer, KnownResource, KnownTask, Origin, ResourceKey,
-    ResourceStatus, Retry, Step, StopCause, TaskCondition, TaskOptions,
+    Cause, DesiredTask, Exit, KnownContainer, KnownResource, KnownTask, Origin, Reported,
+    ResourceKey, ResourceStatus, Retry, Step, StopCause, TaskCondition, TaskOptions,
 };
 use crate::domain::task_ids::{EndpointId, TaskIds};
 use crate::store::checksum::Checksums;
@@ -283,10 +283,14 @@ fn known() -> impl Strategy<Value = KnownTask> {
         maybe_at(),
         maybe_at(),
     );
+    let told = word(&[ContainerStatus::Pulled, ContainerStatus::Stopped]);
+    let reported = (option::of(word(statuses)), btree_map(name(), told, 0..3))
+        .prop_map(|(status, containers)| Reported { status, containers });
     let lists = (
         btree_map(name(), container(), 0..3),
         resources(),
         vec(condition(), 0..3),
+        reported,
     );
     (what, times, lists).prop_map(|(what, times, lists)| KnownTask {
         status: what.0,
@@ -301,6 +305,7 @@ fn known() -> impl Strategy<Value = KnownTask> {
         containers: lists.0,
         resources: lists.1,
         conditions: lists.2,
+        reported: lists.3,
     })
 }
 
@@ -315,6 +320,7 @@ fn any_desired() -> impl Strategy<Value = DesiredTask> {
         Just(Origin::Api),
         Just(Origin::Run),
         Just(Origin::Adopted),
+        Just(Origin::Ecs),
         text().prop_map(Origin::File),
     ];
     let options = (option::of(word(modes)), any::<bool>());
@@ -360,6 +366,7 @@ proptest! {
 fn checksums_of_old_rows_stay_the_same() {
     let desired = Checksums::Used.of(&DesiredRow::from(&desired("a", 1)));
     let mut known = full_known();
+    known.reported = Reported::default();
     // What came with later migrations, and is NULL or missing in rows of before.
     for container in known.containers.values_mut() {
         container.created_at = None;

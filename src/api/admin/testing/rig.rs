@@ -184,6 +184,11 @@ pub(crate) async fn run_map(engine: &mut DetachedEngine) {
         let publisher = engine.publisher();
         match asked {
             Asked::Put(put, reply) => reply.send(put_into(publisher, put)),
+            Asked::PutGiven(put, _, reply) => reply.send(put_into(publisher, put)),
+            Asked::Reported(arn, reported, reply) => {
+                let changed = change(publisher, &arn, |task| task.known.reported = reported);
+                reply.send(changed.map(|_| ()));
+            }
             Asked::Stop(arn, reason, reply) => reply.send(change(publisher, &arn, |task| {
                 task.desired.status = DesiredStatus::Stopped;
                 task.desired.stop_reason = Some(reason);

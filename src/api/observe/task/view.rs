@@ -111,6 +111,7 @@ fn origin(origin: &Origin) -> String {
         Origin::Api => "api".to_owned(),
         Origin::Run => "run".to_owned(),
         Origin::File(name) => format!("file:{name}"),
+        Origin::Ecs => "ecs".to_owned(),
         Origin::Adopted => "adopted".to_owned(),
     }
 }

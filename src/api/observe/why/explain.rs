@@ -114,7 +114,7 @@ fn rank(cause: Cause) -> u8 {
         Cause::CallOutstanding | Cause::Pulling | Cause::WaitingForPull => 3,
         Cause::WaitingForResource | Cause::WaitingForCredentials | Cause::Stopping => 4,
         Cause::WaitingForDependency | Cause::WaitingForDependents => 5,
-        Cause::CleaningUp | Cause::WaitingForCleanup => 6,
+        Cause::CleaningUp | Cause::WaitingForCleanup | Cause::WaitingForReport => 6,
     }
 }
 
