@@ -20,6 +20,8 @@ pub mod definition;
 
 pub mod standalone;
 
+pub mod ecs;
+
 pub mod api;
 
 pub mod docker;

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::config::credentials::CredentialsFrom;
 use crate::credentials::{CredentialsHandle, Outside, service};
 use crate::domain::credentials::{Credentials, RoleGrant};
+use crate::ecs::{AcsSource, SentCredentials};
 use crate::metrics::Counted;
 use crate::platform::SystemIds;
 
@@ -25,6 +26,8 @@ use crate::platform::SystemIds;
 pub struct RoleCredentials {
     /// Answers, and what the engine asks.
     pub handle: CredentialsHandle,
+    /// What the control plane has sent.
+    pub sent: SentCredentials,
     /// The record.
     pub audit: AuditHandle,
     clock: Arc<dyn Clock>,
@@ -57,6 +60,11 @@ pub fn start(
         CredentialsFrom::Dev(path) => Arc::new(DevFile::new(path.clone(), clock.clone())),
         CredentialsFrom::Off => Arc::new(Nowhere),
     };
+    let sent = SentCredentials::default();
+    let source: Arc<dyn CredentialsSource> = match &config.connected {
+        Some(_) => Arc::new(AcsSource::new(sent.clone(), source)),
+        None => source,
+    };
     let outside = Outside {
         source,
         clock: clock.clone(),
@@ -79,6 +87,7 @@ pub fn start(
     let refusals = record(&audit, counted);
     RoleCredentials {
         handle,
+        sent,
         limiter: RateLimiter::new(settings::rates(config), refusals, clock.clone()),
         audit,
         clock: clock.clone(),

@@ -91,10 +91,12 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
     };
     let watched = start_watch(&mut lifecycle, config, &engine, files);
     start_keepers(&mut lifecycle, config, &engine, barrier, &conditions);
+    let connected = super::connected::start(&mut lifecycle, config, &engine);
     let beside = Beside {
         listeners: listeners.clone(),
         conditions,
         watched,
+        connected,
     };
     let observe = observe_state(config, &engine, beside);
     super::listeners::start(&mut lifecycle, config, &engine, &observe, &listeners);

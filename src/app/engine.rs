@@ -21,7 +21,7 @@ use super::metadata_files::{self, WithFiles};
 use super::settings;
 use super::tracked::tracked;
 use crate::boundary::store::Damage;
-use crate::boundary::{Clock, ErrorKind, HostProbe, TaskRoles, TaskStore};
+use crate::boundary::{Clock, ErrorKind, HostProbe, InstanceStore, TaskRoles, TaskStore};
 use crate::config::Config;
 use crate::docker::Docker;
 use crate::domain::host::HostFacts;
@@ -52,6 +52,8 @@ pub struct Engine {
     pub docker: Arc<Docker>,
     /// Rows, for the timeline.
     pub store: Arc<dyn TaskStore>,
+    /// What this host is to a control plane.
+    pub instance_store: Arc<dyn InstanceStore>,
     /// What tasks use.
     pub stats: StatsHandle,
     /// Time.
@@ -106,7 +108,9 @@ pub async fn start(
     let counted = Arc::new(Counted::new());
     let measured = Arc::new(Measured::new(docker.clone(), counted.clone()));
     let host = Arc::new(HostOs::new(settings::host(config)));
-    let store: Arc<dyn TaskStore> = Arc::new(opened.store);
+    let opened_store = Arc::new(opened.store);
+    let instance_store: Arc<dyn InstanceStore> = opened_store.clone();
+    let store: Arc<dyn TaskStore> = opened_store;
     let store: Arc<dyn TaskStore> = Arc::new(Measured::new(store, counted.clone()));
     // What is set aside by this reading is not found by the engine's.
     let loaded = store.load().await.unwrap_or_default();
@@ -158,6 +162,7 @@ pub async fn start(
         handle,
         docker,
         store,
+        instance_store,
         stats,
         clock,
         images,

@@ -34,6 +34,8 @@ pub mod engine;
 
 pub mod daemon;
 
+mod connected;
+
 pub mod foreground;
 
 mod plan_source;

@@ -8,7 +8,7 @@ use crate::api::task_server::limits::{Rate, RateLimits};
 use crate::audit::{AuditConfig, Context, FileConfig};
 use crate::aws::{InstanceMetadata, StsConfig};
 use crate::config::Config;
-use crate::config::credentials::{InstanceMetadataSetting, StsSection};
+use crate::config::credentials::{CredentialsFrom, InstanceMetadataSetting, StsSection};
 use crate::config::sections::ReplaceStopped;
 use crate::credentials::CredentialsConfig;
 use crate::docker::{Deadlines, DockerConfig};
@@ -139,6 +139,14 @@ pub fn credentials(config: &Config) -> CredentialsConfig {
     CredentialsConfig {
         binding: config.credentials.binding,
         ..CredentialsConfig::default()
+    }
+}
+
+/// Whether this host's own credentials may come from its instance.
+pub fn instance_metadata(config: &Config) -> InstanceMetadata {
+    match &config.credentials.source {
+        CredentialsFrom::Sts(section) => sts(section).instance_metadata,
+        CredentialsFrom::Dev(_) | CredentialsFrom::Off => InstanceMetadata::Off,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::api::observe::files::wire::{TaskFile, TaskFiles};
 use crate::api::observe::probes::Check;
 use crate::api::observe::settings::wire::{Setting, SettingProblem, SettingsAnswer};
 use crate::config::Config;
+use crate::ecs::{ConnectedStatus, StatusHandle};
 use crate::standalone::status::{DirectoryStatus, FileState, FileStatus};
 
 /// Who listens and who does not. Cheap to clone.
@@ -53,6 +54,8 @@ pub struct Beside {
     pub conditions: Conditions,
     /// The watched directory, if there is one.
     pub watched: Option<Watched>,
+    /// How connected mode is, if there is one.
+    pub connected: Option<StatusHandle>,
 }
 
 impl Surroundings for Beside {
@@ -60,6 +63,11 @@ impl Surroundings for Beside {
         let mut checks = self.listeners.checks();
         checks.extend(self.conditions.checks());
         checks.extend(self.watched.as_ref().map(directory));
+        checks.extend(
+            self.connected
+                .as_ref()
+                .map(|status| control_plane(&status.now())),
+        );
         checks
     }
 
@@ -72,6 +80,24 @@ impl Surroundings for Beside {
             problem: status.problem.clone(),
             files: files.collect(),
         })
+    }
+}
+
+/// Tasks run whether ECS is connected or not, so it only warns.
+fn control_plane(status: &ConnectedStatus) -> Check {
+    let name = "ecs";
+    let cluster = &status.cluster;
+    match (&status.problem, &status.instance) {
+        (None, Some(instance)) if status.connected => Check::pass(
+            name,
+            format!("connected to cluster {cluster} as {instance}"),
+        ),
+        (Some(problem), _) => Check::warn(
+            name,
+            format!("not connected to cluster {cluster}: {problem}"),
+        )
+        .hint("it is tried again; running tasks are kept and reported later"),
+        (None, _) => Check::warn(name, format!("connecting to cluster {cluster}")),
     }
 }
 
@@ -174,6 +200,7 @@ mod tests {
             listeners,
             conditions: Conditions::default(),
             watched: Some(Watched { directory, status }),
+            connected: None,
         };
         let checks = beside.checks();
         let found: Vec<_> = checks

@@ -17,9 +17,12 @@ mod sts;
 
 mod dev;
 
+mod host;
+
 mod wire;
 
 pub use dev::DevFile;
+pub use host::{HostCredentials, host_credentials};
 pub use sts::{InstanceMetadata, Sts, StsConfig};
 
 #[cfg(test)]

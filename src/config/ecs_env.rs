@@ -110,7 +110,17 @@ settings! {
     DATA_DIR "ECS_DATADIR" Some("DataDir"), Kind::Path, "",
         "Directory of the state database; none given: the system's place for it.";
     CLUSTER "ECS_CLUSTER" Some("Cluster"), Kind::Text, "default",
-        "Cluster name in task ARNs and container labels.";
+        "Cluster of this host, by name or ARN; given, the agent connects to ECS.";
+    MODE "BERTH_MODE" None, Kind::Word(&["auto", "connected", "standalone"]), "auto",
+        "Whether tasks come from ECS; auto: if a cluster is given.";
+    BACKEND_HOST "ECS_BACKEND_HOST" Some("APIEndpoint"), Kind::Text, "",
+        "Address of the ECS API; none given: that of the region.";
+    EXTERNAL "ECS_EXTERNAL" Some("External"), Kind::Truth, "false",
+        "Whether this host is none of EC2 and registers as an external instance.";
+    INSTANCE_TAGS "ECS_CONTAINER_INSTANCE_TAGS" Some("ContainerInstanceTags"), Kind::Attributes, "",
+        "Tags of the container instance, JSON.";
+    EXCLUDE_IPV6_BINDINGS "ECS_EXCLUDE_IPV6_PORTBINDING" Some("ShouldExcludeIPv6PortBinding"), Kind::Truth, "true",
+        "Whether ports that are published on IPv6 are kept from ECS.";
     ADMIN_SOCKET "BERTH_ADMIN_SOCKET" None, Kind::Path, "",
         "Socket of the admin API; none given: `berth.sock` in the data directory.";
     INTROSPECTION_ADDRESS "BERTH_INTROSPECTION_ADDRESS" None, Kind::Text, "127.0.0.1:51678",
@@ -130,7 +140,7 @@ settings! {
     INSTANCE_METADATA_FAMILIES "BERTH_INSTANCE_METADATA_FAMILIES" None, Kind::List, "",
         "Families of task definitions whose tasks may reach it all the same.";
     REGION "AWS_DEFAULT_REGION" Some("AWSRegion"), Kind::Text, "",
-        "Region that containers are told if they set none.";
+        "Region of ECS, and the one that containers are told if they set none.";
     TASKS_DIR "BERTH_TASKS_DIR" None, Kind::Path, "",
         "Directory of task definition files to run.";
     REPLACE_STOPPED "BERTH_REPLACE_STOPPED" None, Kind::Word(&["always", "on-failure", "never"]), "on-failure",
@@ -286,11 +296,9 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "ECS_AVAILABLE_LOGGING_DRIVERS",
     "ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES",
     "ECS_AWSVPC_BLOCK_IMDS",
-    "ECS_BACKEND_HOST",
     "ECS_CHECKPOINT",
     "ECS_CNI_PLUGINS_PATH",
     "ECS_CONTAINER_INSTANCE_PROPAGATE_TAGS_FROM",
-    "ECS_CONTAINER_INSTANCE_TAGS",
     "ECS_DISABLE_DOCKER_HEALTH_CHECK",
     "ECS_DISABLE_TASK_METADATA_AZ",
     "ECS_EBSTA_SUPPORTED",
@@ -306,8 +314,6 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "ECS_ENABLE_TASK_IAM_ROLE",
     "ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST",
     "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION_JITTER",
-    "ECS_EXCLUDE_IPV6_PORTBINDING",
-    "ECS_EXTERNAL",
     "ECS_FSX_WINDOWS_FILE_SERVER_SUPPORTED",
     "ECS_GMSA_SUPPORTED",
     "ECS_HOST_DATA_DIR",

@@ -13,6 +13,8 @@ pub mod ecs_env;
 
 mod reader;
 
+pub mod connected;
+
 pub mod credentials;
 
 pub mod sections;

@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::connected::{ConnectedSection, connected};
 use super::credentials::{
     AuditSection, CredentialsSection, TaskServerSection, audit, credentials, task_server,
 };
@@ -29,6 +30,8 @@ pub struct Config {
     pub listen: ListenSection,
     /// Cluster name in ARNs.
     pub cluster: ClusterName,
+    /// Connected mode; `None` = standalone.
+    pub connected: Option<ConnectedSection>,
     /// Log lines.
     pub log: LogSection,
     /// The container engine.
@@ -238,6 +241,7 @@ impl Config {
             listen: listen(&mut reader),
             engine: engine(&mut reader, &cluster),
             cluster,
+            connected: connected(&mut reader),
             log: log(&mut reader),
             docker: docker(&mut reader),
             images: images(&mut reader),

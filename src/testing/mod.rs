@@ -12,6 +12,8 @@ pub mod connections;
 
 pub mod memory_store;
 
+pub mod acs;
+
 pub mod store_contract;
 
 pub mod sim;

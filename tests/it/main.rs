@@ -60,3 +60,7 @@ mod e2e_cli_damage;
 mod e2e_cli_faults;
 
 mod e2e_operators;
+
+mod e2e_connected;
+
+mod connected;

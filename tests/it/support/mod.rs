@@ -23,3 +23,5 @@ pub(crate) mod berth;
 pub(crate) mod agent;
 
 pub(crate) mod moto;
+
+pub(crate) mod control_plane;

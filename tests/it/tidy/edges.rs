@@ -26,6 +26,20 @@ const EDGES: &[(&str, &[&str])] = &[
         &["boundary", "definition", "domain", "reconcile"],
     ),
     (
+        "ecs",
+        &[
+            "boundary",
+            "credentials",
+            "definition",
+            "domain",
+            "reconcile",
+            "stats",
+        ],
+    ),
+    // What it says and hears decides nothing about how it travels.
+    ("ecs/acs", &["boundary", "domain"]),
+    ("ecs/payload", &["definition", "domain"]),
+    (
         "api",
         &[
             "boundary",
@@ -75,6 +89,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "definition",
             "docker",
             "domain",
+            "ecs",
             "images",
             "metrics",
             "platform",
@@ -96,6 +111,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "definition",
             "docker",
             "domain",
+            "ecs",
             "images",
             "platform",
             "reconcile",
@@ -115,14 +131,20 @@ const HOMES: &[(&[&str], &[&str])] = &[
     (&["bollard"], &["docker"]),
     (&["sqlx"], &["store"]),
     (
-        &[
-            "aws_config",
-            "aws_credential_types",
-            "aws_sdk_sts",
-            "aws_smithy_http_client",
-        ],
+        &["aws_config", "aws_credential_types", "aws_sdk_sts"],
         &["aws"],
     ),
+    (
+        &[
+            "aws_sdk_ecs",
+            "aws_sigv4",
+            "rustls_native_certs",
+            "tokio_rustls",
+            "tokio_tungstenite",
+        ],
+        &["ecs"],
+    ),
+    (&["aws_smithy_http_client"], &["aws", "ecs"]),
     (
         &["axum", "tower", "tower_http", "utoipa", "utoipa_axum"],
         &["api"],
@@ -160,6 +182,16 @@ const PURE: &[&str] = &[
     "images/plan",
     "credentials/plan",
     "stats/aggregate",
+    "ecs/link",
+    "ecs/acs",
+    "ecs/tcs",
+    "ecs/payload",
+    "ecs/register",
+    "ecs/report/plan",
+    "ecs/report/bindings",
+    "ecs/report/change",
+    "ecs/report/lanes",
+    "ecs/connect/address",
 ];
 
 /// What a pure room has no use for.

@@ -1,0 +1,89 @@
+//! Connected mode put together from the settings and the engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::engine::Engine;
+use super::lifecycle::Lifecycle;
+use super::settings;
+use crate::aws::host_credentials;
+use crate::config::Config;
+use crate::config::connected::ConnectedSection;
+use crate::config::credentials::CredentialsFrom;
+use crate::ecs::{AgentVersion, EcsConfig, Features, Outside, StatusHandle, Usage, service};
+use crate::platform::SystemIds;
+
+/// Longest call of the ECS API (reference agent).
+const CALL_LIMIT: Duration = Duration::from_secs(42);
+
+/// Starts connected mode where the settings ask for it; `None` = they do not, or it cannot be.
+pub(super) fn start(
+    lifecycle: &mut Lifecycle,
+    config: &Config,
+    engine: &Engine,
+) -> Option<StatusHandle> {
+    let section = config.connected.as_ref()?;
+    let Some(region) = section.region.clone() else {
+        // The agent is of use all the same: its tasks run.
+        warn!("ECS is not connected to: no region is given (AWS_DEFAULT_REGION)");
+        return None;
+    };
+    let metadata = settings::instance_metadata(config);
+    let outside = Outside {
+        engine: engine.handle.clone(),
+        store: engine.instance_store.clone(),
+        clock: engine.clock.clone(),
+        ids: Arc::new(SystemIds),
+        credentials: host_credentials(&region, &metadata),
+        sent: engine.roles.sent.clone(),
+        roles: serves_roles(config).then(|| engine.roles.handle.clone()),
+        usage: usage(config, engine),
+        os: std::env::consts::OS,
+    };
+    let ecs = ecs_config(config, section, region);
+    info!(
+        cluster = ecs.cluster(),
+        region = ecs.region,
+        "connecting to ECS"
+    );
+    let (service, status) = service(ecs, outside);
+    let stop = lifecycle.drivers.stop_token();
+    lifecycle.drivers.start("ecs", service.run(stop));
+    Some(status)
+}
+
+fn usage(config: &Config, engine: &Engine) -> Option<Usage> {
+    let stats = engine.stats.clone();
+    let usage: Usage = Arc::new(move || stats.latest());
+    config.usage.enabled.then_some(usage)
+}
+
+fn serves_roles(config: &Config) -> bool {
+    config.credentials.source != CredentialsFrom::Off
+}
+
+fn ecs_config(config: &Config, section: &ConnectedSection, region: String) -> EcsConfig {
+    let host = &config.host;
+    EcsConfig {
+        cluster: section.cluster.clone(),
+        region,
+        endpoint: section.endpoint.clone(),
+        attributes: host.attributes.clone(),
+        tags: section.tags.clone(),
+        reserved_ports: (host.reserved_ports.clone(), host.reserved_ports_udp.clone()),
+        features: Features {
+            privileged: !config.engine.disable_privileged,
+            task_limits: config.engine.task_limits,
+            task_roles: serves_roles(config),
+            exclude_ipv6_bindings: section.exclude_ipv6_bindings,
+        },
+        external: section.external,
+        version: AgentVersion {
+            version: env!("CARGO_PKG_VERSION").into(),
+            commit: option_env!("BERTH_COMMIT").unwrap_or("00000000").into(),
+        },
+        call_limit: CALL_LIMIT,
+    }
+}

@@ -1,0 +1,105 @@
+//! Settings of connected mode: whether there is one, and where its control plane is.
+
+use std::collections::BTreeMap;
+
+use super::ecs_env as env;
+use super::reader::Reader;
+use super::source::Origin;
+
+/// Connected mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectedSection {
+    /// Cluster as given, by name or ARN; `None` = the default one, made if need be.
+    pub cluster: Option<String>,
+    /// Region; `None` = nobody gave one, and without it there is no control plane.
+    pub region: Option<String>,
+    /// Address of the ECS API; `None` = the region's.
+    pub endpoint: Option<String>,
+    /// An external instance.
+    pub external: bool,
+    /// Tags of the container instance.
+    pub tags: BTreeMap<String, String>,
+    /// IPv6 addresses of published ports are not reported.
+    pub exclude_ipv6_bindings: bool,
+}
+
+/// `None` = standalone.
+pub(super) fn connected(reader: &mut Reader<'_>) -> Option<ConnectedSection> {
+    // As it counts: one that is no cluster was set aside.
+    let counts = reader
+        .effective
+        .iter()
+        .find(|it| it.setting == env::CLUSTER.name);
+    let cluster = counts
+        .filter(|it| it.origin != Origin::Default)
+        .map(|it| it.value.clone());
+    let named = cluster.is_some();
+    let connects = match reader.word(&env::MODE) {
+        "connected" => true,
+        "standalone" => false,
+        _ => named,
+    };
+    let section = ConnectedSection {
+        cluster,
+        region: reader.text(&env::REGION),
+        endpoint: reader
+            .text(&env::BACKEND_HOST)
+            .map(|text| with_scheme(&text)),
+        external: reader.truth(&env::EXTERNAL),
+        tags: reader.attributes(&env::INSTANCE_TAGS),
+        exclude_ipv6_bindings: reader.truth(&env::EXCLUDE_IPV6_BINDINGS),
+    };
+    connects.then_some(section)
+}
+
+/// An address without a scheme is one of TLS (reference agent).
+fn with_scheme(text: &str) -> String {
+    if text.starts_with("http://") || text.starts_with("https://") {
+        text.to_owned()
+    } else {
+        format!("https://{text}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, Strings};
+    use super::*;
+
+    fn section(pairs: &[(&str, &str)]) -> Option<ConnectedSection> {
+        let texts = pairs
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let config = Config::read(&Strings::new().below(Origin::Environment, texts));
+        assert_eq!(config.problems, []);
+        config.connected
+    }
+
+    #[test]
+    fn a_cluster_that_is_given_connects() {
+        assert_eq!(section(&[]), None);
+        let lab = section(&[("ECS_CLUSTER", "lab")]).unwrap();
+        assert_eq!(lab.cluster.as_deref(), Some("lab"));
+        assert!(lab.exclude_ipv6_bindings && !lab.external);
+    }
+
+    #[test]
+    fn the_mode_has_the_last_word() {
+        let standalone = [("ECS_CLUSTER", "lab"), ("BERTH_MODE", "standalone")];
+        assert_eq!(section(&standalone), None);
+        let connected = section(&[("BERTH_MODE", "connected")]).unwrap();
+        assert_eq!(connected.cluster, None, "the default one, made if need be");
+    }
+
+    #[test]
+    fn check_003_an_address_without_a_scheme_is_one_of_tls() {
+        for (given, expected) in [
+            ("ecs.test", "https://ecs.test"),
+            ("http://127.0.0.1:8443", "http://127.0.0.1:8443"),
+            ("https://ecs.test/", "https://ecs.test/"),
+        ] {
+            let section = section(&[("ECS_CLUSTER", "lab"), ("ECS_BACKEND_HOST", given)]);
+            assert_eq!(section.unwrap().endpoint.as_deref(), Some(expected));
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Settings of connected mode, validated by whoever builds them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EcsConfig {
+    /// Cluster as the operator names it, by name or ARN; `None` = the default one, made if need be.
+    pub cluster: Option<String>,
+    /// Region of the control plane.
+    pub region: String,
+    /// Address of the ECS API; `None` = the region's.
+    pub endpoint: Option<String>,
+    /// Attributes of the operator, for the first registration.
+    pub attributes: BTreeMap<String, String>,
+    /// Tags of the container instance.
+    pub tags: BTreeMap<String, String>,
+    /// TCP and UDP ports that tasks may not have.
+    pub reserved_ports: (Vec<u16>, Vec<u16>),
+    /// What the host may not do for tasks, or does on request.
+    pub features: Features,
+    /// Whether the host is none of EC2 (`ECS_EXTERNAL`).
+    pub external: bool,
+    /// Version and commit, as the control plane is told.
+    pub version: AgentVersion,
+    /// Longest call of the API.
+    pub call_limit: Duration,
+}
+
+/// What an operator has switched on or off, as far as attributes tell of it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own"
+)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Features {
+    /// Privileged containers are not refused.
+    pub privileged: bool,
+    /// Limits of tasks are set.
+    pub task_limits: bool,
+    /// Roles of tasks are served.
+    pub task_roles: bool,
+    /// IPv6 addresses of published ports are not reported.
+    pub exclude_ipv6_bindings: bool,
+}
+
+/// Version of the agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentVersion {
+    /// Version.
+    pub version: Arc<str>,
+    /// Short hash of the commit.
+    pub commit: Arc<str>,
+}
+
+/// The cluster where none is named.
+pub const DEFAULT_CLUSTER: &str = "default";
+
+impl EcsConfig {
+    /// The cluster that calls name.
+    pub fn cluster(&self) -> &str {
+        self.cluster.as_deref().unwrap_or(DEFAULT_CLUSTER)
+    }
+}

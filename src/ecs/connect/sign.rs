@@ -1,0 +1,86 @@
+//! Signature Version 4 of a session's opening request and of telemetry frames.
+
+use std::time::SystemTime;
+
+use aws_sdk_ecs::config::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+
+/// A request that cannot be signed: why.
+#[derive(Debug, thiserror::Error)]
+#[error("the request cannot be signed: {0}")]
+pub struct SignError(String);
+
+/// A telemetry frame as it goes out: header lines, an empty line, and the text that they sign.
+///
+/// # Errors
+/// [`SignError`]: the address is none.
+pub(super) fn signed_frame(
+    url: &str,
+    host: &str,
+    signer: Signer<'_>,
+    text: &str,
+) -> Result<String, SignError> {
+    let mut headers = sign_get(url, host, signer, text.as_bytes())?;
+    headers.retain(|(name, _)| name != "host");
+    headers.push(("host".to_owned(), host.to_owned()));
+    headers.sort();
+    let lines: String = headers
+        .iter()
+        .map(|(name, value)| format!("{}: {value}\r\n", canonical(name)))
+        .collect();
+    Ok(format!("{lines}\r\n{text}"))
+}
+
+/// `x-amz-date` as `X-Amz-Date`.
+fn canonical(name: &str) -> String {
+    let words = name.split('-').map(|word| {
+        let (first, rest) = word.split_at(word.len().min(1));
+        format!("{}{rest}", first.to_ascii_uppercase())
+    });
+    words.collect::<Vec<_>>().join("-")
+}
+
+/// With what is signed.
+pub(super) struct Signer<'a> {
+    pub(super) credentials: Credentials,
+    pub(super) region: &'a str,
+    pub(super) now: SystemTime,
+}
+
+/// Headers that make a GET of the address with that body acceptable: host, date, token and signature are covered, and
+/// nothing else is.
+///
+/// # Errors
+/// [`SignError`]: the address is none.
+pub(super) fn sign_get(
+    url: &str,
+    host: &str,
+    signer: Signer<'_>,
+    body: &[u8],
+) -> Result<Vec<(String, String)>, SignError> {
+    let Signer {
+        credentials,
+        region,
+        now,
+    } = signer;
+    let failed = |error: &dyn std::fmt::Display| SignError(error.to_string());
+    let identity = credentials.into();
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name("ecs")
+        .time(now)
+        .settings(SigningSettings::default())
+        .build()
+        .map_err(|error| failed(&error))?;
+    let headers = std::iter::once(("host", host));
+    let request = SignableRequest::new("GET", url, headers, SignableBody::Bytes(body));
+    let request = request.map_err(|error| failed(&error))?;
+    let signed = sign(request, &parameters.into()).map_err(|error| failed(&error))?;
+    let (instructions, _) = signed.into_parts();
+    let headers = instructions.headers();
+    Ok(headers
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect())
+}

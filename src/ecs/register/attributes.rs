@@ -1,0 +1,134 @@
+//! Attributes of the container instance: the scheduler places tasks by them.
+//!
+//! **Invariant.** A capability is named only if this version has it and this host can do it.
+
+use crate::domain::host::{CgroupSupport, HostFacts, OsType};
+use crate::ecs::config::{EcsConfig, Features};
+
+/// Names of before there was a scheme.
+const OLD: &str = "com.amazonaws.ecs.capability.";
+
+/// Names since.
+const NEW: &str = "ecs.capability.";
+
+/// What the engine can do on every host.
+const ALWAYS: [&str; 5] = [
+    "container-ordering",
+    "full-sync",
+    "network.container-port-range",
+    "container-restart-policy",
+    "docker-plugin.local",
+];
+
+/// What it can do on Linux.
+const ON_LINUX: [&str; 2] = ["container-health-check", "pid-ipc-namespace-sharing"];
+
+/// Versions of Docker's API that task definitions may ask for. An engine that this agent works with serves all that
+/// came after 1.24, and those before count as served (reference agent).
+const API_VERSIONS: [u8; 13] = [17, 18, 19, 20, 21, 22, 23, 24, 25, 28, 29, 30, 32];
+
+/// Log drivers that ECS knows by name.
+const LOG_DRIVERS: [&str; 10] = [
+    "awslogs",
+    "fluentd",
+    "gelf",
+    "journald",
+    "json-file",
+    "logentries",
+    "none",
+    "splunk",
+    "sumologic",
+    "syslog",
+];
+
+/// An attribute; `None` = a name alone.
+pub(super) type Attribute = (String, Option<String>);
+
+/// All attributes, in the order of the reference agent; those of the operator for a new instance only.
+pub(super) fn attributes(config: &EcsConfig, host: &HostFacts, is_new: bool) -> Vec<Attribute> {
+    let custom = config.attributes.iter().filter(|_| is_new);
+    let custom = custom.map(|(name, value)| (name.clone(), Some(value.clone())));
+    let mut all: Vec<Attribute> = custom.collect();
+    all.extend(
+        capabilities(config.features, host)
+            .into_iter()
+            .map(|name| (name, None)),
+    );
+    if config.external {
+        all.push((format!("{NEW}external"), None));
+    }
+    let family = host.attributes.get("ecs.os-family").cloned();
+    let family = family.unwrap_or_else(|| match host.os_type {
+        OsType::Linux => "LINUX".to_owned(),
+        OsType::Windows => "windows".to_owned(),
+    });
+    all.push((
+        "ecs.os-type".to_owned(),
+        Some(host.os_type.as_str().to_owned()),
+    ));
+    all.push(("ecs.os-family".to_owned(), Some(family.clone())));
+    all.push(("ecs.os-type-detailed".to_owned(), Some(family)));
+    if config.external {
+        all.push(("ecs.cpu-architecture".to_owned(), Some(architecture(host))));
+    }
+    all
+}
+
+fn capabilities(features: Features, host: &HostFacts) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let mut add = |prefix: &str, name: &str| names.push(format!("{prefix}{name}"));
+    if features.privileged {
+        add(OLD, "privileged-container");
+    }
+    for version in API_VERSIONS {
+        add(OLD, &format!("docker-remote-api.1.{version}"));
+    }
+    for driver in LOG_DRIVERS {
+        // Docker does not list the driver that does nothing.
+        if driver == "none" || host.log_drivers.contains(driver) {
+            add(OLD, &format!("logging-driver.{driver}"));
+        }
+    }
+    if host.selinux {
+        add(OLD, "selinux");
+    }
+    if host.apparmor {
+        add(OLD, "apparmor");
+    }
+    if features.task_roles {
+        add(OLD, "task-iam-role");
+        add(OLD, "task-iam-role-network-host");
+    }
+    if features.task_limits && host.cgroups != CgroupSupport::None {
+        add(NEW, "task-cpu-mem-limit");
+        add(NEW, "increased-task-cpu-limit");
+    }
+    for name in ALWAYS {
+        add(NEW, name);
+    }
+    if host.os_type == OsType::Linux {
+        for name in ON_LINUX {
+            add(NEW, name);
+        }
+    }
+    for driver in host
+        .volume_drivers
+        .iter()
+        .filter(|driver| *driver != "local")
+    {
+        let plugin = driver.strip_suffix(":latest").unwrap_or(driver);
+        add(NEW, &format!("docker-plugin.{}", plugin.replace(':', ".")));
+        if plugin != driver {
+            add(NEW, &format!("docker-plugin.{plugin}.latest"));
+        }
+    }
+    names
+}
+
+/// As the reference agent spells it, which is not as task definitions do.
+fn architecture(host: &HostFacts) -> String {
+    match host.cpu_architecture.as_str() {
+        "X86_64" => "x86_64".to_owned(),
+        other => other.to_ascii_lowercase(),
+    }
+}

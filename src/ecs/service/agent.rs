@@ -1,0 +1,194 @@
+//! The component: what its loops share, and the order in which they begin.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::conversation::Conversation;
+use super::discovery::Discovery;
+use super::registrar;
+use super::status::{StatusBoard, StatusHandle};
+use super::telemetry::Telemetry;
+use crate::boundary::{Clock, Ids, InstanceStore};
+use crate::credentials::CredentialsHandle;
+use crate::domain::credentials::CredentialsId;
+use crate::domain::ids::UnixMillis;
+use crate::domain::task_ids::uuid;
+use crate::ecs::acs::Delivery;
+use crate::ecs::api::{ControlPlane, HostCredentials, Sdk};
+use crate::ecs::config::EcsConfig;
+use crate::ecs::connect::Connector;
+use crate::ecs::credentials::SentCredentials;
+use crate::ecs::link::Chance;
+use crate::ecs::report::{Rejections, ReportConfig, Sender};
+use crate::reconcile::ReconcilerHandle;
+use crate::stats::UsageSnapshot;
+
+/// What containers use, as it was last read.
+pub type Usage = Arc<dyn Fn() -> Arc<UsageSnapshot> + Send + Sync>;
+
+/// What connected mode works with.
+pub struct Outside {
+    /// The engine.
+    pub engine: ReconcilerHandle,
+    /// What this host is to the control plane.
+    pub store: Arc<dyn InstanceStore>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub ids: Arc<dyn Ids>,
+    /// Credentials of this host.
+    pub credentials: HostCredentials,
+    /// Where credentials of tasks go.
+    pub sent: SentCredentials,
+    /// Who serves them; `None` = nobody.
+    pub roles: Option<CredentialsHandle>,
+    /// What containers use; `None` = nobody reads it, and the instance says that it is idle.
+    pub usage: Option<Usage>,
+    /// The operating system, for the name under which calls are made.
+    pub os: &'static str,
+}
+
+/// What the loops share.
+pub(super) struct Shared {
+    pub(super) config: EcsConfig,
+    pub(super) api: Arc<dyn ControlPlane>,
+    pub(super) engine: ReconcilerHandle,
+    pub(super) store: Arc<dyn InstanceStore>,
+    pub(super) discovery: Discovery,
+    pub(super) connector: Connector,
+    pub(super) status: StatusBoard,
+    /// One for all tries of this start.
+    pub(super) client_token: String,
+    pub(super) usage: Option<Usage>,
+    /// Counts heartbeats of ACS.
+    pub(super) heartbeats: watch::Sender<u64>,
+    /// Counts how often ACS said that the instance is not active.
+    pub(super) inactive: watch::Sender<u64>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    sent: SentCredentials,
+    roles: Option<CredentialsHandle>,
+}
+
+impl Shared {
+    pub(super) fn chance(&self) -> Chance {
+        let part = self.ids.jitter(Duration::from_secs(1)).as_millis();
+        Chance::per_mille(u16::try_from(part).unwrap_or_default())
+    }
+
+    pub(super) fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
+    pub(super) fn fresh_uuid(&self) -> String {
+        uuid(self.ids.bits())
+    }
+
+    /// Says what keeps connected mode from working: once, and again when it is something else.
+    pub(super) fn tell(&self, words: &str, what: &str) {
+        if self.status.problem(words) {
+            warn!(error = words, "{what}");
+        }
+    }
+
+    /// Credentials can be served from now on.
+    pub(super) fn deliver(&self, delivery: Delivery) {
+        self.sent.keep(&delivery);
+        let given = delivery.given;
+        if let Some(roles) = &self.roles
+            && let Err(error) = roles.push(given.id, given.credentials)
+        {
+            // They are had from what was sent when they are asked for next.
+            warn!(task.arn = %delivery.task, %error, "new credentials are not served at once");
+        }
+    }
+
+    /// Credentials of tasks that are gone go too.
+    pub(super) fn forget_credentials(&self) {
+        let snapshot = self.engine.snapshot();
+        let ids = snapshot.tasks.values().map(|view| &view.task.desired.ids);
+        let ids = ids.flat_map(|ids| [ids.task_role.clone(), ids.execution_role.clone()]);
+        let live: std::collections::BTreeSet<CredentialsId> = ids.flatten().collect();
+        self.sent.retain(|id| live.contains(id));
+    }
+}
+
+/// Connected mode, not begun.
+pub struct Service {
+    shared: Arc<Shared>,
+    sender: Sender,
+    rejections: Rejections,
+}
+
+/// Builds it. Nothing is asked before [`Service::run`] is polled.
+pub fn service(config: EcsConfig, outside: Outside) -> (Service, StatusHandle) {
+    let api = Arc::new(Sdk::new(&config, outside.credentials.clone(), outside.os));
+    let api: Arc<dyn ControlPlane> = api;
+    let (status, handle) = StatusBoard::new(config.cluster());
+    let report = ReportConfig {
+        cluster: config.cluster().to_owned(),
+        exclude_ipv6_bindings: config.features.exclude_ipv6_bindings,
+    };
+    let (sender, rejections) = Sender::new(
+        report,
+        api.clone(),
+        outside.engine.clone(),
+        outside.ids.clone(),
+    );
+    let region = config.region.clone();
+    let shared = Arc::new(Shared {
+        config,
+        discovery: Discovery::new(api.clone()),
+        api,
+        engine: outside.engine,
+        store: outside.store,
+        connector: Connector::new(outside.credentials, region, outside.clock.clone()),
+        clock: outside.clock,
+        usage: outside.usage,
+        heartbeats: watch::channel(0).0,
+        inactive: watch::channel(0).0,
+        status,
+        client_token: uuid(outside.ids.bits()),
+        ids: outside.ids,
+        sent: outside.sent,
+        roles: outside.roles,
+    });
+    let service = Service {
+        shared,
+        sender,
+        rejections,
+    };
+    (service, handle)
+}
+
+impl Service {
+    /// Runs until `shutdown`. Ends early only by a fault of its own.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut loops = JoinSet::new();
+        // Reports do not wait for the registration: tasks of before the restart may have ended.
+        loops.spawn(self.sender.run(shutdown.child_token()));
+        let (shared, rejections, stop) = (self.shared, self.rejections, shutdown.child_token());
+        loops.spawn(async move {
+            if let Some(instance) = registrar::register(&shared, &stop).await {
+                let telemetry = Telemetry::new(Arc::clone(&shared), instance.clone());
+                let (heartbeats, inactive) =
+                    (shared.heartbeats.subscribe(), shared.inactive.subscribe());
+                let conversation = Conversation::begin(shared, rejections, instance).await;
+                tokio::join!(
+                    conversation.run(stop.clone()),
+                    telemetry.run(heartbeats, inactive, stop)
+                );
+            }
+        });
+        // Whichever ends first: told to, or broken, and then the whole is.
+        if let Some(Err(error)) = loops.join_next().await {
+            warn!(%error, "connected mode failed unexpectedly");
+        }
+        loops.shutdown().await;
+    }
+}

@@ -1,0 +1,20 @@
+//! Connected mode put together: registers, talks with ACS, reports. Carries out what the pure parts decide.
+
+mod status;
+
+mod discovery;
+
+mod facts;
+
+mod registrar;
+
+mod jobs;
+
+mod conversation;
+
+mod telemetry;
+
+mod agent;
+
+pub use agent::{Outside, Usage, service};
+pub use status::{ConnectedStatus, StatusHandle};

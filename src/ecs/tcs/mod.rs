@@ -1,0 +1,25 @@
+//! Telemetry: what is told of use, health and the instance, and how it is cut into requests. Pure.
+//!
+//! Not here: sockets and the signature of each frame (`crate::ecs::connect`), and the rhythm (`crate::ecs::service`).
+
+pub mod timers;
+
+pub mod wire;
+
+mod sets;
+
+mod series;
+
+mod health;
+
+mod requests;
+
+mod heard;
+
+#[cfg(test)]
+mod tests;
+
+pub use health::{health_tasks, runtime_status};
+pub use heard::is_sign_of_life;
+pub use requests::{Round, health_requests, metrics_requests, status_request};
+pub use series::Series;

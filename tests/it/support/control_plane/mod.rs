@@ -1,0 +1,305 @@
+//! A control plane to connect to: the ECS API over HTTP and ACS over websockets, written from the specification.
+//!
+//! It checks every signature, keeps what it was told, and fails on demand: answers with an error, refuses sessions,
+//! lets them go half-way.
+
+mod http;
+
+mod sessions;
+
+mod signature;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// What the agent signs with.
+pub(crate) const KEY: &str = "LABACCESSKEY";
+pub(crate) const SECRET: &str = "lab-secret";
+pub(crate) const REGION: &str = "us-west-2";
+
+pub(crate) const CLUSTER_ARN: &str = "arn:aws:ecs:us-west-2:123456789012:cluster/lab";
+pub(crate) const INSTANCE: &str = "arn:aws:ecs:us-west-2:123456789012:container-instance/lab/4641";
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A call of the API.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) operation: String,
+    pub(crate) body: Value,
+    pub(crate) user_agent: String,
+}
+
+/// What a call is to be answered with instead.
+#[derive(Clone, Debug)]
+struct Failure {
+    operation: String,
+    status: u16,
+    code: String,
+}
+
+/// What goes to the agent of a session.
+pub(super) enum Saying {
+    Frame(String),
+    Ping,
+    /// Close with a code.
+    Close(u16),
+    /// Let go of the connection without a word.
+    Vanish,
+}
+
+#[derive(Default)]
+struct State {
+    calls: Vec<Call>,
+    failures: Vec<Failure>,
+    /// Queries of the sessions opened, oldest first.
+    opened: Vec<Vec<(String, String)>>,
+    refusals: VecDeque<(u16, String)>,
+    heard: Vec<Value>,
+    /// Telemetry: the address of the session and each request.
+    telemetry: Vec<(String, Value)>,
+    pongs: usize,
+    session: Option<mpsc::UnboundedSender<Saying>>,
+    bad_signatures: Vec<String>,
+    /// Nobody is served.
+    away: bool,
+}
+
+/// The control plane. Gone when dropped.
+pub(crate) struct ControlPlane {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    _server: JoinSet<()>,
+}
+
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ControlPlane {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let state = Arc::new(Mutex::new(State::default()));
+        let mut server = JoinSet::new();
+        let shared = Arc::clone(&state);
+        server.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                connections.spawn(serve(stream, Arc::clone(&shared), address));
+            }
+        });
+        Self {
+            address,
+            state,
+            _server: server,
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Bodies of the calls of an operation, oldest first.
+    pub(crate) fn calls(&self, operation: &str) -> Vec<Value> {
+        let state = locked(&self.state);
+        let calls = state
+            .calls
+            .iter()
+            .filter(|call| call.operation == operation);
+        calls.map(|call| call.body.clone()).collect()
+    }
+
+    pub(crate) fn all_calls(&self) -> Vec<Call> {
+        locked(&self.state).calls.clone()
+    }
+
+    /// The next `count` calls of the operation fail so.
+    pub(crate) fn fail(&self, operation: &str, count: usize, status: u16, code: &str) {
+        let failure = Failure {
+            operation: operation.to_owned(),
+            status,
+            code: code.to_owned(),
+        };
+        locked(&self.state)
+            .failures
+            .extend(std::iter::repeat_n(failure, count));
+    }
+
+    /// Nobody is served any more, or again; open sessions vanish.
+    pub(crate) fn away(&self, away: bool) {
+        locked(&self.state).away = away;
+        if away {
+            self.tell(Saying::Vanish);
+        }
+    }
+
+    /// The next session is refused.
+    pub(crate) fn refuse(&self, status: u16, body: &str) {
+        locked(&self.state)
+            .refusals
+            .push_back((status, body.to_owned()));
+    }
+
+    /// Queries of all sessions that were opened.
+    pub(crate) fn opened(&self) -> Vec<Vec<(String, String)>> {
+        locked(&self.state).opened.clone()
+    }
+
+    /// Every frame heard on ACS.
+    pub(crate) fn heard(&self) -> Vec<Value> {
+        locked(&self.state).heard.clone()
+    }
+
+    /// Frames of that type.
+    pub(crate) fn heard_of(&self, kind: &str) -> Vec<Value> {
+        let heard = self
+            .heard()
+            .into_iter()
+            .filter(|frame| frame["type"] == kind);
+        heard.map(|frame| frame["message"].clone()).collect()
+    }
+
+    /// Requests of telemetry of that type.
+    pub(crate) fn telemetry_of(&self, kind: &str) -> Vec<Value> {
+        let state = locked(&self.state);
+        let requests = state
+            .telemetry
+            .iter()
+            .filter(|(_, frame)| frame["type"] == kind);
+        requests
+            .map(|(_, frame)| frame["message"].clone())
+            .collect()
+    }
+
+    /// Addresses of telemetry sessions in which something was told.
+    pub(crate) fn telemetry_addresses(&self) -> Vec<String> {
+        let state = locked(&self.state);
+        state
+            .telemetry
+            .iter()
+            .map(|(address, _)| address.clone())
+            .collect()
+    }
+
+    pub(crate) fn pongs(&self) -> usize {
+        locked(&self.state).pongs
+    }
+
+    pub(crate) fn bad_signatures(&self) -> Vec<String> {
+        locked(&self.state).bad_signatures.clone()
+    }
+
+    /// Says a message on the present session, or on the next.
+    pub(crate) async fn say(&self, kind: &str, message: Value) {
+        self.say_text(&json!({"type": kind, "message": message}).to_string())
+            .await;
+    }
+
+    /// Says a text as a frame.
+    pub(crate) async fn say_text(&self, text: &str) {
+        self.until("a session is open", || {
+            self.tell(Saying::Frame(text.to_owned())).then_some(())
+        })
+        .await;
+    }
+
+    /// Sends a payload of these tasks.
+    pub(crate) async fn payload(&self, message_id: &str, sequence: i64, tasks: &[Value]) {
+        let message = json!({
+            "messageId": message_id, "clusterArn": CLUSTER_ARN, "containerInstanceArn": INSTANCE,
+            "seqNum": sequence, "generatedAt": 1, "tasks": tasks,
+        });
+        self.say("PayloadMessage", message).await;
+    }
+
+    /// Waits until the message of that id is acknowledged.
+    pub(crate) async fn acknowledged(&self, message_id: &str) {
+        self.until(&format!("{message_id} is acknowledged"), || {
+            let acks = self.heard_of("AckRequest");
+            acks.iter()
+                .any(|ack| ack["messageId"] == message_id)
+                .then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) fn ping(&self) -> bool {
+        self.tell(Saying::Ping)
+    }
+
+    pub(crate) fn close(&self, code: u16) -> bool {
+        self.tell(Saying::Close(code))
+    }
+
+    pub(crate) fn vanish(&self) -> bool {
+        self.tell(Saying::Vanish)
+    }
+
+    /// State changes of a task, oldest first.
+    pub(crate) fn changes_of(&self, arn: &str) -> Vec<Value> {
+        let calls = self.calls("SubmitTaskStateChange").into_iter();
+        calls.filter(|body| body["task"] == arn).collect()
+    }
+
+    /// Waits until a change of the task has that status, and gives it.
+    pub(crate) async fn change(&self, arn: &str, status: &str) -> Value {
+        self.until(&format!("{arn} is reported {status}"), || {
+            self.changes_of(arn)
+                .into_iter()
+                .find(|change| change["status"] == status)
+        })
+        .await
+    }
+
+    /// Looks again and again until there is something.
+    pub(crate) async fn until<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let work = async {
+            loop {
+                if let Some(found) = look() {
+                    return found;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let done = tokio::time::timeout(PATIENCE, work).await;
+        done.unwrap_or_else(|_| {
+            panic!(
+                "{what}: never; calls {:?}; heard {:?}",
+                self.all_calls(),
+                self.heard()
+            )
+        })
+    }
+
+    fn tell(&self, saying: Saying) -> bool {
+        let state = locked(&self.state);
+        state
+            .session
+            .as_ref()
+            .is_some_and(|session| session.send(saying).is_ok())
+    }
+}
+
+/// A connection is a session if it begins with GET.
+async fn serve(stream: TcpStream, state: Arc<Mutex<State>>, address: SocketAddr) {
+    let mut first = [0; 4];
+    while let Ok(read) = stream.peek(&mut first).await {
+        if locked(&state).away || read == 0 {
+            return;
+        }
+        match &first {
+            b"GET " => return sessions::serve(stream, state).await,
+            b"POST" => return http::serve(stream, state, address).await,
+            _ => tokio::time::sleep(Duration::from_millis(1)).await,
+        }
+    }
+}
