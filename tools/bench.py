@@ -61,7 +61,8 @@ class Agent:
         log = open(os.path.join(self.directory, "agent.log"), "ab")
         began = time.monotonic()
         environment = {
-            **os.environ, "ECS_IMAGE_PULL_BEHAVIOR": "prefer-cached", "BERTH_TASK_ADDRESS": "false", **self.environment
+            **os.environ, "ECS_IMAGE_PULL_BEHAVIOR": "prefer-cached", "BERTH_TASK_ADDRESS": "false",
+            "BERTH_BLOCK_INSTANCE_METADATA": "false", **self.environment
         }
         self.process = subprocess.Popen(
             [self.binary, "agent", "--data-dir", self.directory], stdout=log, stderr=log, env=environment

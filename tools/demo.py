@@ -102,7 +102,7 @@ class Demo:
     def _environment(self, data):
         # The image exists on this host only, so nobody is asked for it.
         return {**os.environ, "ECS_DATADIR": data, "ECS_IMAGE_PULL_BEHAVIOR": "prefer-cached",
-                "BERTH_TASK_ADDRESS": "false"}
+                "BERTH_TASK_ADDRESS": "false", "BERTH_BLOCK_INSTANCE_METADATA": "false"}
 
     def berth(self, *arguments, quiet=False):
         """Output of one berth command; what it prints is shown too unless `quiet`."""

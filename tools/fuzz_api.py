@@ -113,6 +113,7 @@ def main() -> int:
             "DOCKER_HOST": f"unix://{data}/no-docker.sock",
             "ECS_LOGLEVEL": "none",
             "BERTH_TASK_ADDRESS": "false",
+            "BERTH_BLOCK_INSTANCE_METADATA": "false",
         }
         agent = subprocess.Popen([binary, "agent"], env=environment)
         try:

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::conditions::Conditions;
 use super::engine::{self, Engine};
@@ -30,7 +30,8 @@ use crate::config::Config;
 use crate::config::credentials::CredentialsFrom;
 use crate::domain::task::TaskOptions;
 use crate::platform::{
-    BarrierOs, DataDirLock, LockError, RedirectOs, SystemIds, private_directory, shutdown_signals,
+    BarrierOs, DataDirLock, LockError, RedirectOs, SystemIds, private_directory,
+    release_start_up_code, shutdown_signals,
 };
 use crate::standalone::watch::{Watch, WatchConfig, WatchDeps};
 
@@ -39,6 +40,9 @@ const RECORDS: &str = "task-files.json";
 
 /// How often a socket that cannot be bound is tried again.
 const BIND_RETRY: Duration = Duration::from_secs(5);
+
+/// After that, code that has not run is code of the start.
+const START_UP: Duration = Duration::from_secs(1);
 
 /// How often a data directory on a full disk is tried again.
 const ROOM_RETRY: Duration = Duration::from_secs(2);
@@ -101,6 +105,15 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
     let observe = observe_state(config, &engine, beside);
     super::listeners::start(&mut lifecycle, config, &engine, &observe, &listeners);
     switch.up(admin(config, &engine, observe));
+    let stop = lifecycle.drivers.stop_token();
+    lifecycle.drivers.start("memory of the start", async move {
+        let _ended = stop.run_until_cancelled(tokio::time::sleep(START_UP)).await;
+        debug!(
+            bytes = release_start_up_code(),
+            "let go of code of the start"
+        );
+        stop.cancelled().await;
+    });
     let killed = (config.clone(), lifecycle.drivers.stop_token());
     lifecycle
         .drivers

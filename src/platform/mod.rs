@@ -53,7 +53,7 @@ pub use facts::{Capacity, FactSettings, RawFacts, host_facts};
 pub use lock::{DataDirLock, LockError};
 pub use os::{
     BarrierOs, HostOptions, HostOs, PeersOs, RedirectOs, TaskLink, UsageOptions, UsageOs, capacity,
-    dynamic_ports, is_root,
+    dynamic_ports, is_root, release_start_up_code,
 };
 pub use private::{private_directory, private_file, readable_directory, readable_file};
 pub use process::{ProcessFigures, process_figures};

@@ -7,7 +7,7 @@ use tokio::signal::windows::{CtrlBreak, CtrlC, ctrl_break, ctrl_c};
 
 pub use super::unsupported::{
     BarrierOs, HostOptions, HostOs, PeersOs, RedirectOs, TaskLink, UsageOptions, UsageOs, capacity,
-    dynamic_ports, is_root,
+    dynamic_ports, is_root, release_start_up_code,
 };
 
 /// Ctrl-C and Ctrl-Break of the console.

@@ -49,6 +49,7 @@ impl Desk {
             .env("BERTH_INTROSPECTION_ADDRESS", "127.0.0.1:0")
             .env("BERTH_TASK_SERVER_ADDRESS", "127.0.0.1:0")
             .env("BERTH_TASK_ADDRESS", "false")
+            .env("BERTH_BLOCK_INSTANCE_METADATA", "false")
             .env("DOCKER_HOST", format!("unix://{}", socket.display()));
         let app = json!({ "name": "app", "image": "busybox", "memory": 64 });
         let task = json!({ "family": "web", "containerDefinitions": [app] });

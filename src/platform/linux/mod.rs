@@ -23,10 +23,13 @@ mod redirect;
 
 mod usage;
 
+mod memory;
+
 pub use barrier::BarrierOs;
 pub use capacity::{capacity, dynamic_ports, is_root};
 pub use host::{HostOptions, HostOs};
 pub use link::TaskLink;
+pub use memory::release_start_up_code;
 pub use peers::PeersOs;
 pub use redirect::RedirectOs;
 pub use usage::{UsageOptions, UsageOs};
