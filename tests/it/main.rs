@@ -64,3 +64,6 @@ mod e2e_operators;
 mod e2e_connected;
 
 mod connected;
+mod e2e_logs;
+
+mod e2e_two_agents;

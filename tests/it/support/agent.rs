@@ -176,6 +176,28 @@ impl Site {
         }
     }
 
+    /// Starts another agent on the same Docker, with a state directory of its own, and waits until it answers.
+    pub(crate) async fn agent_beside(&self, name: &str) -> Agent {
+        let data = self.path(name);
+        let log = self.path(&format!("{name}.log"));
+        let open = || File::options().create(true).append(true).open(&log);
+        let berth = self.berth.clone();
+        let child = berth
+            .env("ECS_DATADIR", data.display().to_string())
+            .command(&["agent"])
+            .stdout(Stdio::from(open().expect("a log")))
+            .stderr(Stdio::from(open().expect("a log")))
+            .spawn()
+            .expect("the agent starts");
+        let agent = Agent {
+            child,
+            tag: self.tag.clone(),
+            client: Client::new(data.join("berth.sock")),
+        };
+        eventually("the agent answers", async || agent.health().await.ok()).await;
+        agent
+    }
+
     /// What agents of this site have logged.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.path("agent.log")).unwrap_or_default()
