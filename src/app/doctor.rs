@@ -4,6 +4,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::instance::instance_of;
@@ -11,8 +12,10 @@ use super::metadata_barrier;
 use super::place::data_dir_of;
 use super::settings;
 use crate::api::observe::probes::Check;
+use crate::aws::{DevFile, Sts, StsConfig};
 use crate::boundary::{Clock, ContainerRuntime, Host};
 use crate::config::Config;
+use crate::config::credentials::CredentialsFrom;
 use crate::docker::Docker;
 use crate::domain::ids::UnixMillis;
 use crate::domain::port_mapping::Protocol;
@@ -52,6 +55,7 @@ pub async fn examine(config: &Config, agent_runs: bool) -> Vec<Check> {
     checks.push(address(agent_runs));
     checks.push(instance_metadata(config, agent_runs).await);
     checks.push(registry_auth(config));
+    checks.push(role_credentials(config).await);
     checks
 }
 
@@ -201,6 +205,45 @@ fn registry_auth(config: &Config) -> Check {
     Check::pass("registry-credentials", words)
 }
 
+/// What credentials of task roles are made from. Tasks without a role need none, so nothing here is fatal.
+async fn role_credentials(config: &Config) -> Check {
+    const NAME: &str = "role-credentials";
+    match &config.credentials.source {
+        CredentialsFrom::Off => Check::pass(NAME, "roles are not served (BERTH_CREDENTIALS=off)"),
+        CredentialsFrom::Dev(path) => {
+            let file = DevFile::new(path.clone(), Arc::new(SystemClock));
+            match file.look().await {
+                Ok(roles) => {
+                    let shown = path.display();
+                    Check::pass(
+                        NAME,
+                        format!("fixed ones from {shown}, {roles} roles named"),
+                    )
+                }
+                Err(error) => Check::warn(NAME, ErrorChain(&error).to_string())
+                    .hint("mend the file of BERTH_CREDENTIALS_FILE: tasks with a role wait for it"),
+            }
+        }
+        CredentialsFrom::Sts(section) => {
+            let sts = Sts::new(StsConfig {
+                limit: DEADLINE,
+                ..settings::sts(section)
+            });
+            match sts.look().await {
+                Ok(()) => Check::pass(NAME, "this host has its own to assume roles with"),
+                Err(error) => Check::warn(
+                    NAME,
+                    format!("this host has none of its own: {}", error.message),
+                )
+                .hint(
+                    "tasks with a role wait: give the host AWS credentials (environment, profile, or the \
+                     instance's with BERTH_INSTANCE_METADATA=on), or set BERTH_CREDENTIALS to dev or off",
+                ),
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,6 +288,32 @@ mod tests {
         let host = HostOs::new(settings::host(&config(dir.path())));
         let check = state_directory(&file, &host).await;
         assert_eq!(check.status, CheckStatus::Fail, "{check:?}");
+    }
+
+    #[tokio::test]
+    async fn what_roles_are_made_from_is_looked_at() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("credentials.json");
+        let look = async |source: CredentialsFrom| {
+            let mut config = config(dir.path());
+            config.credentials.source = source;
+            role_credentials(&config).await
+        };
+        let off = look(CredentialsFrom::Off).await;
+        assert_eq!(off.status, CheckStatus::Pass);
+        let missing = look(CredentialsFrom::Dev(file.clone())).await;
+        assert_eq!(
+            (missing.status, missing.hint.is_some()),
+            (CheckStatus::Warn, true)
+        );
+        std::fs::write(&file, "{\"AccessKeyId\": marked}").expect("a file");
+        let bad = look(CredentialsFrom::Dev(file.clone())).await;
+        assert!(bad.message.contains("line 1, column"), "{bad:?}");
+        assert!(!bad.message.contains("marked"), "{bad:?}");
+        let good = r#"{"AccessKeyId": "a", "SecretAccessKey": "s"}"#;
+        std::fs::write(&file, good).expect("a file");
+        let good = look(CredentialsFrom::Dev(file)).await;
+        assert_eq!(good.status, CheckStatus::Pass, "{good:?}");
     }
 
     #[test]

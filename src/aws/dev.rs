@@ -57,6 +57,14 @@ impl DevFile {
         }
     }
 
+    /// How many roles the file names, if it can be read.
+    ///
+    /// # Errors
+    /// `NotFound`, `Denied` or `Invalid`, with the place of what is wrong.
+    pub async fn look(&self) -> Result<usize, BoundaryError> {
+        self.read().await.map(|file| file.roles.len())
+    }
+
     async fn stamp(&self) -> Option<Stamp> {
         let metadata = tokio::fs::metadata(&self.path).await.ok()?;
         Some((metadata.modified().ok()?, metadata.len()))

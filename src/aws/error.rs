@@ -80,7 +80,7 @@ fn base_credentials<R: std::fmt::Debug>(error: &Failure<R>) -> Option<String> {
     None
 }
 
-fn words_of_base(error: &CredentialsError) -> String {
+pub(super) fn words_of_base(error: &CredentialsError) -> String {
     let words = match error {
         CredentialsError::CredentialsNotLoaded(_) => "none are in the environment or in a profile",
         CredentialsError::ProviderTimedOut(_) => "their source does not answer",

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_sts::Client;
 use aws_sdk_sts::config::{
     Region, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
@@ -125,6 +126,27 @@ impl Sts {
             http,
             client: ArcSwapOption::empty(),
             base,
+        }
+    }
+
+    /// Whether this host has credentials of its own to ask STS with; STS itself is not asked.
+    ///
+    /// # Errors
+    /// `Unavailable` with what is wrong with them, `DeadlineExceeded`.
+    pub async fn look(&self) -> Result<(), BoundaryError> {
+        let operation = "look for the host's own AWS credentials";
+        let looking = async {
+            let region = chain::region(self.config.region.as_deref()).await;
+            let base = (self.base)(&self.config, region, self.http.clone());
+            base.provide_credentials().await
+        };
+        match tokio::time::timeout(self.config.limit, looking).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => {
+                let words = error::words_of_base(&error);
+                Err(BoundaryError::new(operation, ErrorKind::Unavailable, words))
+            }
+            Err(_) => Err(BoundaryError::deadline(operation, self.config.limit)),
         }
     }
 

@@ -241,5 +241,10 @@ async fn a_host_without_credentials_says_so_and_looks_for_them_again_each_time()
         assert!(error.message.starts_with(says), "{}", error.message);
         assert_eq!(*made.lock().unwrap(), times);
     }
+    let error = source.look().await.unwrap_err();
+    assert_eq!(error.message, "none are in the environment or in a profile");
     assert!(sts.requests.lock().unwrap().is_empty());
+    let own = Sts::with_key(config(&sts.endpoint), "key", "secret");
+    own.look().await.unwrap();
+    assert!(sts.requests.lock().unwrap().is_empty(), "STS is not asked");
 }
