@@ -25,7 +25,7 @@ SOAK_CASES ?= 20000
 SOAK_SECONDS ?= 1800
 
 .NOTPARALLEL:
-.PHONY: demo test steps setup nextest fmt lint unit e2e sim soak smoke doc sqlx openapi fuzzapi deny bench help
+.PHONY: demo test steps setup nextest fmt lint unit e2e sim soak smoke doc sqlx openapi fuzzapi ui deny bench help
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,7 +38,7 @@ test: ## set up, then run every check and test there is
 	@python3 tools/setup.py test
 	@$(GUARD) $(MAKE) --no-print-directory steps
 
-steps: lint unit e2e doc smoke fuzzapi
+steps: lint unit e2e doc smoke fuzzapi ui
 
 setup: ## install and start what the tests need
 	@python3 tools/setup.py test
@@ -76,6 +76,7 @@ bench: ## figures: planner sweep, and the agent beside plain Docker calls
 	cargo build --release
 	cargo bench --features testing --bench sweep
 	cargo bench --features testing --bench credentials
+	cargo bench --features testing --bench introspection
 	@$(GUARD) python3 tools/bench.py
 
 sqlx: ## check every SQL statement against the migrations, and write what builds read instead of a database
@@ -90,6 +91,10 @@ openapi: ## write the documents of the listeners from the code
 fuzzapi: ## generated requests to a running agent, compared with its OpenAPI document
 	cargo build $(FEATURES) --quiet
 	@$(GUARD) python3 tools/fuzz_api.py
+
+ui: ## the web page in a real headless Chromium (after `make setup`)
+	cargo build $(FEATURES) --quiet
+	@$(GUARD) .cache/venv/bin/python tools/ui_test.py
 
 deny: ## licences, sources and duplicates of dependencies, and unused ones (installs its tools)
 	cargo install --locked cargo-deny cargo-machete

@@ -79,6 +79,11 @@ def rust_problem(for_tests):
     return []
 
 
+def ui_browsers():
+    """Programs that tools/ui_test.py looks for."""
+    return ["chromium", "chromium-browser", "google-chrome"]
+
+
 def missing_packages(for_tests):
     """Debian packages to install."""
     wanted = [
@@ -92,6 +97,8 @@ def missing_packages(for_tests):
         wanted.append(("nftables", shutil.which("nft") is not None))
         wanted.append(("iptables", shutil.which("iptables") is not None))
         wanted.append(("procps", shutil.which("sysctl") is not None))
+        browser = any(shutil.which(name) for name in ui_browsers())
+        wanted.append(("chromium", browser))
         wanted.append(("docker-registry", shutil.which("docker-registry") is not None))
     found = [name for name, there in wanted if there]
     if found:
@@ -216,7 +223,7 @@ def main(arguments):
         print(f"    sudo apt-get update\n    sudo apt-get install --no-install-recommends {' '.join(packages)}",
               file=sys.stderr)
         print("Elsewhere, install what gives the same programs: a C compiler, ip, a static busybox at /bin/busybox, "
-              "dockerd" + (", docker-registry" if for_tests else ""), file=sys.stderr)
+              "dockerd" + (", docker-registry, chromium" if for_tests else ""), file=sys.stderr)
     if problem or (packages and not may_install):
         return 1
     if packages:
