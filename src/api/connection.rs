@@ -73,13 +73,18 @@ pub(super) async fn serve<S, R>(
     } else {
         connection.as_mut().graceful_shutdown();
         let Ok(ended) = tokio::time::timeout(patience.grace, connection).await else {
-            tracing::warn!(listener, "a request was cut off by shutdown");
+            tracing::warn!(
+                event = "request-cut-off",
+                listener,
+                "a request was cut off by shutdown"
+            );
             return;
         };
         ended
     };
     match ended {
         Err(error) if stopped_reading(&error) => tracing::info!(
+            event = "client-let-go",
             listener,
             seconds = patience.write.as_secs(),
             "a client took nothing of its answer for too long and was let go"

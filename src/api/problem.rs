@@ -238,7 +238,7 @@ pub(super) async fn dress(
     let request_id = ids.task_id().to_string();
     if problem.kind.status().is_server_error() {
         let cause = problem.cause.as_deref().unwrap_or("none given");
-        tracing::error!(%request_id, %route, error = cause, "{}", problem.kind.title());
+        tracing::error!(event = "request-failed", %request_id, %route, error = cause, "{}", problem.kind.title());
     }
     body_of(problem, &request_id, &bare)
 }

@@ -148,7 +148,7 @@ impl TcpServer {
                     });
                 }
                 Some(Err(error)) => {
-                    tracing::warn!(%error, listener = served.name, "a connection could not be accepted");
+                    tracing::warn!(event = "accept-failed", %error, listener = served.name, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -216,6 +216,6 @@ async fn accept(
 
 fn report(ended: Result<(), tokio::task::JoinError>, listener: &str) {
     if let Err(error) = ended {
-        tracing::error!(%error, listener, "a connection ended badly");
+        tracing::error!(event = "connection-panicked", %error, listener, "a connection ended badly");
     }
 }

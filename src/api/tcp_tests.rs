@@ -23,7 +23,7 @@ use super::tcp::{Served, TcpLimits, TcpServer};
 use crate::boundary::callers::UnknownCallers;
 
 /// Far above what anything here takes.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Limits that are reached within a test.
 fn tight() -> TcpLimits {

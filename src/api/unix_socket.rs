@@ -151,7 +151,7 @@ impl UnixServer {
                     });
                 }
                 Some(Err(error)) => {
-                    tracing::warn!(%error, "a connection to the admin socket could not be accepted");
+                    tracing::warn!(event = "accept-failed", %error, "a connection to the admin socket could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -169,7 +169,7 @@ impl UnixServer {
 
 fn report(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
-        tracing::error!(%error, "a connection of the admin socket ended badly");
+        tracing::error!(event = "connection-panicked", %error, "a connection of the admin socket ended badly");
     }
 }
 

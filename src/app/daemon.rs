@@ -56,7 +56,11 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
     let signals = Mutex::new(shutdown_signals().map_err(AppError::Signals)?);
     let next = async || {
         let (_, name) = signals.lock().await.next().await;
-        info!(signal = name, "asked to end; containers are left running");
+        info!(
+            event = "stopping",
+            signal = name,
+            "asked to end; containers are left running"
+        );
     };
     let mut config = config.clone();
     config.engine.endpoints.metadata = true;
@@ -135,7 +139,10 @@ async fn hold(data_dir: &Path) -> Result<DataDirLock, AppError> {
         match made.and_then(|()| Ok(DataDirLock::acquire(data_dir)?)) {
             Err(error) if wants_room(&error) => {
                 let error = crate::error::ErrorChain(&error).to_string();
-                warn!(error, "the data directory cannot be used; trying again");
+                warn!(
+                    event = "data-directory-unusable",
+                    error, "the data directory cannot be used; trying again"
+                );
             }
             settled => return settled,
         }
@@ -220,7 +227,7 @@ fn serve_admin(
         loop {
             match server {
                 Ok(bound) => {
-                    info!(socket = %bound.path().display(), "admin API listens");
+                    info!(event = "listening", socket = %bound.path().display(), "admin API listens");
                     listeners.set("admin", Ok(bound.path().display().to_string()));
                     return bound.run(router, stop).await;
                 }
@@ -228,7 +235,7 @@ fn serve_admin(
                     let error = crate::error::ErrorChain(&error).to_string();
                     // Tried again every few seconds: told when the cause is another.
                     if listeners.set("admin", Err(error.clone())) {
-                        warn!(error, "the admin socket cannot be had; trying again");
+                        warn!(event = "listener-failed", error, "the admin socket cannot be had; trying again");
                     }
                 }
             }
@@ -263,7 +270,7 @@ fn start_watch(
 ) -> Option<Watched> {
     let dir = config.standalone.tasks_dir.clone()?;
     let directory = dir.clone();
-    info!(dir = %dir.display(), "task files are watched");
+    info!(event = "task-files-watched", dir = %dir.display(), "task files are watched");
     let policy = settings::fit_policy(&config.engine);
     let watched = WatchConfig {
         dir,

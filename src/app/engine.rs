@@ -157,7 +157,7 @@ pub async fn start(
     group.start("engine", reconciler.run(stop));
     metadata_files::start(files, config, &handle, group);
     let stats = start_beside(config, group, (&handle, &images), (&clock, &counted));
-    info!(instance, data_dir = %data_dir.display(), "engine started");
+    info!(event = "engine-started", instance, data_dir = %data_dir.display(), "engine started");
     Ok(Engine {
         handle,
         docker,
@@ -176,7 +176,7 @@ pub async fn start(
 fn told(damage: impl Iterator<Item = Damage>) -> Vec<String> {
     let messages: Vec<String> = damage.map(|damage| damage.message).collect();
     for message in &messages {
-        warn!("{message}");
+        warn!(event = "state-damaged", "{message}");
     }
     messages
 }
@@ -232,7 +232,7 @@ async fn open_store(
                 return Err(AppError::Store(error));
             }
             Err(error) => {
-                warn!(error = %ErrorChain(&error), "the state directory cannot be used; trying again");
+                warn!(event = "data-directory-unusable", error = %ErrorChain(&error), "the state directory cannot be used; trying again");
             }
         }
         if stop
@@ -256,6 +256,7 @@ async fn sweep(images: ImagesHandle, engine: ReconcilerHandle, stop: Cancellatio
         };
         for removal in &report.removed {
             info!(
+                event = "image-removed",
                 image = removal.names.join(", "),
                 id = removal.image_id,
                 "image removed"

@@ -151,10 +151,10 @@ pub async fn clean_up_killed(config: &Config) {
         match tokio::time::timeout(CLEAN_UP, clean_up(config, &dir)).await {
             Ok(Ok(())) => remove_dir(&dir),
             Ok(Err(error)) => {
-                tracing::warn!(error = %ErrorChain(&error), dir = %dir.display(), "a killed run is left");
+                tracing::warn!(event = "killed-run-left", error = %ErrorChain(&error), dir = %dir.display(), "a killed run is left");
             }
             Err(_) => {
-                tracing::warn!(dir = %dir.display(), "a killed run could not be cleaned up in time");
+                tracing::warn!(event = "killed-run-left", dir = %dir.display(), "a killed run could not be cleaned up in time");
             }
         }
         drop(lock);
@@ -186,12 +186,12 @@ async fn clean_up(config: &Config, dir: &Path) -> Result<(), AppError> {
 
 fn keep_dir(dir: &Path) {
     if let Err(error) = private_file(&dir.join(KEPT)) {
-        tracing::warn!(%error, dir = %dir.display(), "the next start will remove what was to be kept");
+        tracing::warn!(event = "run-directory", %error, dir = %dir.display(), "the next start will remove what was to be kept");
     }
 }
 
 fn remove_dir(dir: &Path) {
     if let Err(error) = std::fs::remove_dir_all(dir) {
-        tracing::warn!(%error, dir = %dir.display(), "a state directory cannot be removed");
+        tracing::warn!(event = "run-directory", %error, dir = %dir.display(), "a state directory cannot be removed");
     }
 }

@@ -71,7 +71,7 @@ impl Group {
         while let Some(ended) = self.tasks.join_next_with_id().await {
             if let Err(error) = ended {
                 let broken = self.broken(&error);
-                tracing::error!(error = %broken, "{broken} on the way out");
+                tracing::error!(event = "part-broke", error = %broken, "{broken} on the way out");
             }
         }
     }
@@ -129,7 +129,7 @@ impl Lifecycle {
         // Cancel-safe: dropping `orderly` is the forced end.
         tokio::select! {
             () = orderly => {}
-            () = forced => tracing::warn!("ending without waiting any longer"),
+            () = forced => tracing::warn!(event = "stopping-at-once", "ending without waiting any longer"),
         }
         match turn {
             Turn::Asked => Ok(()),

@@ -14,7 +14,10 @@ use crate::docker::RegistryLogin;
 /// Logins by registry. What is not a login is left out; a text that is no JSON gives none.
 pub(super) fn logins(text: &RegistryAuthText) -> BTreeMap<String, RegistryLogin> {
     let Ok(Value::Object(mut entries)) = serde_json::from_str(&text.data) else {
-        tracing::warn!("ECS_ENGINE_AUTH_DATA is not a JSON object; pulls are anonymous");
+        tracing::warn!(
+            event = "registry-auth-unreadable",
+            "ECS_ENGINE_AUTH_DATA is not a JSON object; pulls are anonymous"
+        );
         return BTreeMap::new();
     };
     // Docker's own newer file keeps the entries one level below.

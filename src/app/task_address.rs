@@ -53,13 +53,14 @@ pub(super) async fn ensure(link: &impl TaskAddress, board: &ListenerBoard) {
         Ok(held) => {
             let place = format!("{} of link {}", TASK_SERVER.ip(), held.link);
             if board.set(NAME, Ok(place)) {
-                info!(link = held.link, address = %TASK_SERVER.ip(), "containers reach the task server");
+                info!(event = "task-address-up", link = held.link, address = %TASK_SERVER.ip(), "containers reach the task server");
             }
         }
         Err(error) => {
             let why = ErrorChain(&error).to_string();
             if board.set(NAME, Err(why.clone())) {
                 warn!(
+                    event = "task-address-down",
                     error = why,
                     "containers do not reach the task server; trying again"
                 );

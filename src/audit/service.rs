@@ -139,7 +139,9 @@ impl AuditService {
                 self.file = Some(file);
                 self.tell(count, result);
             }
-            Err(error) => warn!(%error, "the writer of the audit log broke; no more is recorded"),
+            Err(error) => {
+                warn!(event = "audit-failing", %error, "the writer of the audit log broke; no more is recorded");
+            }
         }
         self
     }
@@ -148,13 +150,13 @@ impl AuditService {
         match result {
             Ok(()) if self.failing => {
                 self.failing = false;
-                info!("the audit log is written again");
+                info!(event = "audit-recovered", "the audit log is written again");
             }
             Ok(()) => {}
             Err(error) => {
                 self.dropped.fetch_add(count, Ordering::Relaxed);
                 if !self.failing {
-                    warn!(%error, "the audit log cannot be written; requests are answered all the same");
+                    warn!(event = "audit-failing", %error, "the audit log cannot be written; requests are answered all the same");
                 }
                 self.failing = true;
                 return;
@@ -164,8 +166,8 @@ impl AuditService {
         if dropped > self.told {
             let lost = dropped.saturating_sub(self.told);
             warn!(
-                lost,
-                "requests are missing in the audit log: there were too many at once"
+                event = "audit-dropped",
+                lost, "requests are missing in the audit log: there were too many at once"
             );
             self.told = dropped;
         }

@@ -51,6 +51,7 @@ impl AgentArgs {
 pub async fn agent(args: &AgentArgs, config: &Config) -> anyhow::Result<u8> {
     for problem in &config.problems {
         tracing::warn!(
+            event = "setting-ignored",
             setting = problem.setting,
             "{}: {}",
             problem.setting,

@@ -177,6 +177,13 @@ fn heading(resources: &Resources, usage: &Usage) -> Vec<String> {
     lines
 }
 
+fn share(what: &str, amount: Amount) -> String {
+    match amount.total {
+        Some(total) => format!("{} of {total} {what}", amount.reserved),
+        None => format!("{} {what}", amount.reserved),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,12 +255,5 @@ mod tests {
         quiet  web:3   RUNNING  0.1    12 MB   1.2 kB/s  0 B/s    runs as asked
         waits  web:3   PENDING  -      -       -         -        runs as asked
         ");
-    }
-}
-
-fn share(what: &str, amount: Amount) -> String {
-    match amount.total {
-        Some(total) => format!("{} of {total} {what}", amount.reserved),
-        None => format!("{} {what}", amount.reserved),
     }
 }

@@ -183,7 +183,10 @@ impl CredentialsService {
             self.publish(&grant.id);
         } else {
             if self.roles.outage() == 0 {
-                info!("credentials can be fetched again");
+                info!(
+                    event = "credentials-source-recovered",
+                    "credentials can be fetched again"
+                );
             }
             let ids: Vec<CredentialsId> = self.roles.ids().cloned().collect();
             for id in ids {
@@ -198,11 +201,11 @@ impl CredentialsService {
         let error = &failure.message;
         if concerns_the_source(failure.kind) && self.roles.outage() == 1 {
             warn!(
-                error,
-                "credentials cannot be fetched; what is held is served until its end"
+                event = "credentials-source-failing",
+                error, "credentials cannot be fetched; what is held is served until its end"
             );
         } else if !concerns_the_source(failure.kind) && self.roles.failures(&grant.id) == 1 {
-            warn!(task.arn = %owner, kind, %role, error, "credentials of a role cannot be had");
+            warn!(event = "credentials-refused-by-source", task.arn = %owner, kind, %role, error, "credentials of a role cannot be had");
         } else {
             debug!(task.arn = %owner, kind, %role, error, "fetch failed again");
         }

@@ -261,7 +261,7 @@ impl ImagesService {
         let (id, end) = match ended {
             Ok(ended) => ended,
             Err(error) => {
-                tracing::error!(%error, "making an image ready failed unexpectedly");
+                tracing::error!(event = "image-task-panicked", %error, "making an image ready failed unexpectedly");
                 let failure = reason::other(ErrorKind::Transient, "the agent failed unexpectedly");
                 (error.id(), End::Ready(Box::new(Err(failure))))
             }

@@ -151,6 +151,7 @@ impl Pass<'_> {
             }
         }
         tracing::info!(
+            event = "image-removed",
             image = removal.names.first().unwrap_or(&removal.image_id),
             size_bytes = removal.size_bytes,
             mode = self.mode.as_str(),

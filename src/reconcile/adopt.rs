@@ -43,7 +43,7 @@ impl Reconciler {
     }
 
     fn rebuild(&mut self, mut desired: DesiredTask, own: &[&ListedContainer]) {
-        warn!(task.arn = %desired.arn, "rebuilt a task from its containers");
+        warn!(event = "task-rebuilt", task.arn = %desired.arn, "rebuilt a task from its containers");
         desired.origin = match desired.origin {
             Origin::File(name) => Origin::File(name),
             // Still the control plane's: it waits for reports.
@@ -80,7 +80,7 @@ impl Reconciler {
             "container {} carries our labels but no readable definition; it is left alone",
             stray.docker_name
         );
-        warn!("{message}");
+        warn!(event = "container-left-alone", "{message}");
         self.view.damage.push(message);
     }
 }

@@ -22,6 +22,22 @@ enum Answer {
     Done(oneshot::Sender<Result<(), HandleError>>),
 }
 
+/// What a command makes of the instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum DrainChange {
+    Begins(Draining),
+    Ends,
+}
+
+impl DrainChange {
+    fn state(&self) -> Option<&Draining> {
+        match self {
+            Self::Begins(draining) => Some(draining),
+            Self::Ends => None,
+        }
+    }
+}
+
 /// Commands of one batch.
 #[derive(Default)]
 pub(super) struct Staged {
@@ -32,7 +48,7 @@ pub(super) struct Staged {
     events: Vec<TaskEvent>,
     forgotten_images: Vec<String>,
     /// Whether the instance will drain, if a command changed that.
-    draining: Option<Option<Draining>>,
+    drain: Option<DrainChange>,
     answers: Vec<Answer>,
 }
 
@@ -63,18 +79,22 @@ impl Staged {
                     .cloned()
                     .map(Change::ForgetImage),
             )
-            .chain(self.draining.clone().map(Change::Draining))
+            .chain(
+                self.drain
+                    .iter()
+                    .map(|change| Change::Draining(change.state().cloned())),
+            )
             .collect()
     }
 
     /// Whether the instance will drain once this is durable.
-    pub(super) fn draining<'a>(&'a self, present: &'a Option<Draining>) -> Option<&'a Draining> {
-        self.draining.as_ref().unwrap_or(present).as_ref()
+    pub(super) fn draining<'a>(&'a self, present: Option<&'a Draining>) -> Option<&'a Draining> {
+        self.drain.as_ref().map_or(present, DrainChange::state)
     }
 
-    /// Whether the instance drains from this commit on, if that has changed.
-    pub(super) fn take_draining(&mut self) -> Option<Option<Draining>> {
-        self.draining.take()
+    /// Whether a command changed that.
+    pub(super) fn changes_draining(&self) -> bool {
+        self.drain.is_some()
     }
 
     pub(super) fn answer(self) {
@@ -156,11 +176,14 @@ impl Reconciler {
             },
             Command::ForgetImages(references) => staged.forgotten_images.extend(references),
             Command::Drain(reason, reply) => {
-                let present = staged.draining(&self.view.draining).cloned();
+                let drains = staged.draining(self.view.draining.as_ref()).is_some();
                 let since = now;
-                let wanted = reason.map(|reason| Draining { since, reason });
-                if present.is_some() != wanted.is_some() {
-                    staged.draining = Some(wanted);
+                match reason {
+                    Some(reason) if !drains => {
+                        staged.drain = Some(DrainChange::Begins(Draining { since, reason }));
+                    }
+                    None if drains => staged.drain = Some(DrainChange::Ends),
+                    Some(_) | None => {}
                 }
                 staged.answers.push(Answer::Done(reply));
             }

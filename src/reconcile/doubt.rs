@@ -25,8 +25,9 @@ impl Reconciler {
             Ok(loaded) => {
                 self.rows_in_doubt = false;
                 let damaged = !loaded.damage.is_empty();
-                let drains = (loaded.draining != self.view.draining).then_some(loaded.draining);
-                self.take_draining(drains, self.deps.clock.now());
+                if loaded.draining != self.view.draining {
+                    self.take_draining(loaded.draining, self.deps.clock.now());
+                }
                 self.take_rows(loaded.tasks, damaged);
             }
             Err(failure) => {
@@ -72,6 +73,7 @@ impl Reconciler {
         }
         if changed > 0 {
             info!(
+                event = "commit-was-durable",
                 tasks = changed,
                 "a commit that failed was durable all the same"
             );

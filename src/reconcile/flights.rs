@@ -67,7 +67,7 @@ impl Reconciler {
                 let Some((arn, action)) = self.flight_keys.remove(&failure.id()) else {
                     return;
                 };
-                error!(task.arn = %arn, action = %action, error = %failure, "an action panicked");
+                error!(event = "action-panicked", task.arn = %arn, action = %action, error = %failure, "an action panicked");
                 let outcome = Outcome::Failed(Failure {
                     kind: ErrorKind::Transient,
                     message: "the action panicked".to_owned(),

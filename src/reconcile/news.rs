@@ -22,6 +22,7 @@ impl Reconciler {
         match news {
             News::Up(info) => {
                 info!(
+                    event = "docker-up",
                     version = info.version,
                     api = info.api_version,
                     "Docker answers"
@@ -38,6 +39,7 @@ impl Reconciler {
             News::Down(why) => self.mark_down(&why),
             News::ListFailed(why) => {
                 warn!(
+                    event = "docker-list-failed",
                     error = why,
                     "Docker answers, but does not list its containers"
                 );
@@ -61,7 +63,7 @@ impl Reconciler {
         let events = match recalled {
             Ok(events) => events,
             Err(why) => {
-                warn!(error = %why, "what happened before this start cannot be read");
+                warn!(event = "timelines-unreadable", error = %why, "what happened before this start cannot be read");
                 self.view.timeline_error = Some(why);
                 return;
             }

@@ -40,17 +40,24 @@ impl Reconciler {
                 self.drain().await;
                 if timeout(GRACE, self.write_last_facts()).await.is_err() {
                     warn!(
+                        event = "shutdown-incomplete",
                         "the last facts could not be written in time; they will be found by looking"
                     );
                 }
             }
             Ending::StoreHangs => {
-                warn!("state could not be written in time; what it was will be found by looking");
+                warn!(
+                    event = "shutdown-incomplete",
+                    "state could not be written in time; what it was will be found by looking"
+                );
                 self.flights.shutdown().await;
             }
         }
         if timeout(GRACE, self.deps.store.close()).await.is_err() {
-            warn!("the store could not be closed in time");
+            warn!(
+                event = "shutdown-incomplete",
+                "the store could not be closed in time"
+            );
         }
     }
 
@@ -92,7 +99,7 @@ impl Reconciler {
         let mut changes = self.adopted_changes();
         changes.extend(facts.flatten());
         if let Err(failure) = self.commit(&changes, now).await {
-            warn!(error = %ErrorChain(&failure), "the last facts could not be written; they will be found by looking");
+            warn!(event = "shutdown-incomplete", error = %ErrorChain(&failure), "the last facts could not be written; they will be found by looking");
         }
     }
 }

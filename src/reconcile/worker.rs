@@ -271,15 +271,21 @@ impl Reconciler {
         self.view.draining = loaded.draining;
         for damage in loaded.damage {
             warn!(
+                event = "state-damaged",
                 task.arn = damage.task.as_ref().map(TaskArn::as_str),
-                "{}", damage.message
+                "{}",
+                damage.message
             );
             self.view.damage.push(damage.message);
         }
         for task in loaded.tasks {
             self.insert(task);
         }
-        info!(tasks = self.entries.len(), "state loaded");
+        info!(
+            event = "state-loaded",
+            tasks = self.entries.len(),
+            "state loaded"
+        );
         self.tell_needed_images();
         self.tell_wanted_roles();
         self.publish();
@@ -365,6 +371,7 @@ impl Reconciler {
             return;
         }
         warn!(
+            event = "clock-set",
             seconds = behind.max(ahead).as_secs(),
             "the clock was set {}; every task is looked at",
             if behind > ahead { "back" } else { "forward" }
@@ -382,6 +389,7 @@ impl Reconciler {
     pub(super) fn mark_down(&mut self, why: &str) {
         if self.runtime_up || self.view.runtime_error.is_none() {
             warn!(
+                event = "docker-down",
                 error = why,
                 "Docker does not answer; tasks keep their last known state"
             );
@@ -391,7 +399,7 @@ impl Reconciler {
     }
 
     /// Thinks about every key that is due, commits, acts.
-    async fn decide(&mut self, mut staged: Staged) {
+    async fn decide(&mut self, staged: Staged) {
         let now = self.deps.clock.now();
         let (began, due) = (Instant::now(), self.queue.next());
         let mut keys: BTreeSet<TaskArn> = staged.keys();
@@ -402,7 +410,7 @@ impl Reconciler {
         if self.listed_once {
             keys.extend(self.queue.take_due(now, MAX_BATCH));
         }
-        let draining = staged.draining(&self.view.draining).cloned();
+        let draining = staged.draining(self.view.draining.as_ref()).cloned();
         let passes = if self.listed_once {
             self.think(&mut keys, draining.as_ref(), now)
         } else {
@@ -440,7 +448,9 @@ impl Reconciler {
         }
         self.adopted.clear();
         let tasks_changed = staged.changes_desired();
-        self.take_draining(staged.take_draining(), now);
+        if staged.changes_draining() {
+            self.take_draining(draining, now);
+        }
         staged.answer();
         let freed = self.install(passes, now);
         if freed {
@@ -454,13 +464,15 @@ impl Reconciler {
     }
 
     /// Whether the instance drains is durable: tasks that wait are told, or start.
-    pub(super) fn take_draining(&mut self, changed: Option<Option<Draining>>, now: UnixMillis) {
-        let Some(draining) = changed else {
-            return;
-        };
-        match &draining {
-            Some(draining) => info!(reason = draining.reason, "the instance drains"),
-            None => info!("the instance drains no more"),
+    pub(super) fn take_draining(&mut self, draining: Option<Draining>, now: UnixMillis) {
+        if let Some(draining) = &draining {
+            info!(
+                event = "drain-begun",
+                reason = draining.reason,
+                "the instance drains"
+            );
+        } else {
+            info!(event = "drain-ended", "the instance drains no more");
         }
         self.view.draining = draining;
         self.wake_waiting(now);
@@ -469,7 +481,7 @@ impl Reconciler {
     /// Tried again every second: told once, and again when the cause is another.
     fn note_store_error(&mut self, why: &str, what: &str) {
         if self.view.store_error.as_deref() != Some(why) {
-            warn!(error = %why, "{what}");
+            warn!(event = "state-store-failing", error = %why, "{what}");
             self.view.store_error = Some(why.to_owned());
         }
     }
@@ -595,7 +607,7 @@ impl Reconciler {
 
     /// A decision that panicked is this task's trouble alone.
     pub(super) fn quarantine(&mut self, arn: &TaskArn, now: UnixMillis) {
-        error!(task.arn = %arn, "deciding about the task panicked; it is left alone for a while");
+        error!(event = "decision-panicked", task.arn = %arn, "deciding about the task panicked; it is left alone for a while");
         self.queue.wake(arn, now.plus(PANIC_RETRY));
     }
 }

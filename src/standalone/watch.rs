@@ -96,6 +96,7 @@ impl Watch {
             let loaded = records::load(&self.config.records);
             if let Some(problem) = loaded.problem {
                 tracing::warn!(
+                    event = "task-file-records-unreadable",
                     problem,
                     "records of task files could not be read: {problem}"
                 );
@@ -279,29 +280,48 @@ fn log_refusal<T>(arn: &TaskArn, answer: Result<T, HandleError>) {
         // Somebody else removed it: what was wanted.
         Ok(_) | Err(HandleError::NotFound(_)) => {}
         Err(error) => {
-            tracing::warn!(task.arn = %arn, %error, "{arn} could not be stopped now: {error}");
+            tracing::warn!(event = "task-file-stop-refused", task.arn = %arn, %error, "{arn} could not be stopped now: {error}");
         }
     }
 }
 
 fn log_changes(old: &DirectoryStatus, new: &DirectoryStatus) {
     if let Some(problem) = new.problem.as_ref().filter(|_| old.problem != new.problem) {
-        tracing::warn!(problem, "task files are not looked at: {problem}");
+        tracing::warn!(
+            event = "task-files-unreadable",
+            problem,
+            "task files are not looked at: {problem}"
+        );
     }
     for (file, status) in &new.files {
         let before = old.files.get(file);
         if before.is_none_or(|before| before.state != status.state) {
             let state = status.state.as_str();
-            tracing::info!(file, state, "{file}.json is {state}");
+            tracing::info!(
+                event = "task-file-changed",
+                file,
+                state,
+                "{file}.json is {state}"
+            );
         }
         if before.is_none_or(|before| before.problems != status.problems) {
             for problem in &status.problems {
-                tracing::warn!(file, problem, "{file}.json: {problem}");
+                tracing::warn!(
+                    event = "task-file-refused",
+                    file,
+                    problem,
+                    "{file}.json: {problem}"
+                );
             }
         }
         if before.is_none_or(|before| before.warnings != status.warnings) {
             for warning in &status.warnings {
-                tracing::warn!(file, warning, "{file}.json: {warning}");
+                tracing::warn!(
+                    event = "task-file-warning",
+                    file,
+                    warning,
+                    "{file}.json: {warning}"
+                );
             }
         }
     }

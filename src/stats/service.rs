@@ -181,7 +181,7 @@ async fn read(source: Arc<dyn UsageSource>, targets: Vec<UsageTarget>) -> Option
         Ok(round) => Some(round),
         Err(error) => {
             let error: &dyn std::error::Error = &error;
-            warn!(error, "usage could not be read");
+            warn!(event = "usage-unreadable", error, "usage could not be read");
             None
         }
     }

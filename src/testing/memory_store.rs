@@ -148,7 +148,7 @@ impl TaskStore for MemoryStore {
         let earlier = |stored: &&StoredEvent| {
             stored.sequence <= sequence && task.is_some_and(|arn| *arn == stored.event.arn)
         };
-        if kept.iter().any(|stored| earlier(&stored)) {
+        if kept.iter().any(earlier) {
             return Ok(None);
         }
         let last = kept.last().map_or(0, |stored| stored.sequence);

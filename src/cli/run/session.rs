@@ -279,7 +279,7 @@ impl Session {
             let (containers, name) = (self.deps.containers.clone(), name.clone());
             self.kills.spawn(async move {
                 if let Err(error) = containers.kill(&id).await {
-                    tracing::warn!(container.name = %name, %error, "{name} was not killed: {error}");
+                    tracing::warn!(event = "kill-failed", container.name = %name, %error, "{name} was not killed: {error}");
                 }
             });
         }

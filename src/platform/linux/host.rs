@@ -82,6 +82,7 @@ impl HostOs {
         let support = found.unwrap_or_else(|error| {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(
+                event = "cgroups-unavailable",
                 error,
                 "tasks have no cgroups: their limits are not enforced"
             );

@@ -7,6 +7,8 @@ mod edges;
 
 mod files;
 
+mod log_lines;
+
 mod modules;
 
 mod source;

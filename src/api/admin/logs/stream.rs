@@ -157,7 +157,7 @@ impl State {
         self.ended = true;
         let message = match heard {
             Heard::Failed(error) => {
-                tracing::error!(error = %ErrorChain(error), "container output ends early");
+                tracing::error!(event = "output-ended-early", error = %ErrorChain(error), "container output ends early");
                 "Docker broke the output off"
             }
             Heard::Shutdown => SHUTTING_DOWN,

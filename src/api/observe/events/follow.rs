@@ -192,7 +192,7 @@ impl Reader {
                 None
             }
             Err(error) => {
-                tracing::error!(error = %ErrorChain(&error), "an event stream ends: the log cannot be read");
+                tracing::error!(event = "event-log-unreadable", error = %ErrorChain(&error), "an event stream ends: the log cannot be read");
                 Some(self.end(
                     EndReason::StoreUnavailable,
                     "the event log cannot be read now",
