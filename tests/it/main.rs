@@ -15,6 +15,8 @@ mod bad_input;
 
 mod unusable_docker;
 
+mod bad_clients;
+
 mod fuzz;
 
 mod host_rules;
