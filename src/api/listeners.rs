@@ -3,7 +3,7 @@
 //! | listener | address | layers, outermost first | router |
 //! |---|---|---|---|
 //! | admin | Unix socket `berth.sock`, mode 0660 | trace, problem bodies, panic to 500, deadline, concurrency, body limit | [`admin_router`](super::admin_router) |
-//! | introspection | 127.0.0.1:51678; all addresses if the operator says so | plain paths, body limit | classic routes, and for this host those beside them |
+//! | introspection | 127.0.0.1:51678, and the classic routes alone on Docker's default bridge; all addresses if the operator says so | plain paths, body limit | classic routes, and for this host those beside them |
 //! | task server | 127.0.0.1:51679 | plain paths, body limit, rate | [`task_server_routes`](super::task_server::router::task_server_routes) |
 //!
 //! Connections have limits of their own where they are accepted (`unix_socket.rs`, `tcp.rs`). Streams (events, output) leave the

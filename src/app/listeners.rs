@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::bridge;
 use super::callers::TaskCallers;
 use super::engine::Engine;
 use super::lifecycle::Lifecycle;
@@ -28,7 +29,7 @@ use crate::boundary::Ids;
 use crate::boundary::callers::UnknownCallers;
 use crate::config::Config;
 use crate::error::ErrorChain;
-use crate::platform::{PeersOs, SystemIds, TaskLink};
+use crate::platform::{PeersOs, SystemIds, TaskLink, docker_bridge_address};
 
 /// First and longest wait between tries to have an address (reference agent: 1 s to 1 m).
 const BIND_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
@@ -88,6 +89,7 @@ pub(super) fn start(
         let keeper = keep_and_serve(served, board.clone(), stop.clone());
         lifecycle.drivers.start("task address", keeper);
     }
+    start_on_bridge(lifecycle, listen.introspection, &introspection);
     for (address, served) in [
         (listen.introspection, introspection),
         (listen.task_server, task_server),
@@ -100,6 +102,22 @@ pub(super) fn start(
         let name = listener.served.name;
         lifecycle.drivers.start(name, listener.run(stop.clone()));
     }
+}
+
+/// Serves the classic introspection paths to containers of Docker's default bridge.
+fn start_on_bridge(lifecycle: &mut Lifecycle, address: SocketAddr, introspection: &Served) {
+    let Some(port) = bridge::port_on_bridge(address) else {
+        return;
+    };
+    let (served, find) = (
+        bridge::for_others(introspection),
+        Arc::new(docker_bridge_address),
+    );
+    let stop = lifecycle.drivers.stop_token();
+    let serving = bridge::serve_on_bridge(served, port, find, stop);
+    lifecycle
+        .drivers
+        .start("introspection on the bridge", serving);
 }
 
 /// Has the address of containers on this host, and serves there.
@@ -133,14 +151,14 @@ impl Listener {
             match TcpServer::bind(self.address).await {
                 Ok(server) => {
                     let address = server.address();
-                    info!(listener = name, %address, "listening");
+                    info!(event = "listening", listener = name, %address, "listening");
                     self.board.set(name, Ok(address.to_string()));
                     return server.run(self.served, stop).await;
                 }
                 Err(error) => {
                     let error = ErrorChain(&error).to_string();
                     let address = self.address;
-                    warn!(listener = name, %address, error, "the address cannot be had; trying again");
+                    warn!(event = "listener-failed", listener = name, %address, error, "the address cannot be had; trying again");
                     self.board.set(name, Err(format!("{address}: {error}")));
                 }
             }

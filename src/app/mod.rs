@@ -54,6 +54,8 @@ mod metadata_files;
 
 mod listeners;
 
+mod bridge;
+
 pub mod surroundings;
 
 pub mod measured;

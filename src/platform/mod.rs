@@ -21,6 +21,8 @@ pub mod facts;
 
 pub mod process;
 
+mod bridge;
+
 mod ports;
 
 #[cfg(unix)]
@@ -48,6 +50,7 @@ pub mod unsupported;
 #[cfg(not(any(target_os = "linux", windows)))]
 use unsupported as os;
 
+pub use bridge::docker_bridge_address;
 pub use clock::{SystemClock, SystemIds};
 pub use facts::{Capacity, FactSettings, RawFacts, host_facts};
 pub use lock::{DataDirLock, LockError};
