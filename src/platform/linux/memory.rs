@@ -42,7 +42,7 @@ fn release((start, length): (usize, usize)) -> bool {
     let Some(start) = NonZeroUsize::new(start) else {
         return false;
     };
-    let start = NonNull::without_provenance(start).cast();
+    let start = NonNull::<std::ffi::c_void>::without_provenance(start);
     #[expect(
         unsafe_code,
         reason = "the kernel has no call for this that takes anything but an address"
