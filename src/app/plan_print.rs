@@ -83,7 +83,7 @@ fn without_definition(body: &Value) -> Value {
         .and_then(|labels| labels.get_mut(LABEL_DEFINITION));
     // One that the planner has cut says its length itself.
     if let Some(label) =
-        label.filter(|label| !label.as_str().is_some_and(|text| text.starts_with('(')))
+        label.filter(|label| label.as_str().is_none_or(|text| !text.starts_with('(')))
     {
         let length = label.as_str().map_or(0, str::len);
         *label = Value::String(format!("({length} bytes: the definition)"));
