@@ -234,15 +234,15 @@ async fn serve(tasks: usize, containers: usize) -> Fallible<Agent> {
     };
     let classic = classic_routes(IntrospectionState::new(views, &about));
     let router = plain_layers(classic.merge(superset(observe, Arc::new(SystemIds), Access::Full)));
-    let server = TcpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-    let address = server.address();
+    let bound = TcpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+    let address = bound.address();
     let served = Served {
         name: "introspection",
         to_host: router.clone(),
         to_others: router,
         callers: Arc::new(UnknownCallers),
     };
-    work.spawn(server.run(served, stop.clone()));
+    work.spawn(bound.run(served, stop.clone()));
     Ok(Agent {
         address,
         _engine: engine,

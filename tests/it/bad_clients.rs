@@ -109,6 +109,7 @@ fn status(head: &str) -> u16 {
     code.and_then(|code| code.parse().ok()).unwrap_or(0)
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 #[tokio::test]
 async fn unknown_paths_methods_and_values_get_what_is_written_of_them() {
     let agent = Agent::start().await;
