@@ -1,53 +1,15 @@
 //! Whom the barrier lets through, and what is told of it, with a host in memory.
 
-use std::sync::{Arc, Mutex};
-
-use async_trait::async_trait;
+use std::sync::Arc;
 
 use super::*;
 use crate::api::observe::probes::CheckStatus;
-use crate::boundary::ErrorKind;
 use crate::domain::container_facts::ContainerNetwork;
 use crate::domain::ids::ContainerName;
 use crate::domain::task::{KnownContainer, Task};
 use crate::reconcile::snapshot::TaskView;
+use crate::testing::barrier::FakeBarrier;
 use crate::testing::store_contract::desired;
-
-/// A host whose rules can be taken away and refused.
-#[derive(Clone, Default)]
-struct Host(Arc<Mutex<State>>);
-
-#[derive(Default)]
-struct State {
-    lets_through: Option<BTreeSet<IpAddr>>,
-    refuses: bool,
-}
-
-#[async_trait]
-impl MetadataBarrier for Host {
-    async fn ensure(&self, allowed: &BTreeSet<IpAddr>) -> Result<bool, BoundaryError> {
-        let mut state = self.0.lock().unwrap();
-        if state.refuses {
-            return Err(BoundaryError::new("x", ErrorKind::Invalid, "no nf_tables"));
-        }
-        let is_new = state.lets_through.as_ref() != Some(allowed);
-        state.lets_through = Some(allowed.clone());
-        Ok(is_new)
-    }
-
-    async fn is_up(&self) -> Result<bool, BoundaryError> {
-        Ok(self.0.lock().unwrap().lets_through.is_some())
-    }
-
-    async fn release(&self) -> Result<(), BoundaryError> {
-        self.0.lock().unwrap().lets_through = None;
-        Ok(())
-    }
-
-    async fn changed(&self) -> Result<(), BoundaryError> {
-        std::future::pending().await
-    }
-}
 
 /// A task with one container that is so and has these addresses.
 fn task(number: u32, status: ContainerStatus, ipv4: &str, ipv6: &str) -> Arc<TaskView> {
@@ -72,8 +34,8 @@ fn task(number: u32, status: ContainerStatus, ipv4: &str, ipv6: &str) -> Arc<Tas
     })
 }
 
-fn keeper(families: &[&str]) -> (Keeper<Host>, Host, Conditions) {
-    let (host, conditions) = (Host::default(), Conditions::default());
+fn keeper(families: &[&str]) -> (Keeper<FakeBarrier>, FakeBarrier, Conditions) {
+    let (host, conditions) = (FakeBarrier::default(), Conditions::default());
     let families = families.iter().map(|&family| family.to_owned()).collect();
     let keeper = Keeper::new(host.clone(), families, conditions.clone());
     (keeper, host, conditions)
@@ -108,7 +70,7 @@ fn only_live_containers_of_the_named_families_are_let_through() {
 #[tokio::test]
 async fn a_host_that_can_have_no_barrier_says_so_until_it_can() {
     let (keeper, host, conditions) = keeper(&[]);
-    host.0.lock().unwrap().refuses = true;
+    host.can_have_none(true);
     keeper.put_up().await;
     let check = conditions.checks().remove(0);
     assert_eq!(check.status, CheckStatus::Warn);
@@ -116,8 +78,8 @@ async fn a_host_that_can_have_no_barrier_says_so_until_it_can() {
         check.message.contains("no nf_tables") && check.hint.is_some(),
         "{check:?}"
     );
-    host.0.lock().unwrap().refuses = false;
+    host.can_have_none(false);
     keeper.put_up().await;
     assert_eq!(conditions.checks().remove(0).status, CheckStatus::Pass);
-    assert_eq!(host.0.lock().unwrap().lets_through, Some(BTreeSet::new()));
+    assert_eq!(host.lets_through(), Some(BTreeSet::new()));
 }

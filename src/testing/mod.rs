@@ -10,6 +10,8 @@ pub mod credentials;
 
 pub mod connections;
 
+pub mod barrier;
+
 pub mod memory_store;
 
 pub mod acs;

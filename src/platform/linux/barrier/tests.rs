@@ -9,6 +9,7 @@ use super::BarrierOs;
 use crate::boundary::barrier::MetadataBarrier as _;
 use crate::platform::command::Command;
 use crate::platform::linux::lab::{LIMIT, Net, link};
+use crate::testing::barrier::barrier_contract;
 
 const SERVICES: [&str; 2] = ["169.254.169.254", "fd00:ec2::254"];
 
@@ -94,6 +95,15 @@ fn containers_are_refused_where_they_are_not_let_through() {
         });
         assert_eq!(lab.reached(), [true, true]);
     }
+}
+
+#[test]
+fn the_hosts_barrier_keeps_the_contract() {
+    if !crate::platform::is_root() {
+        println!("skipped: only root makes network namespaces");
+        return;
+    }
+    Net::new().run(async || barrier_contract(&BarrierOs::default()).await);
 }
 
 #[test]
