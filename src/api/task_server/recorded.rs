@@ -2,9 +2,9 @@
 //!
 //! The answers are in `tests/fixtures/http/`, as they were. What is different here on purpose is written into them
 //! before they are compared: names that Docker has containers under, times, which are kept to the millisecond, and what
-//! only the control plane and EC2 say: zone, way of launch, service, tags, ARNs of containers. The reference agent shows the
-//! containers of a task in an order by chance; here they have that of the definition, which is also that of their names.
-//! Left out are the recorded statistics, which were measured, and the rate, which is a decision.
+//! only the control plane and EC2 say: zone, way of launch, service, tags, ARNs of containers. The reference agent
+//! shows the containers of a task in an order by chance; here they have that of the definition, which is also that of
+//! their names. Left out are the recorded statistics, which were measured, and the rate, which is a decision.
 
 use axum::http::Method;
 use regex_lite::{Captures, Regex};

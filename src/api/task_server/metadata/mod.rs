@@ -21,6 +21,9 @@ mod by_endpoint;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+mod checklist;
+
 use std::sync::Arc;
 
 use axum::Router;
