@@ -38,11 +38,12 @@ pub enum Holder {
 #[async_trait]
 pub trait Connections: Send + Sync {
     /// The holder of a client's end on the host's own network. A socket that several processes hold has one of them,
-    /// one of `likely` if there is one. Takes some milliseconds at most for 1,000 processes. Cancel-safe.
+    /// one of `likely` if there is one. Measured without optimization on a busy machine: 0.4 ms where the process has
+    /// connected before, 2.5 ms where all of 106 processes are gone through. Cancel-safe.
     async fn holder(&self, ends: Ends, likely: Vec<UsageTarget>) -> Holder;
 
-    /// Whether that container runs now and its network has that address; `None` = the host does not show it. Takes some
-    /// 100 µs. Cancel-safe.
+    /// Whether that container runs now and its network has that address; `None` = the host does not show it. Measured
+    /// like that: 0.5 ms, with a search for its cgroup. Cancel-safe.
     async fn has_address(&self, container: UsageTarget, address: IpAddr) -> Option<bool>;
 }
 
