@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::definition::{
     ContainerDefinition, IpcMode, LinuxParameters, NetworkMode, PidMode, TaskDefinition,
 };
-use crate::domain::port_mapping::ContainerPorts;
+use crate::domain::port_mapping::{ContainerPorts, PortMapping};
 use crate::domain::volume::{Volume, VolumeScope, VolumeSource};
 
 const MIB: u64 = 1024 * 1024;
@@ -99,16 +99,7 @@ fn container(task: &TaskDefinition, c: &ContainerDefinition) -> Value {
             "sourceContainer": from.source_container.as_str(),
             "readOnly": from.read_only,
         })).collect::<Vec<_>>(),
-        "portMappings": c.port_mappings.iter().map(|mapping| {
-            let mut out = json!({"hostPort": mapping.host_port.unwrap_or(0), "protocol": mapping.protocol.as_str()});
-            match mapping.container {
-                ContainerPorts::Single(port) => set(&mut out, "containerPort", Some(port)),
-                ContainerPorts::Range { first, last } => {
-                    set(&mut out, "containerPortRange", Some(format!("{first}-{last}")));
-                }
-            }
-            out
-        }).collect::<Vec<_>>(),
+        "portMappings": c.port_mappings.iter().map(port_mapping).collect::<Vec<_>>(),
         "dependsOn": c.depends_on.iter().map(|edge| json!({
             "containerName": edge.container.as_str(),
             "condition": edge.condition.as_str(),
@@ -122,25 +113,30 @@ fn container(task: &TaskDefinition, c: &ContainerDefinition) -> Value {
             "hostConfig": host_config(task, c).to_string(),
         },
     });
-    set(&mut out, "command", c.command.clone());
-    set(&mut out, "entryPoint", c.entry_point.clone());
+    put_options(c, &mut out);
+    out
+}
+
+fn put_options(c: &ContainerDefinition, out: &mut Value) {
+    set(out, "command", c.command.clone());
+    set(out, "entryPoint", c.entry_point.clone());
     set(
-        &mut out,
+        out,
         "startTimeout",
         c.start_timeout.map(|time| time.as_secs()),
     );
     set(
-        &mut out,
+        out,
         "stopTimeout",
         c.stop_timeout.map(|time| time.as_secs()),
     );
     set(
-        &mut out,
+        out,
         "healthCheckType",
         c.health_check.as_ref().map(|_| "docker"),
     );
     set(
-        &mut out,
+        out,
         "restartPolicy",
         c.restart_policy.as_ref().map(|policy| {
             json!({
@@ -151,14 +147,14 @@ fn container(task: &TaskDefinition, c: &ContainerDefinition) -> Value {
         }),
     );
     set(
-        &mut out,
+        out,
         "firelensConfiguration",
         c.firelens
             .as_ref()
             .map(|kind| json!({"type": kind, "options": {}})),
     );
     set(
-        &mut out,
+        out,
         "registryAuthentication",
         c.repository_credentials.as_ref().map(|parameter| {
             json!({
@@ -167,6 +163,21 @@ fn container(task: &TaskDefinition, c: &ContainerDefinition) -> Value {
             })
         }),
     );
+}
+
+fn port_mapping(mapping: &PortMapping) -> Value {
+    let mut out =
+        json!({"hostPort": mapping.host_port.unwrap_or(0), "protocol": mapping.protocol.as_str()});
+    match mapping.container {
+        ContainerPorts::Single(port) => set(&mut out, "containerPort", Some(port)),
+        ContainerPorts::Range { first, last } => {
+            set(
+                &mut out,
+                "containerPortRange",
+                Some(format!("{first}-{last}")),
+            );
+        }
+    }
     out
 }
 

@@ -661,8 +661,14 @@ async fn crashes_lose_no_end_and_turn_no_order() {
             .await;
         // At another point each time: from before the frame is read to after the end is told.
         tokio::time::sleep(Duration::from_millis(round * 3)).await;
+        let opened = host.plane.opened().len();
         host.crash().await;
         host.start();
+        host.plane
+            .until("a session is open again", || {
+                (host.plane.opened().len() > opened).then_some(())
+            })
+            .await;
         // ACS sends again what it has no acknowledgement of.
         if !host
             .plane

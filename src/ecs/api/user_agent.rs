@@ -31,9 +31,9 @@ impl Intercept for UserAgent {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        // The SDK's other header of this kind is part of the signature and stays.
         let headers = context.request_mut().headers_mut();
         headers.insert("user-agent", self.0.clone());
-        headers.remove("x-amz-user-agent");
         Ok(())
     }
 }

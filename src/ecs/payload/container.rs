@@ -77,25 +77,37 @@ pub(super) fn container_tree(
         let kind = take_text(&mut firelens, "type");
         put(&mut tree, "firelensConfiguration", json!({"type": kind}));
     }
-    if let Some(Value::Object(mut docker)) = take(&mut wire, "dockerConfig") {
-        let mut part =
-            |name: &str, words: &str| decode(&mut docker, name, &format!("{at}: {words}"));
-        let config = part("config", "Unable decode given docker config")?;
-        let host = part("hostConfig", "Unable to decode given host config")?;
-        docker_config::overlay(config, at, &mut tree, ignored);
-        host_config::overlay(host, at, &mut tree, ignored);
-    }
-    if let (false, Some(Value::Object(log))) =
-        (log_secrets.is_empty(), tree.get_mut("logConfiguration"))
-    {
-        put(log, "secretOptions", log_secrets);
-    }
+    docker(&mut wire, at, &mut tree, ignored, log_secrets)?;
     for name in OF_NO_USE {
         wire.remove(name);
     }
     let left = wire.into_iter().filter(|(_, value)| !value.is_null());
     ignored.extend(left.map(|(name, _)| format!("{at}.{name}")));
     Ok(tree)
+}
+
+/// What Docker is told, in ECS' words, and with its log driver the secrets that are for it.
+fn docker(
+    wire: &mut Members,
+    at: &str,
+    tree: &mut Members,
+    ignored: &mut Vec<String>,
+    log_secrets: Vec<Value>,
+) -> Result<(), Fault> {
+    if let Some(Value::Object(mut docker)) = take(wire, "dockerConfig") {
+        let mut part =
+            |name: &str, words: &str| decode(&mut docker, name, &format!("{at}: {words}"));
+        let config = part("config", "Unable decode given docker config")?;
+        let host = part("hostConfig", "Unable to decode given host config")?;
+        docker_config::overlay(config, at, tree, ignored);
+        host_config::overlay(host, at, tree, ignored);
+    }
+    if let (false, Some(Value::Object(log))) =
+        (log_secrets.is_empty(), tree.get_mut("logConfiguration"))
+    {
+        put(log, "secretOptions", log_secrets);
+    }
+    Ok(())
 }
 
 /// JSON in a text.

@@ -93,7 +93,7 @@ fn cpu_units(task: &mut Members) -> Result<Option<String>, Fault> {
     match take(task, "cpu") {
         None => Ok(None),
         Some(value) => match value.as_f64() {
-            Some(cpus) if cpus == 0.0 => Ok(None),
+            Some(cpus) if cpus.abs() < f64::EPSILON => Ok(None),
             // In the words of task definitions; units are whole, so what is below one is cut.
             Some(cpus) if (0.0..=192.0).contains(&cpus) => {
                 Ok(Some(format!("{:.0}", (cpus * 1024.0).floor())))

@@ -159,12 +159,17 @@ fn container_change(
 
 /// An exit speaks for itself by its code.
 fn container_reason(reason: &Reason) -> Option<String> {
-    match reason.name {
-        ReasonName::ContainerExited
-        | ReasonName::EssentialContainerExited
-        | ReasonName::UserInitiated => None,
-        _ => Some(change::reason(&reason.to_string())),
-    }
+    (!speaks_for_itself(reason.name)).then(|| change::reason(&reason.to_string()))
+}
+
+/// An end that was asked for or has a code.
+fn speaks_for_itself(name: ReasonName) -> bool {
+    matches!(
+        name,
+        ReasonName::EssentialContainerExited
+            | ReasonName::ContainerExited
+            | ReasonName::UserInitiated
+    )
 }
 
 /// What is no container's own trouble; ECS words the rest itself.
@@ -173,12 +178,7 @@ fn stop_reason(task: &Task) -> String {
         return String::new();
     };
     let own = own(task).any(|(_, container)| container.reason.as_ref() == Some(&stop.reason));
-    let said = matches!(
-        stop.reason.name,
-        ReasonName::EssentialContainerExited
-            | ReasonName::ContainerExited
-            | ReasonName::UserInitiated
-    );
+    let said = speaks_for_itself(stop.reason.name);
     if own || said {
         return String::new();
     }

@@ -233,7 +233,7 @@ fn many(count: usize, containers: usize) -> Vec<wire::TaskMetric> {
 #[test]
 fn check_121_and_122_a_round_is_cut_by_tasks_and_bytes() {
     for (tasks, containers, requests) in
-        [(1, 1, 1), (10, 1, 1), (11, 1, 2), (25, 1, 3), (10, 200, 3)]
+        [(1, 1, 1), (10, 1, 1), (11, 1, 2), (25, 1, 3), (10, 200, 4)]
     {
         let frames = metrics_requests(&round(), false, many(tasks, containers));
         assert!(

@@ -67,7 +67,7 @@ struct State {
     /// Telemetry: the address of the session and each request.
     telemetry: Vec<(String, Value)>,
     pongs: usize,
-    session: Option<mpsc::UnboundedSender<Saying>>,
+    session: Option<mpsc::Sender<Saying>>,
     bad_signatures: Vec<String>,
     /// Nobody is served.
     away: bool,
@@ -285,7 +285,7 @@ impl ControlPlane {
         state
             .session
             .as_ref()
-            .is_some_and(|session| session.send(saying).is_ok())
+            .is_some_and(|session| session.try_send(saying).is_ok())
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
     if let Some(address) = telemetry {
         return telemetry_session(socket, &address, &state).await;
     }
-    let (sender, mut sayings) = mpsc::unbounded_channel();
+    let (sender, mut sayings) = mpsc::channel(64);
     locked(&state).session = Some(sender.clone());
     loop {
         // Cancel-safe: whole frames and whole items.
