@@ -11,7 +11,7 @@ use axum::middleware;
 use berth::api::task_server::credentials::{CredentialsState, credentials_routes, encode};
 use berth::api::task_server::limits::{RateLimiter, RateLimits, limit};
 use berth::audit::{self, AuditConfig, Context, FileConfig};
-use berth::boundary::credentials::{CredentialsSource, RoleReadiness, TaskRoles as _};
+use berth::boundary::credentials::{CredentialsSource, NoKeeper, RoleReadiness, TaskRoles as _};
 use berth::boundary::{BoundaryError, Clock};
 use berth::credentials::{CredentialsConfig, CredentialsHandle, Outside, service};
 use berth::domain::credentials::{Credentials, Expiration, RoleGrant, RoleKind};
@@ -189,6 +189,7 @@ async fn measure() -> Result<(), Box<dyn std::error::Error>> {
     let clock = Arc::new(SystemClock);
     let outside = Outside {
         source: Arc::new(Source),
+        keeper: Arc::new(NoKeeper),
         clock: clock.clone(),
         ids: Arc::new(SystemIds),
         encode,

@@ -34,7 +34,11 @@ pub mod audit;
 
 pub mod aws;
 
+pub mod vault;
+
 pub mod config;
+
+pub mod supervise;
 
 pub mod telemetry;
 

@@ -109,6 +109,20 @@ impl TcpServer {
         self
     }
 
+    /// Serves a socket that somebody else has bound and keeps: it listens on when this server has ended.
+    ///
+    /// # Errors
+    /// It is no socket that listens.
+    pub fn of(listener: std::net::TcpListener) -> io::Result<Self> {
+        let listener = TcpListener::from_std(listener)?;
+        let address = listener.local_addr()?;
+        Ok(Self {
+            listener,
+            address,
+            limits: TcpLimits::default(),
+        })
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -1,7 +1,8 @@
 //! Serving a router on a Unix socket: the file, the connections, and the end.
 //!
 //! **Invariants.** The socket appears under its name only with its final mode. A socket that somebody answers on is
-//! never taken away. Connections are owned: when [`UnixServer::run`] returns none is left.
+//! never taken away. One that was handed over is neither bound anew nor removed. Connections are owned: when
+//! [`UnixServer::run`] returns none is left.
 //!
 //! Not here: who is allowed to connect; the file's owner, group and mode decide.
 
@@ -56,6 +57,9 @@ pub enum BindError {
     /// The path has no directory or no file name.
     #[error("{} is not a path of a file", .0.display())]
     BadPath(PathBuf),
+    /// What was handed over is no socket that listens.
+    #[error("serve the socket that was handed over")]
+    Handed(#[source] io::Error),
     /// A step failed.
     #[error("cannot {step} {}", .path.display())]
     Io {
@@ -87,6 +91,8 @@ pub async fn serve_unix(
 pub struct UnixServer {
     listener: UnixListener,
     path: PathBuf,
+    /// Somebody else has bound the socket and keeps it.
+    kept: bool,
 }
 
 impl UnixServer {
@@ -117,7 +123,29 @@ impl UnixServer {
         Ok(Self {
             listener,
             path: path.to_owned(),
+            kept: false,
         })
+    }
+
+    /// Serves a socket that somebody else has bound at that path and keeps: it and its file stay when this server has
+    /// ended.
+    ///
+    /// # Errors
+    /// It is no socket that listens.
+    pub fn of(listener: std::os::unix::net::UnixListener, path: PathBuf) -> io::Result<Self> {
+        Ok(Self {
+            listener: UnixListener::from_std(listener)?,
+            path,
+            kept: true,
+        })
+    }
+
+    /// The socket, for others to serve; its file stays.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn into_listener(self) -> io::Result<std::os::unix::net::UnixListener> {
+        self.listener.into_std()
     }
 
     /// Where it listens.
@@ -158,7 +186,9 @@ impl UnixServer {
         }
         // Left to a successor that has taken the name meanwhile? Its bind would have found us answering.
         drop(self.listener);
-        if let Err(error) = std::fs::remove_file(&self.path) {
+        if !self.kept
+            && let Err(error) = std::fs::remove_file(&self.path)
+        {
             tracing::debug!(%error, "the admin socket was gone already");
         }
         while let Some(ended) = connections.join_next().await {

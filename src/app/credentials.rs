@@ -12,7 +12,7 @@ use crate::api::task_server::credentials::{CredentialsState, encode};
 use crate::api::task_server::limits::RateLimiter;
 use crate::audit::{self, AuditHandle};
 use crate::aws::{DevFile, Sts};
-use crate::boundary::credentials::CredentialsSource;
+use crate::boundary::credentials::{CredentialsKeeper, CredentialsSource, NoKeeper, TaskRoles};
 use crate::boundary::{AuditLog, BoundaryError, Clock, ErrorKind};
 use crate::config::Config;
 use crate::config::credentials::CredentialsFrom;
@@ -21,6 +21,7 @@ use crate::domain::credentials::{Credentials, RoleGrant};
 use crate::ecs::{AcsSource, SentCredentials};
 use crate::metrics::Counted;
 use crate::platform::SystemIds;
+use crate::vault;
 
 /// The parts that others use.
 pub struct RoleCredentials {
@@ -42,18 +43,25 @@ impl RoleCredentials {
         CredentialsState::new(self.handle.clone(), audit, self.clock.clone())
     }
 
+    /// What the engine asks.
+    pub fn for_engine(&self) -> Arc<dyn TaskRoles> {
+        Arc::new(self.handle.clone())
+    }
+
     /// How often callers of the task server may ask.
     pub fn limiter(&self) -> RateLimiter {
         self.limiter.clone()
     }
 }
 
-/// Starts the service and the record in `group`.
+/// Starts the service and the record. The wanted roles are known before anything listens: an id of a task that is
+/// there is never unknown, and what an earlier agent has kept is served at once.
 pub fn start(
     config: &Config,
     data_dir: &Path,
     (clock, counted): (&Arc<dyn Clock>, &Arc<Counted>),
-    group: &mut Group,
+    wanted: Vec<RoleGrant>,
+    (group, records): (&mut Group, &mut Group),
 ) -> RoleCredentials {
     let source: Arc<dyn CredentialsSource> = match &config.credentials.source {
         CredentialsFrom::Sts(section) => Arc::new(Sts::new(settings::sts(section))),
@@ -67,11 +75,14 @@ pub fn start(
     };
     let outside = Outside {
         source,
+        keeper: keeper(config, data_dir, records),
         clock: clock.clone(),
         ids: Arc::new(SystemIds),
         encode,
     };
-    let (service, handle) = service(&settings::credentials(config), outside);
+    let (mut service, handle) = service(&settings::credentials(config), outside);
+    handle.set_wanted(wanted);
+    service.restore();
     let (writer, audit) = audit::service(settings::audit(config, data_dir));
     let stop = group.stop_token();
     // Where nothing serves them they are let go, and that is no end of the agent.
@@ -80,7 +91,8 @@ pub fn start(
         service.run(until.clone()).await;
         until.cancelled().await;
     });
-    group.start("audit log", async move {
+    let stop = records.stop_token();
+    records.start("audit log", async move {
         writer.run(stop.clone()).await;
         stop.cancelled().await;
     });
@@ -98,6 +110,20 @@ pub fn start(
 /// The record, counted on the way.
 fn record(audit: &AuditHandle, counted: &Arc<Counted>) -> Arc<dyn AuditLog> {
     Arc::new(Measured::new(Arc::new(audit.clone()), Arc::clone(counted)))
+}
+
+/// What keeps credentials beyond the end of the agent.
+fn keeper(config: &Config, data_dir: &Path, records: &mut Group) -> Arc<dyn CredentialsKeeper> {
+    if !config.credentials.keep || config.credentials.source == CredentialsFrom::Off {
+        return Arc::new(NoKeeper);
+    }
+    let (service, handle) = vault::service(settings::vault(data_dir));
+    let stop = records.stop_token();
+    records.start("sealed credentials", async move {
+        service.run(stop.clone()).await;
+        stop.cancelled().await;
+    });
+    Arc::new(handle)
 }
 
 /// The source where roles are not served: nobody asks it, since no role is wanted then.

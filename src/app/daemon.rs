@@ -14,6 +14,7 @@ use super::engine::{self, Engine};
 use super::error::AppError;
 use super::figures::AgentFigures;
 use super::foreground::clean_up_killed;
+use super::handed::{ADMIN, HandedOver};
 use super::judge::DefinitionJudge;
 use super::lifecycle::Lifecycle;
 use super::metadata_barrier::Keeper;
@@ -23,7 +24,7 @@ use super::settings;
 use super::surroundings::{Beside, ListenerBoard, Watched, settings_answer};
 use super::task_redirect;
 use crate::api::{
-    AdminState, ObserveState, Router, Switch, UnixServer, admin_router, starting_router,
+    AdminState, BindError, ObserveState, Router, Switch, UnixServer, admin_router, starting_router,
 };
 use crate::boundary::ContainerRuntime;
 use crate::config::Config;
@@ -74,7 +75,11 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
     };
     let mut lifecycle = Lifecycle::default();
     let address = admin_address_of(config);
-    let server = UnixServer::bind(&address).await;
+    let mut handed = HandedOver::take(config);
+    let server = match handed.admin() {
+        Some(socket) => UnixServer::of(socket, address.clone()).map_err(BindError::Handed),
+        None => UnixServer::bind(&address).await,
+    };
     let (listeners, switch) = (ListenerBoard::default(), Switch::default());
     serve_admin(
         &mut lifecycle,
@@ -90,7 +95,7 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
             // Before the first container starts.
             barrier.put_up().await;
         }
-        engine::start(config, &data_dir, &mut lifecycle.engine).await
+        engine::start(config, &data_dir, &mut lifecycle).await
     };
     // Cancel-safe: what has begun is in the group, which goes with this function.
     let engine = tokio::select! {
@@ -107,7 +112,17 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
         connected,
     };
     let observe = observe_state(config, &engine, beside);
-    super::listeners::start(&mut lifecycle, config, &engine, &observe, &listeners);
+    super::listeners::start(
+        &mut lifecycle,
+        config,
+        &engine,
+        &observe,
+        (&listeners, &mut handed),
+    );
+    let told = handed
+        .teller()
+        .run(observe.clone(), lifecycle.drivers.stop_token());
+    lifecycle.drivers.start("progress", told);
     switch.up(admin(config, &engine, observe));
     let stop = lifecycle.drivers.stop_token();
     lifecycle.drivers.start("memory of the start", async move {
@@ -215,7 +230,7 @@ fn observe_state(config: &Config, engine: &Engine, beside: Beside) -> ObserveSta
 /// Serves the admin socket from now on; `switch` puts the engine's answers in place.
 fn serve_admin(
     lifecycle: &mut Lifecycle,
-    server: Result<UnixServer, crate::api::BindError>,
+    server: Result<UnixServer, BindError>,
     address: PathBuf,
     listeners: ListenerBoard,
     switch: Switch,
@@ -228,13 +243,13 @@ fn serve_admin(
             match server {
                 Ok(bound) => {
                     info!(event = "listening", socket = %bound.path().display(), "admin API listens");
-                    listeners.set("admin", Ok(bound.path().display().to_string()));
+                    listeners.set(ADMIN, Ok(bound.path().display().to_string()));
                     return bound.run(router, stop).await;
                 }
                 Err(error) => {
                     let error = crate::error::ErrorChain(&error).to_string();
                     // Tried again every few seconds: told when the cause is another.
-                    if listeners.set("admin", Err(error.clone())) {
+                    if listeners.set(ADMIN, Err(error.clone())) {
                         warn!(event = "listener-failed", error, "the admin socket cannot be had; trying again");
                     }
                 }

@@ -15,13 +15,13 @@ use super::credentials::{self, RoleCredentials};
 use super::error::AppError;
 use super::figures::count_events;
 use super::instance::instance_of;
-use super::lifecycle::Group;
+use super::lifecycle::{Group, Lifecycle};
 use super::measured::Measured;
 use super::metadata_files::{self, WithFiles};
 use super::settings;
 use super::tracked::tracked;
 use crate::boundary::store::Damage;
-use crate::boundary::{Clock, ErrorKind, HostProbe, InstanceStore, TaskRoles, TaskStore};
+use crate::boundary::{Clock, ErrorKind, HostProbe, InstanceStore, TaskStore};
 use crate::config::Config;
 use crate::docker::Docker;
 use crate::domain::host::HostFacts;
@@ -90,7 +90,7 @@ impl HostProbe for Probe {
     }
 }
 
-/// Opens the state directory and starts the engine's components in `group`. Waits for the directory as long as it
+/// Opens the state directory and starts the engine's components. Waits for the directory as long as it
 /// cannot be used (promise 4), except where that can never pass.
 ///
 /// # Errors
@@ -98,8 +98,13 @@ impl HostProbe for Probe {
 pub async fn start(
     config: &Config,
     data_dir: &Path,
-    group: &mut Group,
+    lifecycle: &mut Lifecycle,
 ) -> Result<Engine, AppError> {
+    let Lifecycle {
+        engine: group,
+        records,
+        ..
+    } = lifecycle;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let opened = open_store(data_dir, &clock, &group.stop_token()).await?;
     let instance = instance_of(data_dir);
@@ -130,13 +135,12 @@ pub async fn start(
     let mut settings = settings::engine(config, &instance);
     let files = metadata_files::root(config, data_dir);
     settings.endpoints.metadata_files.clone_from(&files);
-    let roles = credentials::start(config, data_dir, (&clock, &counted), group);
-    let wanted = settings.endpoints.credentials.then(|| {
-        let handle: Arc<dyn TaskRoles> = Arc::new(roles.handle.clone());
-        // Before anything listens: an id of a task that is there is never unknown.
-        handle.set_wanted(loaded.tasks.iter().flat_map(grants).collect());
-        handle
-    });
+    let served = settings.endpoints.credentials;
+    let tasks = loaded.tasks.iter().filter(|_| served);
+    let wanted = tasks.flat_map(grants).collect();
+    let measuring = (&clock, &counted);
+    let roles = credentials::start(config, data_dir, measuring, wanted, (group, records));
+    let task_roles = served.then(|| roles.for_engine());
     let (reconciler, handle) = Reconciler::new(Dependencies {
         runtime: Arc::new(WithFiles::new(measured.clone())),
         volumes: measured,
@@ -145,7 +149,7 @@ pub async fn start(
         store: store.clone(),
         clock: clock.clone(),
         ids: Arc::new(SystemIds),
-        roles: wanted,
+        roles: task_roles,
         codec: Arc::new(LabelCodec),
         probe: Arc::new(probe),
         meter: counted.clone(),

@@ -38,6 +38,12 @@ pub enum AppError {
     /// A component ended by itself.
     #[error("run the agent")]
     Lifecycle(#[from] LifecycleError),
+    /// There can be no parent of agents.
+    #[error("supervise the agent")]
+    Supervise(#[source] io::Error),
+    /// A socket that was claimed cannot be used twice.
+    #[error("serve containers")]
+    Claim(#[source] io::Error),
     /// A signal came before the agent had begun.
     #[error("told to end before the state directory could be used")]
     Cancelled,

@@ -8,11 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::claim::Claim;
 use super::containers::Containers;
 use super::engine;
 use super::error::AppError;
 use super::lifecycle::Lifecycle;
+use super::listeners::start_task_server;
 use super::place::data_dir_of;
+use super::surroundings::ListenerBoard;
 use crate::boundary::{ContainerRuntime, Ids};
 use crate::config::Config;
 use crate::domain::definition::TaskDefinition;
@@ -70,7 +73,7 @@ pub struct Foreground {
 }
 
 impl Foreground {
-    /// Starts an engine and puts the task.
+    /// Starts an engine, serves containers where that was claimed, and puts the task.
     ///
     /// # Errors
     /// If the state directory cannot be used or the engine refuses the task.
@@ -78,7 +81,9 @@ impl Foreground {
         config: &Config,
         definition: TaskDefinition,
         options: TaskOptions,
+        claim: Option<&Claim>,
     ) -> Result<Self, AppError> {
+        let config = &keeping_nothing(config);
         let id = SystemIds.task_id();
         let dir = data_dir_of(config).join(RUNS).join(id.as_str());
         private_directory(&dir).map_err(|source| AppError::Directory {
@@ -87,7 +92,12 @@ impl Foreground {
         })?;
         let lock = DataDirLock::acquire(&dir)?;
         let mut lifecycle = Lifecycle::default();
-        let engine = engine::start(config, &dir, &mut lifecycle.engine).await?;
+        let engine = engine::start(config, &dir, &mut lifecycle).await?;
+        if let Some(claim) = claim {
+            let (mut handed, listeners) = claim.handed(config).map_err(AppError::Claim)?;
+            let board = (&ListenerBoard::default(), &mut handed);
+            start_task_server(&mut lifecycle, config, &engine, listeners, board);
+        }
         let arn = TaskArn::standalone(&config.cluster, &id);
         let put = PutTask {
             arn: arn.clone(),
@@ -161,9 +171,17 @@ pub async fn clean_up_killed(config: &Config) {
     }
 }
 
+/// A run that was killed is not gone on with, so that its credentials are of no further use.
+fn keeping_nothing(config: &Config) -> Config {
+    let mut config = config.clone();
+    config.credentials.keep = false;
+    config
+}
+
 async fn clean_up(config: &Config, dir: &Path) -> Result<(), AppError> {
+    let config = &keeping_nothing(config);
     let mut lifecycle = Lifecycle::default();
-    let engine = engine::start(config, dir, &mut lifecycle.engine).await?;
+    let engine = engine::start(config, dir, &mut lifecycle).await?;
     let handle = engine.handle;
     let gone = async {
         let mut changes = handle.changes();

@@ -1,7 +1,8 @@
-//! Who owns the long-lived work, and how it ends: drivers first, then the engine, then by force.
+//! Who owns the long-lived work, and how it ends: drivers first, then the engine, then what containers ask, then by
+//! force.
 //!
 //! ```text
-//! running ──stop asked──► drivers told ──they ended──► engine told ──it ended──► over
+//! running ──stop asked──► drivers told ──► engine told ──► servers told ──► records told ──► over
 //!    │                        └── grace over, or asked again: everything dropped ──► over
 //!    └── a component ended by itself ──► as if stop was asked, and the end is an error
 //! ```
@@ -92,6 +93,10 @@ pub struct Lifecycle {
     pub drivers: Group,
     /// What the drivers lean on.
     pub engine: Group,
+    /// What containers ask: they are answered from memory while the engine ends.
+    pub servers: Group,
+    /// What keeps a record of that.
+    pub records: Group,
 }
 
 enum Turn {
@@ -114,6 +119,8 @@ impl Lifecycle {
             () = asked => Turn::Asked,
             error = self.drivers.first_end() => Turn::Broken(error),
             error = self.engine.first_end() => Turn::Broken(error),
+            error = self.servers.first_end() => Turn::Broken(error),
+            error = self.records.first_end() => Turn::Broken(error),
         };
         let forced = async {
             tokio::select! {
@@ -125,6 +132,8 @@ impl Lifecycle {
             // What a driver still waits for is answered by an engine that still runs.
             drop(tokio::time::timeout(GRACE, self.drivers.wind_down()).await);
             self.engine.wind_down().await;
+            self.servers.wind_down().await;
+            self.records.wind_down().await;
         };
         // Cancel-safe: dropping `orderly` is the forced end.
         tokio::select! {
@@ -156,12 +165,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn drivers_end_before_the_engine() {
+    async fn drivers_end_before_the_engine_and_containers_are_answered_longest() {
         let (mut lifecycle, log) = (Lifecycle::default(), Log::default());
+        until_told(&mut lifecycle.records, "record", &log);
+        until_told(&mut lifecycle.servers, "task server", &log);
         until_told(&mut lifecycle.engine, "engine", &log);
         until_told(&mut lifecycle.drivers, "api", &log);
         assert_eq!(lifecycle.run(ready(()), pending()).await, Ok(()));
-        assert_eq!(*log.lock().expect("unpoisoned"), ["api", "engine"]);
+        let expected = ["api", "engine", "task server", "record"];
+        assert_eq!(*log.lock().expect("unpoisoned"), expected);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,4 +1,7 @@
 //! The listeners on TCP: what each serves, and that an address that cannot be had is tried again for ever.
+//!
+//! **Invariant.** What containers ask is answered from the moment on that tasks are known, to the very end: when the
+//! engine has ended, the last state that it published still counts.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,6 +13,7 @@ use tracing::{info, warn};
 use super::bridge;
 use super::callers::TaskCallers;
 use super::engine::Engine;
+use super::handed::{HandedOver, INTROSPECTION, TASK_SERVER_ADDRESS, TASK_SERVER_LOCAL};
 use super::lifecycle::Lifecycle;
 use super::settings;
 use super::surroundings::ListenerBoard;
@@ -26,7 +30,7 @@ use crate::api::task_server::router::task_server_routes;
 use crate::api::tcp::{Served, TcpServer};
 use crate::api::view::Views;
 use crate::boundary::Ids;
-use crate::boundary::callers::UnknownCallers;
+use crate::boundary::callers::{Callers, UnknownCallers};
 use crate::config::Config;
 use crate::error::ErrorChain;
 use crate::platform::{PeersOs, SystemIds, TaskLink, docker_bridge_address};
@@ -39,17 +43,23 @@ const BIND_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from
 /// where the build was not told.
 const VERSION: &str = concat!("berth - v", env!("CARGO_PKG_VERSION"));
 
-/// Starts all listeners on TCP.
+/// Starts all listeners on TCP, on sockets that were handed over where there are.
 pub(super) fn start(
     lifecycle: &mut Lifecycle,
     config: &Config,
     engine: &Engine,
     observe: &ObserveState,
-    board: &ListenerBoard,
+    (board, handed): (&ListenerBoard, &mut HandedOver),
 ) {
+    let listen = config.listen;
+    let mut task_server = vec![(TASK_SERVER_LOCAL, listen.task_server)];
+    // The rules of the other way would lead nowhere but here.
+    if listen.task_address && !listen.task_redirect {
+        task_server.push((TASK_SERVER_ADDRESS, TASK_SERVER));
+    }
+    start_task_server(lifecycle, config, engine, task_server, (board, handed));
     let cluster = config.cluster.to_string();
     let views = Arc::new(Views::new(engine.handle.clone(), cluster.clone()));
-    let stop = lifecycle.drivers.stop_token();
     let commit = option_env!("BERTH_COMMIT").unwrap_or("00000000");
     let about = About {
         cluster,
@@ -60,47 +70,61 @@ pub(super) fn start(
     let classic = classic_routes(IntrospectionState::new(Arc::clone(&views), &about));
     let ids: Arc<dyn Ids> = Arc::new(SystemIds);
     let beside = |access| superset(observe.clone(), Arc::clone(&ids), access);
-    let introspection = Served {
-        name: "introspection",
-        to_host: plain_layers(classic.clone().merge(beside(Access::Full))),
-        to_others: plain_layers(classic.merge(beside(Access::ClassicOnly))),
-        callers: Arc::new(UnknownCallers),
+    let listener = Listener {
+        address: config.listen.introspection,
+        handed: handed.tcp(INTROSPECTION),
+        served: Served {
+            name: INTROSPECTION,
+            to_host: plain_layers(classic.clone().merge(beside(Access::Full))),
+            to_others: plain_layers(classic.merge(beside(Access::ClassicOnly))),
+            callers: Arc::new(UnknownCallers),
+        },
+        board: board.clone(),
     };
+    start_on_bridge(lifecycle, listen.introspection, &listener.served);
+    let stop = lifecycle.drivers.stop_token();
+    lifecycle.drivers.start(INTROSPECTION, listener.run(stop));
+}
+
+/// Starts what containers ask, at those addresses.
+pub(super) fn start_task_server(
+    lifecycle: &mut Lifecycle,
+    config: &Config,
+    engine: &Engine,
+    listeners: Vec<(&'static str, SocketAddr)>,
+    (board, handed): (&ListenerBoard, &mut HandedOver),
+) {
+    let views = Arc::new(Views::new(
+        engine.handle.clone(),
+        config.cluster.to_string(),
+    ));
     let metadata = MetadataState::new(views, Arc::new(engine.stats.clone()));
     let routes = task_server_routes(metadata).merge(credentials_routes(engine.roles.endpoints()));
     let routes = read_requests(task_server_layers(routes, engine.roles.limiter()));
-    let task_server = Served {
-        name: "task-server",
-        to_host: routes.clone(),
-        to_others: routes,
-        callers: Arc::new(TaskCallers::new(
-            engine.handle.clone(),
-            Arc::new(PeersOs::new(settings::usage(config))),
-            config.listen.task_redirect.then_some(TASK_SERVER),
-        )),
-    };
-    let listen = config.listen;
-    // The rules of the other way would lead nowhere but here.
-    if listen.task_address && !listen.task_redirect {
-        let served = Served {
-            name: "task-server-address",
-            ..task_server.clone()
-        };
-        let keeper = keep_and_serve(served, board.clone(), stop.clone());
-        lifecycle.drivers.start("task address", keeper);
-    }
-    start_on_bridge(lifecycle, listen.introspection, &introspection);
-    for (address, served) in [
-        (listen.introspection, introspection),
-        (listen.task_server, task_server),
-    ] {
+    let callers: Arc<dyn Callers> = Arc::new(TaskCallers::new(
+        engine.handle.clone(),
+        Arc::new(PeersOs::new(settings::usage(config))),
+        config.listen.task_redirect.then_some(TASK_SERVER),
+    ));
+    for (name, address) in listeners {
         let listener = Listener {
             address,
-            served,
+            handed: handed.tcp(name),
+            served: Served {
+                name,
+                to_host: routes.clone(),
+                to_others: routes.clone(),
+                callers: Arc::clone(&callers),
+            },
             board: board.clone(),
         };
-        let name = listener.served.name;
-        lifecycle.drivers.start(name, listener.run(stop.clone()));
+        let stop = lifecycle.servers.stop_token();
+        if address == TASK_SERVER {
+            let keeper = keep_and_serve(listener, stop);
+            lifecycle.servers.start("task address", keeper);
+        } else {
+            lifecycle.servers.start(name, listener.run(stop));
+        }
     }
 }
 
@@ -121,15 +145,11 @@ fn start_on_bridge(lifecycle: &mut Lifecycle, address: SocketAddr, introspection
 }
 
 /// Has the address of containers on this host, and serves there.
-async fn keep_and_serve(served: Served, board: ListenerBoard, stop: CancellationToken) {
+async fn keep_and_serve(listener: Listener, stop: CancellationToken) {
     let link = TaskLink::default();
+    let board = listener.board.clone();
     // The listener then finds the address at its first try.
     task_address::ensure(&link, &board).await;
-    let listener = Listener {
-        address: TASK_SERVER,
-        served,
-        board: board.clone(),
-    };
     tokio::join!(
         task_address::keep(link, board, stop.clone()),
         listener.run(stop)
@@ -138,17 +158,23 @@ async fn keep_and_serve(served: Served, board: ListenerBoard, stop: Cancellation
 
 struct Listener {
     address: SocketAddr,
+    /// A socket that listens there already.
+    handed: Option<std::net::TcpListener>,
     served: Served,
     board: ListenerBoard,
 }
 
 impl Listener {
     /// Has the address as soon as it can be had, and serves until `stop`.
-    async fn run(self, stop: CancellationToken) {
+    async fn run(mut self, stop: CancellationToken) {
         let name = self.served.name;
         let (mut wait, longest) = BIND_RETRY;
         loop {
-            match TcpServer::bind(self.address).await {
+            let server = match self.handed.take() {
+                Some(socket) => TcpServer::of(socket),
+                None => TcpServer::bind(self.address).await,
+            };
+            match server {
                 Ok(server) => {
                     let address = server.address();
                     info!(event = "listening", listener = name, %address, "listening");

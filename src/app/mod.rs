@@ -55,6 +55,11 @@ mod metadata_files;
 mod listeners;
 
 mod bridge;
+mod handed;
+
+pub mod supervisor;
+
+pub mod claim;
 
 pub mod surroundings;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::instance::instance_of;
 use super::registry_auth;
 use crate::api::task_server::limits::{Rate, RateLimits};
 use crate::audit::{AuditConfig, Context, FileConfig};
@@ -18,9 +19,13 @@ use crate::platform::{FactSettings, HostOptions, UsageOptions};
 use crate::reconcile::settings::EngineSettings;
 use crate::standalone::plan::Policy;
 use crate::stats::StatsConfig;
+use crate::vault::VaultConfig;
 
 /// File of the record of requests for credentials, in the data directory.
 const AUDIT_LOG: &str = "audit.log";
+
+/// Directory of sealed credentials, in the data directory.
+const SEALED: &str = "sealed";
 
 /// The container engine's adapter, for containers of that instance.
 pub fn docker(config: &Config, instance: &str) -> DockerConfig {
@@ -147,6 +152,14 @@ pub fn instance_metadata(config: &Config) -> InstanceMetadata {
     match &config.credentials.source {
         CredentialsFrom::Sts(section) => sts(section).instance_metadata,
         CredentialsFrom::Dev(_) | CredentialsFrom::Off => InstanceMetadata::Off,
+    }
+}
+
+/// Credentials that outlive the agent.
+pub fn vault(data_dir: &Path) -> VaultConfig {
+    VaultConfig {
+        directory: data_dir.join(SEALED),
+        key: format!("berth:credentials:{}", instance_of(data_dir)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -19,6 +20,34 @@ pub trait CredentialsSource: Send + Sync {
     /// Returns when what was fetched before may be out of date though it has not expired; never, if there is no
     /// such thing. Cancel-safe.
     async fn changed(&self);
+}
+
+/// Keeps credentials beyond the end of the process, so that nobody who reads the disk has them.
+pub trait CredentialsKeeper: Send + Sync {
+    /// What was kept for these grants and was neither lost nor altered; everything else that was kept is forgotten.
+    /// Called before the first of the others; may read files.
+    fn take_back(&self, grants: &[Arc<RoleGrant>]) -> Vec<(CredentialsId, Credentials)>;
+
+    /// These will be kept instead of earlier ones for the grant, soon and not now. Never waits: what is too much is
+    /// not kept.
+    fn keep(&self, grant: &RoleGrant, credentials: &Credentials);
+
+    /// What was kept under the id will be removed, soon and not now. Never waits.
+    fn forget(&self, id: &CredentialsId);
+}
+
+/// Keeps nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoKeeper;
+
+impl CredentialsKeeper for NoKeeper {
+    fn take_back(&self, _grants: &[Arc<RoleGrant>]) -> Vec<(CredentialsId, Credentials)> {
+        Vec::new()
+    }
+
+    fn keep(&self, _grant: &RoleGrant, _credentials: &Credentials) {}
+
+    fn forget(&self, _id: &CredentialsId) {}
 }
 
 /// The roles that tasks have, and whether their credentials can be served.

@@ -17,6 +17,7 @@ use super::plan::plan;
 use super::root::{Cli, Command, Global};
 use super::run::command::{RunStyle, run as run_task};
 use super::settings;
+use super::supervise::supervise;
 use super::{bundle, doctor, drain, events, exit, host, logs, openapi, ps, rm, stop, top, why};
 use crate::app::place::admin_address_of;
 use crate::config::ecs_env::LOG_LEVEL;
@@ -75,6 +76,11 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
             telemetry::install(config.log)?;
             return runtime()?.block_on(agent(args, &config));
         }
+        Command::Supervise(args) => {
+            let config = settings::load(global, args.settings());
+            telemetry::install(config.log)?;
+            return single_thread()?.block_on(supervise(&config));
+        }
         Command::Ps(_)
         | Command::Why(_)
         | Command::Events(_)
@@ -120,6 +126,7 @@ fn ask(cli: &Cli) -> anyhow::Result<u8> {
             Command::Rm(args) => rm::run(args.clone(), &client, out).await,
             Command::Run(_)
             | Command::Agent(_)
+            | Command::Supervise(_)
             | Command::Plan(_)
             | Command::CheckConfig
             | Command::Completions { .. }
@@ -157,6 +164,14 @@ fn runtime() -> anyhow::Result<Runtime> {
         .enable_all()
         .build()
         .context("start the threads")
+}
+
+/// For a process that mostly waits and is to stay small.
+fn single_thread() -> anyhow::Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")
 }
 
 /// For commands in front of a person: log lines from `warn` on unless somebody set a level.

@@ -12,6 +12,8 @@ pub mod run;
 
 pub mod agent;
 
+pub mod supervise;
+
 pub mod plan;
 
 pub mod check_config;

@@ -77,6 +77,9 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Run the agent: tasks come from its admin API and from a watched directory
     Agent(AgentArgs),
+    /// Run the agent and keep its sockets: it is started again when it ends, and on SIGHUP replaced by the version that
+    /// lies at the program's path now, without a request of a container being lost
+    Supervise(AgentArgs),
     /// List the agent's tasks
     Ps(PsArgs),
     /// Say why a task is not where it should be, or that it is

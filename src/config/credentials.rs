@@ -15,6 +15,8 @@ pub struct CredentialsSection {
     pub source: CredentialsFrom,
     /// Who gets them.
     pub binding: BindingMode,
+    /// Whether they outlive a crash of the agent.
+    pub keep: bool,
 }
 
 /// Where credentials of roles come from.
@@ -94,6 +96,7 @@ pub(super) fn credentials(reader: &mut Reader<'_>) -> CredentialsSection {
     };
     CredentialsSection {
         source,
+        keep: reader.truth(&env::CREDENTIALS_KEEP),
         binding: match reader.word(&env::CREDENTIALS_BINDING) {
             "audit" => BindingMode::Audit,
             "off" => BindingMode::Off,
@@ -183,6 +186,7 @@ mod tests {
     fn without_settings_roles_come_from_sts_and_never_by_way_of_the_instance() {
         let config = config(&[]);
         assert_eq!(config.credentials.binding, BindingMode::Enforce);
+        assert!(config.credentials.keep);
         assert_eq!(config.engine.credentials_wait, Duration::from_mins(5));
         assert_eq!(config.task_server.rate, None);
         assert_eq!(

@@ -139,6 +139,8 @@ settings! {
         "Whether tasks with a network of their own are kept from the instance metadata service.";
     INSTANCE_METADATA_FAMILIES "BERTH_INSTANCE_METADATA_FAMILIES" None, Kind::List, "",
         "Families of task definitions whose tasks may reach it all the same.";
+    UPGRADE_WAIT "BERTH_UPGRADE_WAIT" None, at_least(Duration::from_secs(1), Outside::Clamp), "30s",
+        "How long a new version may take to be ready before `berth supervise` brings the old one back.";
     REGION "AWS_DEFAULT_REGION" Some("AWSRegion"), Kind::Text, "",
         "Region of ECS, and the one that containers are told if they set none.";
     TASKS_DIR "BERTH_TASKS_DIR" None, Kind::Path, "",
@@ -254,6 +256,8 @@ settings! {
         "File of fixed credentials for `BERTH_CREDENTIALS=dev`, JSON.";
     CREDENTIALS_BINDING "BERTH_CREDENTIALS_BINDING" None, Kind::Word(&["enforce", "audit", "off"]), "enforce",
         "Whether credentials are given to their task only: others are refused, noted, or served.";
+    CREDENTIALS_KEEP "BERTH_CREDENTIALS_KEEP" None, Kind::Truth, "true",
+        "Whether credentials outlive the agent's process: sealed on disk, with a key that only the kernel has.";
     CREDENTIALS_WAIT "BERTH_CREDENTIALS_WAIT" None,
         at_least(Duration::from_secs(1), Outside::Default), "5m",
         "How long a task waits for the credentials of its role before it is given up.";

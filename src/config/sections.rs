@@ -28,6 +28,8 @@ pub struct Config {
     pub admin_socket: Option<PathBuf>,
     /// Listeners on TCP.
     pub listen: ListenSection,
+    /// How long a new version of the agent may take to be ready.
+    pub upgrade_wait: Duration,
     /// Cluster name in ARNs.
     pub cluster: ClusterName,
     /// Connected mode; `None` = standalone.
@@ -239,6 +241,7 @@ impl Config {
             data_dir,
             admin_socket: reader.path(&env::ADMIN_SOCKET),
             listen: listen(&mut reader),
+            upgrade_wait: reader.duration(&env::UPGRADE_WAIT),
             engine: engine(&mut reader, &cluster),
             cluster,
             connected: connected(&mut reader),

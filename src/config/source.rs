@@ -14,6 +14,10 @@ use super::ecs_env;
 /// Names that are kept from the environment even if they are no setting, so that a misspelt one is noticed.
 const PREFIXES: [&str; 2] = ["ECS_", "BERTH_"];
 
+/// By this `berth supervise` says who hands sockets to the agent that it starts: its own process id, since it cannot
+/// know the agent's.
+pub const PARENT: &str = "LISTEN_PPID";
+
 /// Which source a value came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
@@ -103,6 +107,19 @@ pub fn no_color() -> bool {
     )]
     let named = std::env::var_os("NO_COLOR");
     named.is_some_and(|text| !text.is_empty())
+}
+
+/// What the environment says of sockets that were handed over: `LISTEN_FDS`, `LISTEN_PID`, `LISTEN_FDNAMES`, and
+/// [`PARENT`].
+pub fn handed_over() -> [Option<String>; 4] {
+    ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", PARENT].map(|name| {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one place that reads the environment"
+        )]
+        let text = std::env::var(name);
+        text.ok()
+    })
 }
 
 /// Where programs of this user keep their state, by the environment: for agents that do not run as root.

@@ -9,7 +9,8 @@
 //!
 //! **Invariants.** A request is answered from memory and waits for nobody but a fetch under way, and that not longer
 //! than an SDK does. What is good is served until it really expires, whatever the source says meanwhile. One fetch of
-//! an id at a time. Nothing here is written to a disk or a log: neither a secret nor an id.
+//! an id at a time. Nothing here is written to a log, neither a secret nor an id; what is kept beyond the end of the process is
+//! the keeper's to keep safe.
 
 pub mod config;
 

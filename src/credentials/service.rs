@@ -12,9 +12,9 @@ use tracing::{debug, info, warn};
 use super::config::{CredentialsConfig, Encode};
 use super::handle::{CredentialsHandle, PUSH_CAPACITY, Push, Shared};
 use super::plan::roles::{Failure, Roles};
-use super::plan::schedule::{Chance, concerns_the_source};
+use super::plan::schedule::{Chance, LEAST_LIFE, concerns_the_source};
 use super::slot::Slots;
-use crate::boundary::credentials::CredentialsSource;
+use crate::boundary::credentials::{CredentialsKeeper, CredentialsSource};
 use crate::boundary::{BoundaryError, Clock, ErrorKind, Ids};
 use crate::domain::credentials::{Credentials, CredentialsId, RoleGrant};
 use crate::error::ErrorChain;
@@ -26,6 +26,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(15);
 pub struct Outside {
     /// Makes credentials.
     pub source: Arc<dyn CredentialsSource>,
+    /// Keeps them beyond the end of the process.
+    pub keeper: Arc<dyn CredentialsKeeper>,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -90,6 +92,30 @@ enum Event {
 }
 
 impl CredentialsService {
+    /// What an earlier process has kept for the roles that are wanted now is served from now on, and refreshed ahead of
+    /// its end as if it had been fetched here.
+    pub fn restore(&mut self) {
+        let grants = Arc::clone(&self.wanted.borrow());
+        let now = self.outside.clock.now();
+        self.roles.set_wanted(&grants, now);
+        let mut restored: usize = 0;
+        for (id, credentials) in self.outside.keeper.take_back(&grants) {
+            let ends_at = credentials.expiration.at;
+            let chance = self.chance();
+            if ends_at.since(now) < LEAST_LIFE || !self.roles.pushed(&id, ends_at, now, chance) {
+                continue;
+            }
+            if let Some(slot) = self.shared.slots.get(id.expose()) {
+                slot.hold(credentials, self.outside.encode);
+            }
+            self.publish(&id);
+            restored = restored.saturating_add(1);
+        }
+        if restored > 0 {
+            info!(restored, "credentials of before the restart are served");
+        }
+    }
+
     /// Runs until `shutdown`. What is held goes on being served by the handle.
     pub async fn run(mut self, shutdown: CancellationToken) {
         self.wanted.mark_changed();
@@ -125,7 +151,11 @@ impl CredentialsService {
 
     fn take_wanted(&mut self) {
         let grants = Arc::clone(&self.wanted.borrow_and_update());
+        let before: Vec<CredentialsId> = self.roles.ids().cloned().collect();
         self.roles.set_wanted(&grants, self.outside.clock.now());
+        for id in before.iter().filter(|id| !self.roles.is_wanted(id)) {
+            self.outside.keeper.forget(id);
+        }
         self.under_way.retain(|_, (grant, abort)| {
             let wanted = self.roles.is_flying(&grant.id);
             if !wanted {
@@ -213,6 +243,7 @@ impl CredentialsService {
 
     fn hold(&self, id: &CredentialsId, credentials: Credentials) {
         if let Some(slot) = self.shared.slots.get(id.expose()) {
+            self.outside.keeper.keep(&slot.grant, &credentials);
             slot.hold(credentials, self.outside.encode);
         }
     }

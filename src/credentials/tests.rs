@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{BindingMode, CredentialsConfig, CredentialsHandle, Outcome, Outside, service};
 use crate::boundary::ErrorKind;
-use crate::boundary::credentials::{RoleReadiness, TaskRoles};
+use crate::boundary::credentials::{CredentialsKeeper as _, RoleReadiness, TaskRoles};
 use crate::domain::caller::{Caller, Doubt};
 use crate::domain::credentials::{RoleGrant, RoleKind};
 use crate::testing::clock::{SeededIds, TokioClock};
-use crate::testing::credentials::{FakeSource, credentials, grant};
+use crate::testing::credentials::{FakeSource, MemoryKeeper, credentials, grant};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -27,6 +27,11 @@ struct Rig {
 
 impl Rig {
     fn start(binding: BindingMode) -> Self {
+        Self::over(binding, &Arc::default(), Vec::new())
+    }
+
+    /// Over what an earlier process has kept.
+    fn over(binding: BindingMode, keeper: &Arc<MemoryKeeper>, wanted: Vec<RoleGrant>) -> Self {
         let clock = Arc::new(TokioClock::new());
         let source = Arc::new(FakeSource::new(clock.clone()));
         let config = CredentialsConfig {
@@ -35,11 +40,14 @@ impl Rig {
         };
         let outside = Outside {
             source: source.clone(),
+            keeper: keeper.clone(),
             clock: clock.clone(),
             ids: Arc::new(SeededIds::new(1)),
             encode: |_, credentials| Bytes::from(credentials.access_key_id.expose().clone()),
         };
-        let (service, handle) = service(&config, outside);
+        let (mut service, handle) = service(&config, outside);
+        handle.set_wanted(wanted);
+        service.restore();
         let mut work = JoinSet::new();
         work.spawn(service.run(CancellationToken::new()));
         Self {
@@ -264,4 +272,50 @@ async fn an_execution_role_is_for_the_agents_own_use_too() {
         "a task role is the task's"
     );
     assert!(rig.handle.own(&grant(2).id).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_kept_is_served_while_the_source_is_away_and_refreshed_ahead_of_its_end() {
+    let keeper = Arc::new(MemoryKeeper::default());
+    let before = Rig::over(BindingMode::Enforce, &keeper, vec![grant(1), grant(2)]);
+    before.pass(Duration::from_secs(1)).await;
+    before.handle.set_wanted(vec![grant(1)]);
+    before.pass(Duration::from_secs(1)).await;
+    assert_eq!(
+        keeper.ids(),
+        [grant(1).id],
+        "what is not wanted is forgotten"
+    );
+    // kill -9.
+    drop(before);
+    let after = Rig::over(BindingMode::Enforce, &keeper, vec![grant(1), grant(3)]);
+    after.source.state().takes = HOUR;
+    after.source.state().made = 10;
+    assert_eq!(after.ask(1).await, vended("KEY1"));
+    assert_eq!(
+        after.handle.readiness(&grant(1).id),
+        Some(RoleReadiness::Ready)
+    );
+    assert_eq!(
+        after.ask(3).await,
+        Outcome::NotYet,
+        "nothing was kept for it"
+    );
+    assert_eq!(
+        after.source.fetches(),
+        1,
+        "only what was not kept is fetched"
+    );
+    after.source.state().takes = Duration::ZERO;
+    after.pass(Duration::from_mins(45)).await;
+    assert_eq!(after.ask(1).await, vended("KEY11"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_kept_and_has_expired_is_fetched() {
+    let keeper = Arc::new(MemoryKeeper::default());
+    let clock = TokioClock::new();
+    keeper.keep(&grant(1), &credentials(7, &clock, Duration::ZERO));
+    let rig = Rig::over(BindingMode::Enforce, &keeper, vec![grant(1)]);
+    assert_eq!(rig.ask(1).await, vended("KEY1"));
 }

@@ -23,6 +23,10 @@ pub mod process;
 
 mod bridge;
 
+pub mod handed;
+
+pub mod kept_key;
+
 mod ports;
 
 #[cfg(unix)]
@@ -53,10 +57,13 @@ use unsupported as os;
 pub use bridge::docker_bridge_address;
 pub use clock::{SystemClock, SystemIds};
 pub use facts::{Capacity, FactSettings, RawFacts, host_facts};
+pub use handed::{Asked, ChildNews, Handed, KeptSocket, Launch, Listening};
+pub use kept_key::{KEY_BYTES, KeptKey};
 pub use lock::{DataDirLock, LockError};
 pub use os::{
-    BarrierOs, HostOptions, HostOs, PeersOs, RedirectOs, TaskLink, UsageOptions, UsageOs, capacity,
-    dynamic_ports, is_root, release_start_up_code,
+    AgentProcess, BarrierOs, HostOptions, HostOs, ParentSignals, PeersOs, Program, RedirectOs,
+    TaskLink, UsageOptions, UsageOs, capacity, dynamic_ports, end_with_parent, forget_key,
+    handed_descriptors, is_root, kept_key, listen_ahead, parent_id, release_start_up_code,
 };
 pub use private::{private_directory, private_file, readable_directory, readable_file};
 pub use process::{ProcessFigures, process_figures};

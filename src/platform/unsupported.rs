@@ -2,12 +2,16 @@
 //! system says that it does not have it.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
 use super::facts::Capacity;
+use super::handed::{Asked, ChildNews, Handed, Launch};
+use super::kept_key::{KEY_BYTES, KeptKey};
 use super::ports;
 use crate::boundary::connections::{Connections, Ends, Holder, NoConnections};
 use crate::boundary::host::{CgroupLimits, DiskSpace, PortHolder};
@@ -20,6 +24,7 @@ use crate::domain::host::CgroupSupport;
 use crate::domain::ids::TaskId;
 use crate::domain::port_mapping::Protocol;
 use crate::domain::runtime::RuntimeInfo;
+use crate::domain::secret::Secret;
 
 #[cfg(all(unix, not(target_os = "linux")))]
 pub(super) use super::unix_signals::Signals;
@@ -175,6 +180,130 @@ impl TaskRedirect for RedirectOs {
     }
 }
 
+/// A program; none can be held here.
+#[derive(Debug)]
+pub struct Program(Infallible);
+
+impl Program {
+    /// There is none.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn open(_path: &Path) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Where it lay.
+    pub fn path(&self) -> &Path {
+        match self.0 {}
+    }
+}
+
+/// A child; none can be started here.
+#[derive(Debug)]
+pub struct AgentProcess(Infallible);
+
+impl AgentProcess {
+    /// There is no program that could be started.
+    ///
+    /// # Errors
+    /// Never comes to it.
+    pub fn start(program: &Program, _launch: &Launch<'_>) -> io::Result<Self> {
+        match program.0 {}
+    }
+
+    /// News of it.
+    #[expect(clippy::unused_async, reason = "the same signature on every system")]
+    pub async fn next(&mut self) -> ChildNews {
+        match self.0 {}
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> Option<u32> {
+        match self.0 {}
+    }
+
+    /// Asks it to end.
+    ///
+    /// # Errors
+    /// Never comes to it.
+    pub fn tell(&self) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// Never comes to it.
+    pub fn kill(&self) -> io::Result<()> {
+        match self.0 {}
+    }
+}
+
+/// Signals of a parent; there are none here.
+#[derive(Debug)]
+pub struct ParentSignals(Infallible);
+
+impl ParentSignals {
+    /// There are none.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn listen() -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// What is asked.
+    #[expect(clippy::unused_async, reason = "the same signature on every system")]
+    pub async fn next(&mut self) -> Asked {
+        match self.0 {}
+    }
+}
+
+/// Nobody keeps a key here.
+///
+/// # Errors
+/// Always.
+pub fn kept_key(_name: &str, _fresh: &Secret<[u8; KEY_BYTES]>) -> io::Result<KeptKey> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// There is none.
+///
+/// # Errors
+/// None.
+pub fn forget_key(_name: &str) -> io::Result<()> {
+    Ok(())
+}
+
+/// Nothing is handed over.
+pub fn handed_descriptors(_count: usize) -> Vec<Handed> {
+    Vec::new()
+}
+
+/// Not known.
+pub fn parent_id() -> u32 {
+    0
+}
+
+/// Cannot be arranged.
+///
+/// # Errors
+/// Always.
+pub fn end_with_parent(_parent: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// A socket that listens at an address of this host.
+///
+/// # Errors
+/// Of the system.
+pub fn listen_ahead(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
 /// CPUs that the agent may use; the memory is not known here.
 pub fn capacity() -> Capacity {
     let cpus = std::thread::available_parallelism().map_or(0, usize::from);
@@ -278,6 +407,12 @@ mod tests {
         assert_eq!(host.port_holder(1, Protocol::Tcp).await, None);
         assert_eq!(dynamic_ports().1, 65535);
         assert!(host.port_is_free(0, Protocol::Tcp).await);
+        assert!(Program::open(Path::new("/")).is_err() && ParentSignals::listen().is_err());
+        assert!(kept_key("x", &Secret::new([0; KEY_BYTES])).is_err() && forget_key("x").is_ok());
+        assert!(end_with_parent(parent_id()).is_err());
+        assert!(handed_descriptors(3).is_empty());
+        let listener = listen_ahead("127.0.0.1:0".parse().unwrap()).unwrap();
+        assert!(listener.local_addr().unwrap().port() > 0);
         assert!(capacity().cpus > 0 && !is_root());
     }
 }

@@ -6,8 +6,9 @@ use std::io;
 use tokio::signal::windows::{CtrlBreak, CtrlC, ctrl_break, ctrl_c};
 
 pub use super::unsupported::{
-    BarrierOs, HostOptions, HostOs, PeersOs, RedirectOs, TaskLink, UsageOptions, UsageOs, capacity,
-    dynamic_ports, is_root, release_start_up_code,
+    AgentProcess, BarrierOs, HostOptions, HostOs, ParentSignals, PeersOs, Program, RedirectOs,
+    TaskLink, UsageOptions, UsageOs, capacity, dynamic_ports, end_with_parent, forget_key,
+    handed_descriptors, is_root, kept_key, listen_ahead, parent_id, release_start_up_code,
 };
 
 /// Ctrl-C and Ctrl-Break of the console.

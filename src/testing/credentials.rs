@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use crate::boundary::credentials::{
-    AuditEntry, AuditLog, CredentialsSource, RoleReadiness, TaskRoles,
+    AuditEntry, AuditLog, CredentialsKeeper, CredentialsSource, RoleReadiness, TaskRoles,
 };
 use crate::boundary::{BoundaryError, Clock, ErrorKind};
 use crate::domain::credentials::{
@@ -190,5 +190,35 @@ impl AuditLog for MemoryAudit {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(entry);
+    }
+}
+
+/// Keeps credentials in memory, which a test keeps over the end of a service.
+#[derive(Debug, Default)]
+pub struct MemoryKeeper(Mutex<BTreeMap<CredentialsId, (RoleGrant, Credentials)>>);
+
+impl MemoryKeeper {
+    /// Ids under which something is kept.
+    pub fn ids(&self) -> Vec<CredentialsId> {
+        lock(&self.0).keys().cloned().collect()
+    }
+}
+
+impl CredentialsKeeper for MemoryKeeper {
+    fn take_back(&self, grants: &[Arc<RoleGrant>]) -> Vec<(CredentialsId, Credentials)> {
+        let mut kept = lock(&self.0);
+        kept.retain(|_, (kept, _)| grants.iter().any(|grant| **grant == *kept));
+        let found = kept.iter();
+        found
+            .map(|(id, (_, credentials))| (id.clone(), credentials.clone()))
+            .collect()
+    }
+
+    fn keep(&self, grant: &RoleGrant, credentials: &Credentials) {
+        lock(&self.0).insert(grant.id.clone(), (grant.clone(), credentials.clone()));
+    }
+
+    fn forget(&self, id: &CredentialsId) {
+        lock(&self.0).remove(id);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use berth::api::task_server::credentials::{CredentialsState, credentials_routes, encode};
 use berth::aws::{DevFile, Sts, StsConfig};
-use berth::boundary::credentials::{CredentialsSource, TaskRoles as _};
+use berth::boundary::credentials::{CredentialsSource, NoKeeper, TaskRoles as _};
 use berth::credentials::{CredentialsConfig, Outside, service};
 use berth::platform::{SystemClock, SystemIds};
 use berth::testing::credentials::{MemoryAudit, grant};
@@ -23,7 +23,10 @@ use super::support::program::Conversation;
 use super::support::view::eventually;
 
 /// Tells the child of [`rust_client`] where STS is.
-const STS_FOR_CHILD: &str = "BERTH_TEST_STS";
+pub(crate) const STS_FOR_CHILD: &str = "BERTH_TEST_STS";
+
+/// Tells it to ask each second instead of for each line.
+pub(crate) const BY_CLOCK: &str = "BERTH_TEST_BY_CLOCK";
 
 /// The endpoints over a source; end when dropped.
 struct Site {
@@ -36,6 +39,7 @@ impl Site {
         let clock = Arc::new(SystemClock);
         let outside = Outside {
             source,
+            keeper: Arc::new(NoKeeper),
             clock: clock.clone(),
             ids: Arc::new(SystemIds),
             encode,
@@ -115,7 +119,11 @@ async fn rust_client() {
         .credentials_provider(credentials);
     let client = aws_sdk_sts::Client::from_conf(config.build());
     let mut lines = std::io::stdin().lock().lines();
-    while let Some(Ok(_line)) = lines.next() {
+    let by_clock = std::env::var(BY_CLOCK).is_ok();
+    while by_clock || matches!(lines.next(), Some(Ok(_line))) {
+        if by_clock {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
         let who = client.get_caller_identity().send().await;
         let who = who.expect("credentials that STS takes");
         println!("\n{}", json!({ "arn": who.arn() }));

@@ -20,7 +20,7 @@ use super::router::task_server_routes;
 use crate::api::listeners::task_server_layers;
 use crate::api::task_server::peer::Peer;
 use crate::api::view::sample::{self, lab};
-use crate::boundary::credentials::{CredentialsSource, TaskRoles as _};
+use crate::boundary::credentials::{CredentialsSource, NoKeeper, TaskRoles as _};
 use crate::boundary::stats::NoStats;
 use crate::boundary::{BoundaryError, Clock as _};
 use crate::credentials::{CredentialsConfig, Outside, service};
@@ -81,6 +81,7 @@ pub(super) fn server() -> (Router, JoinSet<()>) {
     let clock = Arc::new(TokioClock::new());
     let outside = Outside {
         source: Arc::new(Recorded(clock.clone())),
+        keeper: Arc::new(NoKeeper),
         clock: clock.clone(),
         ids: Arc::new(SeededIds::new(1)),
         encode,

@@ -9,11 +9,12 @@ use tokio::sync::mpsc;
 use super::prefix::Prefixes;
 use super::screen::{Screen, Style};
 use super::session::{Afterwards, Session, SessionDeps, SessionError};
+use crate::app::claim::{Claim, claim};
 use crate::app::foreground::{Foreground, Leftovers, clean_up_killed, interrupts};
 use crate::app::planner::NoRuntime;
 use crate::app::{plan_print, planner};
 use crate::cli::exit;
-use crate::cli::input::DefinitionArgs;
+use crate::cli::input::{DefinitionArgs, Input};
 use crate::config::Config;
 use crate::domain::definition::TaskDefinition;
 use crate::domain::names::LABEL_TASK_ARN;
@@ -50,6 +51,32 @@ pub struct RunStyle {
 /// If it could not be run at all.
 pub async fn run(args: &RunArgs, config: &Config, style: RunStyle) -> anyhow::Result<u8> {
     let input = args.definition.load()?;
+    let mut config = config.clone();
+    let claimed = match claim(&mut config, &input.definition).await {
+        Ok(claimed) => claimed,
+        Err(error) => {
+            writeln!(
+                io::stderr(),
+                "berth: warning: the task runs without its role: {error}"
+            )
+            .context("say what is not served")?;
+            None
+        }
+    };
+    let code = run_with(args, &config, style, input, claimed.as_ref()).await;
+    if let Some(claimed) = claimed {
+        claimed.release().await;
+    }
+    code
+}
+
+async fn run_with(
+    args: &RunArgs,
+    config: &Config,
+    style: RunStyle,
+    input: Input,
+    claimed: Option<&Claim>,
+) -> anyhow::Result<u8> {
     let host = planner::ask_host(config).await;
     let warnings = input
         .warnings
@@ -73,7 +100,7 @@ pub async fn run(args: &RunArgs, config: &Config, style: RunStyle) -> anyhow::Re
         _ = interrupts.next() => return Err(SessionError::Abandoned.into()),
     }
     let screen = screen(&input.definition, style);
-    let run = Foreground::start(config, input.definition, input.options).await?;
+    let run = Foreground::start(config, input.definition, input.options, claimed).await?;
     let (afterwards, leftovers) = if args.keep {
         (Afterwards::Keep, Leftovers::Keep)
     } else {

@@ -268,6 +268,11 @@ impl Roles {
         self.by_id.keys()
     }
 
+    /// Whether the id is wanted.
+    pub fn is_wanted(&self, id: &CredentialsId) -> bool {
+        self.by_id.contains_key(id)
+    }
+
     /// Whether a fetch of the id is under way.
     pub fn is_flying(&self, id: &CredentialsId) -> bool {
         self.by_id

@@ -25,9 +25,18 @@ mod usage;
 
 mod memory;
 
+mod handed;
+
+mod agent_process;
+
+mod keyring;
+
+pub use agent_process::{AgentProcess, ParentSignals, Program};
 pub use barrier::BarrierOs;
 pub use capacity::{capacity, dynamic_ports, is_root};
+pub use handed::{end_with_parent, handed_descriptors, listen_ahead, parent_id};
 pub use host::{HostOptions, HostOs};
+pub use keyring::{forget_key, kept_key};
 pub use link::TaskLink;
 pub use memory::release_start_up_code;
 pub use peers::PeersOs;

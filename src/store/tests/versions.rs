@@ -125,7 +125,7 @@ async fn the_second_schema_is_still_read() {
     let (_, tasks) = two_tasks();
     assert_eq!(
         (loaded.tasks, loaded.damage),
-        (tasks.map(as_of_0002).to_vec(), vec![])
+        (tasks.map(as_of_0003).to_vec(), vec![])
     );
 }
 

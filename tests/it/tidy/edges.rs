@@ -60,6 +60,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ("aws", &["boundary", "domain"]),
     // The record of requests: its file is for the owner only.
     ("audit", &["boundary", "domain", "platform"]),
+    // Sealed files are for the owner only, and the key is the kernel's.
+    ("vault", &["boundary", "domain", "platform"]),
+    // The parent of the agent runs programs and keeps sockets.
+    ("supervise", &["platform"]),
+    ("supervise/plan", &[]),
     // Settings become sections, which name values of the domain and of the engine.
     ("config", &["credentials", "domain", "reconcile"]),
     // Those who put it together.
@@ -97,6 +102,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "standalone",
             "stats",
             "store",
+            "supervise",
+            "vault",
         ],
     ),
     (
@@ -158,6 +165,8 @@ const HOMES: &[(&[&str], &[&str])] = &[
             "netlink_packet_core",
             "netlink_packet_sock_diag",
             "netlink_sys",
+            "command_fds",
+            "linux_keyutils",
             "nix",
             "rtnetlink",
             "windows",
@@ -167,6 +176,7 @@ const HOMES: &[(&[&str], &[&str])] = &[
         &["platform"],
     ),
     (&["prometheus_client"], &["metrics"]),
+    (&["ring"], &["vault"]),
     (&["tracing_subscriber"], &["telemetry"]),
     (&["anyhow"], &["cli", "main"]),
 ];
@@ -192,6 +202,7 @@ const PURE: &[&str] = &[
     "ecs/report/change",
     "ecs/report/lanes",
     "ecs/connect/address",
+    "supervise/plan",
 ];
 
 /// What a pure room has no use for.

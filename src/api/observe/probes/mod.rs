@@ -14,6 +14,7 @@ mod healthz;
 mod tests;
 
 pub use check::{Check, CheckStatus};
+pub use readyz::is_ready;
 
 pub(super) use healthz::{__path_healthz, healthz};
 pub(super) use livez::{__path_livez, livez};

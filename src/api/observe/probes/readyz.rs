@@ -47,6 +47,12 @@ pub(in crate::api) async fn readyz(
     Ok((code, Extension(OwnBody), Json(body)))
 }
 
+/// Whether no check fails.
+pub fn is_ready(state: &ObserveState) -> bool {
+    let checks = all_checks(state);
+    checks.iter().all(|check| check.status != CheckStatus::Fail)
+}
+
 /// The engine's checks and those of everything beside it.
 pub(super) fn all_checks(state: &ObserveState) -> Vec<Check> {
     let mut checks = engine_checks(&state.engine.snapshot().engine, state.clock.now());

@@ -15,7 +15,7 @@ use super::{CredentialsState, credentials_routes, encode};
 use crate::api::task_server::limits::{Rate, RateLimiter, RateLimits, limit};
 use crate::api::task_server::peer::Peer;
 use crate::boundary::ErrorKind;
-use crate::boundary::credentials::{AuditEntry, AuditEvent, TaskRoles as _};
+use crate::boundary::credentials::{AuditEntry, AuditEvent, NoKeeper, TaskRoles as _};
 use crate::credentials::{CredentialsConfig, CredentialsHandle, Outside, service};
 use crate::domain::caller::{Caller, Doubt};
 use crate::domain::credentials::{RoleGrant, RoleKind};
@@ -44,6 +44,7 @@ impl Rig {
         let source = Arc::new(FakeSource::new(clock.clone()));
         let outside = Outside {
             source: source.clone(),
+            keeper: Arc::new(NoKeeper),
             clock: clock.clone(),
             ids: Arc::new(SeededIds::new(1)),
             encode,

@@ -1,0 +1,258 @@
+//! What the agent has been given by whoever started it: sockets for its listeners, and a pipe to tell how far it is.
+//!
+//! **Invariant.** A socket that was given is served as it is: it is neither bound anew nor, when the agent ends, taken
+//! away.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::place::admin_address_of;
+use super::task_address::TASK_SERVER;
+use crate::api::ObserveState;
+use crate::api::observe::probes::is_ready;
+use crate::config::{Config, source};
+use crate::platform::{
+    Handed, KeptSocket, Listening, end_with_parent, handed_descriptors, parent_id,
+};
+use crate::supervise::plan::handed::{
+    self, HandedTexts, Offered, PROGRESS_PIPE, Place, Use, Wanted,
+};
+use crate::supervise::plan::machine::Progress;
+
+/// Names of the listeners.
+pub(super) const ADMIN: &str = "admin";
+pub(super) const INTROSPECTION: &str = "introspection";
+pub(super) const TASK_SERVER_LOCAL: &str = "task-server";
+pub(super) const TASK_SERVER_ADDRESS: &str = "task-server-address";
+
+/// How often an agent that is not ready yet is looked at.
+const READY_PACE: Duration = Duration::from_millis(50);
+
+/// What was given.
+#[derive(Debug, Default)]
+pub(super) struct HandedOver {
+    tcp: BTreeMap<&'static str, TcpListener>,
+    admin: Option<UnixListener>,
+    pipe: Option<File>,
+}
+
+/// The listeners of an agent with these settings.
+pub(super) fn listeners(config: &Config) -> Vec<Wanted> {
+    let listener = |name, place| Wanted { name, place };
+    let listen = &config.listen;
+    let mut all = vec![
+        listener(ADMIN, Place::Unix(admin_address_of(config))),
+        listener(INTROSPECTION, Place::Tcp(listen.introspection)),
+        listener(TASK_SERVER_LOCAL, Place::Tcp(listen.task_server)),
+    ];
+    if listen.task_address {
+        all.push(listener(TASK_SERVER_ADDRESS, Place::Tcp(TASK_SERVER)));
+    }
+    all
+}
+
+impl HandedOver {
+    /// Takes what the environment says was given to this process.
+    pub(super) fn take(config: &Config) -> Self {
+        let [count, process, names, parent] = source::handed_over();
+        let texts = HandedTexts {
+            count,
+            process,
+            names,
+            parent,
+        };
+        match handed::names(&texts, std::process::id(), parent_id()) {
+            Ok(names) => {
+                let descriptors = handed_descriptors(names.len());
+                let given = Self::sorted(&listeners(config), names, descriptors);
+                // Two parents would otherwise hand the same addresses to two agents.
+                if given.pipe.is_some()
+                    && let Err(error) = end_with_parent(parent_id())
+                {
+                    warn!(%error, "the agent will not end with its parent");
+                }
+                given
+            }
+            Err(error) => {
+                warn!(%error, "sockets that were handed over are not used");
+                Self::default()
+            }
+        }
+    }
+
+    fn sorted(wanted: &[Wanted], names: Vec<String>, descriptors: Vec<Handed>) -> Self {
+        let mut given = Self::default();
+        let mut sockets = Vec::new();
+        let mut offered = Vec::new();
+        for (name, descriptor) in names.into_iter().zip(descriptors) {
+            let place = match &descriptor {
+                Handed::Tcp(_, address) => Place::Tcp(*address),
+                Handed::Unix(_, path) => Place::Unix(path.clone()),
+                Handed::Pipe(_) | Handed::Other => Place::Nowhere,
+            };
+            match descriptor {
+                Handed::Pipe(pipe) if name == PROGRESS_PIPE => given.pipe = Some(pipe),
+                other @ (Handed::Tcp(..) | Handed::Unix(..) | Handed::Pipe(_) | Handed::Other) => {
+                    offered.push(Offered { name, place });
+                    sockets.push(other);
+                }
+            }
+        }
+        let uses = handed::assign(wanted, &offered);
+        for ((each, socket), offer) in uses.into_iter().zip(sockets).zip(offered) {
+            match (each, socket) {
+                (Use::Listener(name), Handed::Tcp(listener, address)) => {
+                    info!(listener = name, %address, "the socket was handed over");
+                    given.tcp.insert(name, listener);
+                }
+                (Use::Listener(name), Handed::Unix(listener, path)) => {
+                    info!(listener = name, path = %path.display(), "the socket was handed over");
+                    given.admin = Some(listener);
+                }
+                (Use::None(why), _) => {
+                    warn!(
+                        name = offer.name,
+                        why, "a socket that was handed over is not used"
+                    );
+                }
+                // Only a socket has a place, and only one with a place is a listener's.
+                (Use::Listener(_), Handed::Pipe(_) | Handed::Other) => {}
+            }
+        }
+        given
+    }
+
+    /// Adds a socket.
+    pub(super) fn give(&mut self, name: &'static str, listener: TcpListener) {
+        self.tcp.insert(name, listener);
+    }
+
+    /// The socket of that listener.
+    pub(super) fn tcp(&mut self, name: &str) -> Option<TcpListener> {
+        self.tcp.remove(name)
+    }
+
+    /// The socket of the admin listener.
+    pub(super) fn admin(&mut self) -> Option<UnixListener> {
+        self.admin.take()
+    }
+
+    /// The sockets, for others to serve.
+    pub(super) fn kept(self) -> Vec<KeptSocket> {
+        let tcp = self.tcp.into_iter().map(|(name, listener)| KeptSocket {
+            name,
+            socket: Listening::Tcp(listener),
+        });
+        let admin = self.admin.map(|listener| KeptSocket {
+            name: ADMIN,
+            socket: Listening::Unix(listener),
+        });
+        tcp.chain(admin).collect()
+    }
+
+    /// Who is told how far the agent is.
+    pub(super) fn teller(&mut self) -> Teller {
+        Teller(self.pipe.take())
+    }
+}
+
+/// Tells whoever started the agent how far it is.
+#[derive(Debug)]
+pub(super) struct Teller(Option<File>);
+
+impl Teller {
+    /// A few bytes into a pipe that is read: this does not wait. Somebody who does not listen any more is not told.
+    fn tell(&mut self, progress: Progress) {
+        if let Some(pipe) = &mut self.0
+            && let Err(error) = writeln!(pipe, "{}", progress.as_str())
+        {
+            warn!(%error, "nobody listens to how far the agent is");
+            self.0 = None;
+        }
+    }
+
+    /// Tells that containers are served, and when the agent is ready.
+    pub(super) async fn run(mut self, observe: ObserveState, stop: CancellationToken) {
+        self.tell(Progress::Serving);
+        while self.0.is_some() {
+            if is_ready(&observe) {
+                info!("ready");
+                self.tell(Progress::Ready);
+                break;
+            }
+            let pause = tokio::time::sleep(READY_PACE);
+            if stop.run_until_cancelled(pause).await.is_none() {
+                return;
+            }
+        }
+        stop.cancelled().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Origin, Strings};
+
+    fn config() -> Config {
+        let texts = [
+            ("ECS_DATADIR", "/d"),
+            ("BERTH_TASK_SERVER_ADDRESS", "127.0.0.1:0"),
+        ];
+        let texts = texts.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        Config::read(&Strings::new().below(Origin::Flag, texts))
+    }
+
+    #[test]
+    fn each_socket_and_the_pipe_go_where_they_belong() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("s");
+        let unix = UnixListener::bind(&path).expect("a socket");
+        let tcp = || TcpListener::bind("127.0.0.1:0").expect("a port");
+        let (own, stray) = (tcp(), tcp());
+        let address = own.local_addr().expect("an address");
+        let stray_address = stray.local_addr().expect("an address");
+        let pipe = File::open("/dev/null").expect("a file");
+        let mut wanted = listeners(&config());
+        wanted[0].place = Place::Unix(path.clone());
+        let names = ["", "introspection", PROGRESS_PIPE, "x"].map(str::to_owned);
+        let descriptors = vec![
+            Handed::Tcp(own, address),
+            Handed::Tcp(stray, stray_address),
+            Handed::Pipe(pipe),
+            Handed::Unix(unix, path),
+        ];
+        let mut given = HandedOver::sorted(&wanted, names.to_vec(), descriptors);
+        assert!(given.tcp(TASK_SERVER_LOCAL).is_some());
+        assert!(given.tcp(TASK_SERVER_LOCAL).is_none(), "it is taken once");
+        assert!(given.tcp(INTROSPECTION).is_none(), "it is at another port");
+        assert!(given.admin().is_some() && given.teller().0.is_some());
+        assert!(
+            std::net::TcpStream::connect(stray_address).is_err(),
+            "what is not used is closed"
+        );
+    }
+
+    #[test]
+    fn listeners_are_where_the_settings_say() {
+        let places: Vec<_> = listeners(&config())
+            .into_iter()
+            .map(|listener| (listener.name, listener.place))
+            .collect();
+        let tcp = |text: &str| Place::Tcp(text.parse().expect("an address"));
+        let expected = [
+            (ADMIN, Place::Unix("/d/berth.sock".into())),
+            (INTROSPECTION, tcp("127.0.0.1:51678")),
+            (TASK_SERVER_LOCAL, tcp("127.0.0.1:0")),
+            (TASK_SERVER_ADDRESS, tcp("169.254.170.2:80")),
+        ];
+        assert_eq!(places, expected);
+    }
+}
