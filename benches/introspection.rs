@@ -21,6 +21,7 @@ use berth::api::tcp::{Served, TcpServer};
 use berth::api::view::Views;
 use berth::app::figures::AgentFigures;
 use berth::audit::{self, AuditConfig, Context};
+use berth::boundary::Clock as _;
 use berth::boundary::callers::UnknownCallers;
 use berth::boundary::images::{ImageInventory, Inventory};
 use berth::boundary::usage::{UsageRound, UsageSource, UsageTarget};
@@ -132,6 +133,7 @@ fn snapshot(tasks: usize, containers: usize) -> Fallible<Snapshot> {
     let mut snapshot = Snapshot {
         engine: Arc::new(EngineView {
             host: Some(Arc::new(host_facts())),
+            relisted_at: Some(SystemClock.now()),
             ..EngineView::default()
         }),
         ..Snapshot::default()
