@@ -12,6 +12,9 @@ pub const MAX_HANDED: usize = 32;
 /// Name under which the parent hands over the pipe that it is told through how far the agent is.
 pub const PROGRESS_PIPE: &str = "berth-progress";
 
+/// End of the name of a socket's file that does not have its final mode yet.
+const UNREADY: &str = ".new";
+
 /// What the environment says of sockets that were handed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HandedTexts {
@@ -138,6 +141,13 @@ fn is_at(wanted: &Place, found: &Place) -> bool {
     match (wanted, found) {
         (Place::Tcp(wanted), Place::Tcp(found)) if wanted.port() == 0 => wanted.ip() == found.ip(),
         (Place::Nowhere, _) | (_, Place::Nowhere) => false,
+        (Place::Unix(wanted), Place::Unix(found)) => {
+            // The parent binds it under another name first and renames it when its mode is right; the kernel goes on
+            // telling the first name.
+            let mut unready = wanted.clone().into_os_string();
+            unready.push(UNREADY);
+            wanted == found || unready == *found
+        }
         (wanted, found) => wanted == found,
     }
 }
@@ -238,6 +248,14 @@ mod tests {
             ],
             &[Ok("task-server"), Ok("introspection"), Ok("admin")],
         );
+    }
+
+    #[test]
+    fn a_socket_that_was_renamed_after_it_was_bound_is_known_again() {
+        let at = |path: &str| Place::Unix(PathBuf::from(path));
+        check(&[("admin", at("/d/berth.sock.new"))], &[Ok("admin")]);
+        let why = "it listens at /d/other.new, and admin is to listen at /d/berth.sock";
+        check(&[("admin", at("/d/other.new"))], &[Err(why)]);
     }
 
     #[test]
