@@ -45,6 +45,10 @@ mod e2e_task_address;
 
 mod e2e_metadata_file;
 
+mod e2e_supervise;
+
+mod e2e_sdk_containers;
+
 mod e2e_parameters_process;
 
 mod e2e_parameters_host;

@@ -28,7 +28,7 @@ pub(crate) struct Site {
     pub(crate) image: String,
     pub(crate) berth: Berth,
     /// Its agents give the host the address of containers.
-    address: bool,
+    address: Option<File>,
 }
 
 /// A container as Docker shows it.
@@ -79,19 +79,23 @@ impl Site {
             tag: instance,
             image,
             berth,
-            address: false,
+            address: None,
         })
     }
 
-    /// From now on agents give the host the address of containers; it is taken away with the site.
+    /// From now on agents give the host the address of containers; it is taken away with the site. A host has one: this
+    /// waits until no other test has it.
     pub(crate) fn give_address(&mut self) {
+        let lock = std::env::temp_dir().join("berth-test-address.lock");
+        let lock = File::create(lock).expect("a file");
+        lock.lock().expect("a lock");
         self.berth = std::mem::take(&mut self.berth).env("BERTH_TASK_ADDRESS", "true");
-        self.address = true;
+        self.address = Some(lock);
     }
 
     /// Removes what the test made. Agents must be gone.
     async fn close(self) {
-        if self.address {
+        if self.address.is_some() {
             self.run(&["host", "clean"]).await;
         }
         let volumes: Vec<String> = self.volumes().await;
@@ -158,13 +162,28 @@ impl Site {
         agent
     }
 
+    /// Starts an agent under a parent and waits until it answers.
+    pub(crate) async fn supervised(&self) -> Agent {
+        let mut parent = self.start(&["supervise"]);
+        eventually("the agent answers", async || {
+            assert!(parent.child.try_wait().expect("a status").is_none());
+            parent.health().await.ok()
+        })
+        .await;
+        parent
+    }
+
     /// Starts an agent.
     pub(crate) fn agent_unasked(&self, args: &[&str]) -> Agent {
+        self.start(&[&["agent"], args].concat())
+    }
+
+    fn start(&self, args: &[&str]) -> Agent {
         let log = self.path("agent.log");
         let open = || File::options().create(true).append(true).open(&log);
         let child = self
             .berth
-            .command(&[&["agent"], args].concat())
+            .command(args)
             .stdout(Stdio::from(open().expect("a log")))
             .stderr(Stdio::from(open().expect("a log")))
             .spawn()

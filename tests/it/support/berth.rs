@@ -56,6 +56,8 @@ pub(crate) struct Berth {
     pub(crate) cwd: Option<PathBuf>,
     /// Runs it as that user, from a copy of the program that this user may read.
     pub(crate) user: Option<(u32, PathBuf)>,
+    /// Another copy of the program; `None` = the one that was built.
+    pub(crate) program: Option<PathBuf>,
 }
 
 impl Berth {
@@ -77,7 +79,10 @@ impl Berth {
                 command.uid(*user).gid(*user);
                 command
             }
-            None => Command::new(env!("CARGO_BIN_EXE_berth")),
+            None => {
+                let built = PathBuf::from(env!("CARGO_BIN_EXE_berth"));
+                Command::new(self.program.as_ref().unwrap_or(&built))
+            }
         };
         command
             .args(args)

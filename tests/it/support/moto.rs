@@ -28,12 +28,17 @@ pub(crate) struct Moto {
 }
 
 impl Moto {
-    /// Starts it on a free port; `None`, said on standard error, where it is not installed.
+    /// Starts it on a free port of loopback; `None`, said on standard error, where it is not installed.
     pub(crate) async fn start() -> Option<Self> {
+        Self::start_at("127.0.0.1").await
+    }
+
+    /// Starts it on a free port of an address of this host.
+    pub(crate) async fn start_at(address: &str) -> Option<Self> {
         let server = python("moto_server")?;
         let dir = tempfile::tempdir().expect("a directory");
         let log = std::fs::File::create(dir.path().join("log")).expect("a file");
-        let args = ["-H", "127.0.0.1", "-p", "0"].map(str::to_owned);
+        let args = ["-H", address, "-p", "0"].map(str::to_owned);
         let program = server.to_str().expect("a path that is text");
         let mut child = program::start(program, &args, log).expect("moto starts");
         let endpoint = eventually("moto listens", async || {
