@@ -669,20 +669,16 @@ async fn crashes_lose_no_end_and_turn_no_order() {
                 (host.plane.opened().len() > opened).then_some(())
             })
             .await;
-        // ACS sends again what it has no acknowledgement of.
-        if !host
-            .plane
-            .heard_of("AckRequest")
-            .iter()
-            .any(|ack| ack["messageId"] == *id)
-        {
+    }
+    // ACS sends again what it has no acknowledgement of.
+    for round in 0..ROUNDS {
+        let id = format!("r{round}");
+        let acks = host.plane.heard_of("AckRequest");
+        if !acks.iter().any(|ack| ack["messageId"] == *id) {
             host.plane
-                .payload(
-                    &id,
-                    i64::try_from(round).expect("a number") + 1,
-                    &[task(&id, "exit 4", "RUNNING")],
-                )
+                .payload(&id, 100, &[task(&id, "exit 4", "RUNNING")])
                 .await;
+            host.plane.acknowledged(&id).await;
         }
     }
     for round in 0..ROUNDS {

@@ -61,8 +61,9 @@ impl Rig {
     }
 
     fn say(&mut self, kind: &str, message: Value) -> Out {
-        let frame = json!({"type": kind, "message": message}).to_string();
-        let (alive, effects) = self.session.on_frame(&frame, &self.world);
+        let mut frame = json!({"type": kind});
+        frame["message"] = message;
+        let (alive, effects) = self.session.on_frame(&frame.to_string(), &self.world);
         assert!(alive, "{kind}");
         out(effects)
     }

@@ -25,10 +25,11 @@ pub(super) fn signed_frame(
     headers.retain(|(name, _)| name != "host");
     headers.push(("host".to_owned(), host.to_owned()));
     headers.sort();
-    let lines: String = headers
-        .iter()
-        .map(|(name, value)| format!("{}: {value}\r\n", canonical(name)))
-        .collect();
+    let lines = headers.iter().map(|(name, value)| {
+        let name = canonical(name);
+        format!("{name}: {value}\r\n")
+    });
+    let lines = lines.collect::<Vec<_>>().concat();
     Ok(format!("{lines}\r\n{text}"))
 }
 
@@ -77,8 +78,8 @@ pub(super) fn sign_get(
     let headers = std::iter::once(("host", host));
     let request = SignableRequest::new("GET", url, headers, SignableBody::Bytes(body));
     let request = request.map_err(|error| failed(&error))?;
-    let signed = sign(request, &parameters.into()).map_err(|error| failed(&error))?;
-    let (instructions, _) = signed.into_parts();
+    let output = sign(request, &parameters.into()).map_err(|error| failed(&error))?;
+    let (instructions, _) = output.into_parts();
     let headers = instructions.headers();
     Ok(headers
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -41,7 +41,7 @@ fn check_043_an_unknown_version_of_docker_is_left_out() {
 /// The signature itself is recomputed by the control plane double of the integration tests.
 #[test]
 fn check_044_host_date_and_token_are_signed_and_nothing_else() {
-    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_452_240);
+    let now = SystemTime::UNIX_EPOCH + Duration::from_mins(29_924_204);
     for (token, names) in [
         (None, "host;x-amz-date"),
         (
@@ -94,7 +94,7 @@ fn check_119_a_telemetry_frame_is_header_lines_an_empty_line_and_the_text() {
     let signer = Signer {
         credentials,
         region: "us-west-2",
-        now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_452_240),
+        now: SystemTime::UNIX_EPOCH + Duration::from_mins(29_924_204),
     };
     let frame = signed_frame("http://h.test:8443/ws?a=b", "h.test:8443", signer, "{}").unwrap();
     let lines: Vec<&str> = frame.split("\r\n").collect();

@@ -62,7 +62,11 @@ pub(super) fn container_tree(
     if let Some(environment) = take(&mut wire, "environment") {
         let list = match environment {
             Value::Object(map) => Value::Array(pairs(&map, "name")),
-            other => other,
+            other @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)) => other,
         };
         put(&mut tree, "environment", list);
     }

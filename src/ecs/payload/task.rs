@@ -65,7 +65,11 @@ pub(super) fn definition_tree(
             Value::Array(trees)
         }
         // The reader says what is wrong with it.
-        other => other,
+        other @ (Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Object(_)) => other,
     };
     put(&mut tree, "containerDefinitions", containers);
     let volumes = take_list(&mut task, "volumes").into_iter();

@@ -19,6 +19,7 @@ use super::lanes::{Lanes, Urgency};
 use super::plan::{Due, due, given_up};
 use crate::boundary::Ids;
 use crate::domain::ids::TaskArn;
+use crate::domain::status::TaskStatus;
 use crate::domain::task::Reported;
 use crate::ecs::api::{ApiError, ControlPlane};
 use crate::ecs::link::{Backoff, BackoffSettings, Chance};
@@ -129,8 +130,8 @@ impl Sender {
 
     /// Runs until `shutdown`.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        let mut changes = self.engine.changes();
-        changes.mark_changed();
+        let mut snapshots = self.engine.changes();
+        snapshots.mark_changed();
         loop {
             let wake = self.lanes.next().map(Instant::from_std);
             let sleep = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now));
@@ -138,7 +139,7 @@ impl Sender {
             // is made anew.
             let turn = tokio::select! {
                 () = shutdown.cancelled() => Turn::Stop,
-                changed = changes.changed() => changed.map_or(Turn::Stop, |()| Turn::Changed),
+                changed = snapshots.changed() => changed.map_or(Turn::Stop, |()| Turn::Changed),
                 Some(done) = self.work.join_next() => done.map_or(Turn::Broke, Turn::Done),
                 Some(rejection) = self.rejections.recv() => Turn::Rejection(rejection),
                 () = sleep, if wake.is_some() => Turn::Due,
@@ -206,7 +207,7 @@ impl Sender {
         };
         match result {
             Ok(()) => {
-                let status = acknowledged.status.map(|status| status.wire());
+                let status = acknowledged.status.map(TaskStatus::wire);
                 info!(task.arn = %arn, status, "ECS has taken a state change");
                 self.acknowledged(arn, *acknowledged);
             }

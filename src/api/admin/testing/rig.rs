@@ -183,8 +183,9 @@ pub(crate) async fn run_map(engine: &mut DetachedEngine) {
     while let Some(asked) = engine.next().await {
         let publisher = engine.publisher();
         match asked {
-            Asked::Put(put, reply) => reply.send(put_into(publisher, put)),
-            Asked::PutGiven(put, _, reply) => reply.send(put_into(publisher, put)),
+            Asked::Put(put, reply) | Asked::PutGiven(put, _, reply) => {
+                reply.send(put_into(publisher, put));
+            }
             Asked::Reported(arn, reported, reply) => {
                 let changed = change(publisher, &arn, |task| task.known.reported = reported);
                 reply.send(changed.map(|_| ()));

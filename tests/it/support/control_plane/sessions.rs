@@ -49,23 +49,28 @@ pub(super) async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
         state.opened.push(decoded);
         Ok(response)
     };
-    let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, opening).await else {
+    let Ok(socket) = tokio_tungstenite::accept_hdr_async(stream, opening).await else {
         return;
     };
     if let Some(address) = telemetry {
         return telemetry_session(socket, &address, &state).await;
     }
+    acs_session(socket, &state).await;
+}
+
+/// Says what the test says and keeps what it hears.
+async fn acs_session(mut socket: WebSocketStream<TcpStream>, state: &Mutex<State>) {
     let (sender, mut sayings) = mpsc::channel(64);
-    locked(&state).session = Some(sender.clone());
+    locked(state).session = Some(sender.clone());
     loop {
         // Cancel-safe: whole frames and whole items.
         tokio::select! {
             frame = socket.next() => match frame {
                 Some(Ok(Message::Text(text))) => {
                     let frame = serde_json::from_str(text.as_str()).expect("JSON");
-                    locked(&state).heard.push(frame);
+                    locked(state).heard.push(frame);
                 }
-                Some(Ok(Message::Pong(_))) => locked(&state).pongs += 1,
+                Some(Ok(Message::Pong(_))) => locked(state).pongs += 1,
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => break,
             },
@@ -85,7 +90,7 @@ pub(super) async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
             }
         }
     }
-    let mut state = locked(&state);
+    let mut state = locked(state);
     // Another session may have come since.
     if state
         .session
