@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ecs::config::{Credentials, SharedCredentialsProvider};
-use berth::boundary::Ids;
 use berth::boundary::store::InstanceStore as _;
 use berth::domain::ids::TaskArn;
 use berth::domain::status::TaskStatus;
@@ -90,7 +89,7 @@ impl Host {
             engine: self.sim.handle(),
             store: Arc::new(self.sim.store.clone()),
             clock: self.sim.clock.clone(),
-            ids: self.ids.clone() as Arc<dyn Ids>,
+            ids: self.ids.clone(),
             credentials: SharedCredentialsProvider::new(key),
             sent: SentCredentials::default(),
             roles: None,

@@ -90,25 +90,7 @@ async fn a_task_of_the_control_plane_runs_and_is_reported_with_its_exit_code() {
         plane.acknowledged("m2").await;
         let stopped = plane.change(&runs, "STOPPED").await;
         assert_eq!(stopped["containers"][0]["exitCode"], 0);
-
-        let registration = &plane.calls("RegisterContainerInstance")[0];
-        assert_eq!(registration["cluster"], "lab");
-        assert_eq!(
-            registration["attributes"][0],
-            json!({"name": "stack", "value": "blue"})
-        );
-        assert_eq!(registration["clientToken"].as_str().map(str::len), Some(36));
-        assert_eq!(registration["instanceIdentityDocument"], "");
-        let discovery = &plane.calls("DiscoverPollEndpoint")[0];
-        assert_eq!(
-            *discovery,
-            json!({"containerInstance": INSTANCE, "cluster": "lab", "zoneId": ""})
-        );
-        let query = &plane.opened()[0];
-        assert!(
-            query.contains(&("containerInstanceArn".to_owned(), INSTANCE.to_owned())),
-            "{query:?}"
-        );
+        assert_says_who_it_is(&plane);
         for change in [plane.changes_of(&runs), plane.changes_of(&ends)] {
             let statuses: Vec<&str> = change
                 .iter()
@@ -120,6 +102,27 @@ async fn a_task_of_the_control_plane_runs_and_is_reported_with_its_exit_code() {
         assert!(agent.end().await.success());
     })
     .await;
+}
+
+fn assert_says_who_it_is(plane: &ControlPlane) {
+    let registration = &plane.calls("RegisterContainerInstance")[0];
+    assert_eq!(registration["cluster"], "lab");
+    assert_eq!(
+        registration["attributes"][0],
+        json!({"name": "stack", "value": "blue"})
+    );
+    assert_eq!(registration["clientToken"].as_str().map(str::len), Some(36));
+    assert_eq!(registration["instanceIdentityDocument"], "");
+    let discovery = &plane.calls("DiscoverPollEndpoint")[0];
+    assert_eq!(
+        *discovery,
+        json!({"containerInstance": INSTANCE, "cluster": "lab", "zoneId": ""})
+    );
+    let query = &plane.opened()[0];
+    assert!(
+        query.contains(&("containerInstanceArn".to_owned(), INSTANCE.to_owned())),
+        "{query:?}"
+    );
 }
 
 /// CP-008, 074, 089, 091, 104, 105: kill -9 with tasks running, and what ended meanwhile is told once.
