@@ -88,7 +88,11 @@ impl Claim {
             && let Err(error) = TaskLink::default().release().await
         {
             let error = ErrorChain(&error).to_string();
-            tracing::warn!(error, "the address of containers stays on this host");
+            tracing::warn!(
+                event = "task-address-stays",
+                error,
+                "the address of containers stays on this host"
+            );
         }
     }
 }

@@ -27,7 +27,10 @@ pub(super) fn start(
     let section = config.connected.as_ref()?;
     let Some(region) = section.region.clone() else {
         // The agent is of use all the same: its tasks run.
-        warn!("ECS is not connected to: no region is given (AWS_DEFAULT_REGION)");
+        warn!(
+            event = "not-connected",
+            "ECS is not connected to: no region is given (AWS_DEFAULT_REGION)"
+        );
         return None;
     };
     let metadata = settings::instance_metadata(config);
@@ -44,6 +47,7 @@ pub(super) fn start(
     };
     let ecs = ecs_config(config, section, region);
     info!(
+        event = "connecting",
         cluster = ecs.cluster(),
         region = ecs.region,
         "connecting to ECS"

@@ -76,10 +76,7 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
     let mut lifecycle = Lifecycle::default();
     let address = admin_address_of(config);
     let mut handed = HandedOver::take(config);
-    let server = match handed.admin() {
-        Some(socket) => UnixServer::of(socket, address.clone()).map_err(BindError::Handed),
-        None => UnixServer::bind(&address).await,
-    };
+    let server = admin_server(&mut handed, &address).await;
     let (listeners, switch) = (ListenerBoard::default(), Switch::default());
     serve_admin(
         &mut lifecycle,
@@ -124,6 +121,20 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
         .run(observe.clone(), lifecycle.drivers.stop_token());
     lifecycle.drivers.start("progress", told);
     switch.up(admin(config, &engine, observe));
+    start_housekeeping(&mut lifecycle, config);
+    Ok(lifecycle.run(next(), next()).await?)
+}
+
+/// The admin socket: the one that was handed over, else a new one.
+async fn admin_server(handed: &mut HandedOver, address: &Path) -> Result<UnixServer, BindError> {
+    match handed.admin() {
+        Some(socket) => UnixServer::of(socket, address.to_owned()).map_err(BindError::Handed),
+        None => UnixServer::bind(address).await,
+    }
+}
+
+/// Starts what cleans up after this agent's start and after runs that were killed.
+fn start_housekeeping(lifecycle: &mut Lifecycle, config: &Config) {
     let stop = lifecycle.drivers.stop_token();
     lifecycle.drivers.start("memory of the start", async move {
         let _ended = stop.run_until_cancelled(tokio::time::sleep(START_UP)).await;
@@ -141,7 +152,6 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
             let _ended = stop.run_until_cancelled(clean_up_killed(&config)).await;
             stop.cancelled().await;
         });
-    Ok(lifecycle.run(next(), next()).await?)
 }
 
 /// Makes and locks the data directory; waits for room on its disk (promise 4).

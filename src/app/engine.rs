@@ -100,23 +100,16 @@ pub async fn start(
     data_dir: &Path,
     lifecycle: &mut Lifecycle,
 ) -> Result<Engine, AppError> {
-    let Lifecycle {
-        engine: group,
-        records,
-        ..
-    } = lifecycle;
+    let (group, records) = (&mut lifecycle.engine, &mut lifecycle.records);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let opened = open_store(data_dir, &clock, &group.stop_token()).await?;
     let instance = instance_of(data_dir);
-    let docker = Docker::new(settings::docker(config, &instance)).map_err(AppError::Docker)?;
-    let docker = Arc::new(docker);
+    let docker = Docker::new(settings::docker(config, &instance));
+    let docker = Arc::new(docker.map_err(AppError::Docker)?);
     let counted = Arc::new(Counted::new());
     let measured = Arc::new(Measured::new(docker.clone(), counted.clone()));
     let host = Arc::new(HostOs::new(settings::host(config)));
-    let opened_store = Arc::new(opened.store);
-    let instance_store: Arc<dyn InstanceStore> = opened_store.clone();
-    let store: Arc<dyn TaskStore> = opened_store;
-    let store: Arc<dyn TaskStore> = Arc::new(Measured::new(store, counted.clone()));
+    let (store, instance_store) = faces(opened.store, &counted);
     // What is set aside by this reading is not found by the engine's.
     let loaded = store.load().await.unwrap_or_default();
     let damage = told(opened.damage.into_iter().chain(loaded.damage));
@@ -137,8 +130,7 @@ pub async fn start(
     settings.endpoints.metadata_files.clone_from(&files);
     let served = settings.endpoints.credentials;
     let tasks = loaded.tasks.iter().filter(|_| served);
-    let wanted = tasks.flat_map(grants).collect();
-    let measuring = (&clock, &counted);
+    let (wanted, measuring) = (tasks.flat_map(grants).collect(), (&clock, &counted));
     let roles = credentials::start(config, data_dir, measuring, wanted, (group, records));
     let task_roles = served.then(|| roles.for_engine());
     let (reconciler, handle) = Reconciler::new(Dependencies {
@@ -174,6 +166,16 @@ pub async fn start(
         roles,
         fresh: opened.fresh,
     })
+}
+
+/// The one store as the engine sees it, measured, and as the driver of connected mode does.
+fn faces(
+    store: impl TaskStore + InstanceStore + 'static,
+    counted: &Arc<Counted>,
+) -> (Arc<dyn TaskStore>, Arc<dyn InstanceStore>) {
+    let store = Arc::new(store);
+    let tasks = Measured::new(store.clone(), counted.clone());
+    (Arc::new(tasks), store)
 }
 
 /// What could not be read, in words that are also logged.

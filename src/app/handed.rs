@@ -76,12 +76,12 @@ impl HandedOver {
                 if given.pipe.is_some()
                     && let Err(error) = end_with_parent(parent_id())
                 {
-                    warn!(%error, "the agent will not end with its parent");
+                    warn!(event = "parent-unwatched", %error, "the agent will not end with its parent");
                 }
                 given
             }
             Err(error) => {
-                warn!(%error, "sockets that were handed over are not used");
+                warn!(event = "handed-over-unused", %error, "sockets that were handed over are not used");
                 Self::default()
             }
         }
@@ -109,17 +109,19 @@ impl HandedOver {
         for ((each, socket), offer) in uses.into_iter().zip(sockets).zip(offered) {
             match (each, socket) {
                 (Use::Listener(name), Handed::Tcp(listener, address)) => {
-                    info!(listener = name, %address, "the socket was handed over");
+                    info!(event = "handed-over", listener = name, %address, "the socket was handed over");
                     given.tcp.insert(name, listener);
                 }
                 (Use::Listener(name), Handed::Unix(listener, path)) => {
-                    info!(listener = name, path = %path.display(), "the socket was handed over");
+                    info!(event = "handed-over", listener = name, path = %path.display(), "the socket was handed over");
                     given.admin = Some(listener);
                 }
                 (Use::None(why), _) => {
                     warn!(
+                        event = "handed-over-unused",
                         name = offer.name,
-                        why, "a socket that was handed over is not used"
+                        why,
+                        "a socket that was handed over is not used"
                     );
                 }
                 // Only a socket has a place, and only one with a place is a listener's.
@@ -173,7 +175,7 @@ impl Teller {
         if let Some(pipe) = &mut self.0
             && let Err(error) = writeln!(pipe, "{}", progress.as_str())
         {
-            warn!(%error, "nobody listens to how far the agent is");
+            warn!(event = "progress-unheard", %error, "nobody listens to how far the agent is");
             self.0 = None;
         }
     }
@@ -183,7 +185,7 @@ impl Teller {
         self.tell(Progress::Serving);
         while self.0.is_some() {
             if is_ready(&observe) {
-                info!("ready");
+                info!(event = "ready", "ready");
                 self.tell(Progress::Ready);
                 break;
             }

@@ -100,7 +100,11 @@ impl<B: MetadataBarrier> Keeper<B> {
                     "tasks with a network of their own do not reach the instance metadata service";
                 let is_news = self.conditions.set(Check::pass(NAME, words));
                 if is_news || is_new {
-                    info!(allowed = allowed.len(), "{words}");
+                    info!(
+                        event = "metadata-barrier-up",
+                        allowed = allowed.len(),
+                        "{words}"
+                    );
                 }
             }
             Err(error) => {
@@ -108,8 +112,8 @@ impl<B: MetadataBarrier> Keeper<B> {
                 let words = format!("tasks may reach the instance metadata service: {error}");
                 if self.conditions.set(Check::warn(NAME, words).hint(HINT)) {
                     warn!(
-                        error,
-                        "tasks may reach the instance metadata service; trying again"
+                        event = "metadata-barrier-down",
+                        error, "tasks may reach the instance metadata service; trying again"
                     );
                 }
             }

@@ -211,13 +211,13 @@ async fn write_soon(texts: BTreeMap<PathBuf, Vec<u8>>) {
 fn told(directory: &Path, written: io::Result<()>) {
     if let Err(error) = written {
         let directory = directory.display();
-        warn!(%error, %directory, "a container's metadata file cannot be written");
+        warn!(event = "metadata-file-failing", %error, %directory, "a container's metadata file cannot be written");
     }
 }
 
 async fn blocking(work: impl FnOnce() + Send + 'static) {
     if let Err(error) = tokio::task::spawn_blocking(work).await {
-        warn!(%error, "metadata files could not be looked after");
+        warn!(event = "metadata-file-failing", %error, "metadata files could not be looked after");
     }
 }
 
@@ -239,7 +239,7 @@ fn remove_others(place: &Path, tasks: &BTreeSet<String>) {
         }
         if let Err(error) = fs::remove_dir_all(entry.path()) {
             let path = entry.path();
-            warn!(%error, path = %path.display(), "metadata files of a task that is gone are left");
+            warn!(event = "metadata-file-failing", %error, path = %path.display(), "metadata files of a task that is gone are left");
         }
     }
 }

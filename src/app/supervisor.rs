@@ -27,7 +27,7 @@ pub async fn run(config: &Config, program: PathBuf, args: Vec<OsString>) -> Resu
     let data_dir = data_dir_of(config);
     // The admin socket lies there as a rule. What is wrong with it the agent says.
     if let Err(error) = private_directory(&data_dir) {
-        warn!(%error, path = %data_dir.display(), "the data directory cannot be made");
+        warn!(event = "data-directory-unusable", %error, path = %data_dir.display(), "the data directory cannot be made");
     }
     let sockets = Kept {
         wanted: listeners(config),
@@ -84,13 +84,19 @@ impl Sockets for Kept {
             let name = wanted.name;
             match self.bind(&wanted).await {
                 Ok(socket) => {
-                    info!(listener = name, "the socket is kept here");
+                    info!(
+                        event = "socket-kept",
+                        listener = name,
+                        "the socket is kept here"
+                    );
                     self.sockets.push(KeptSocket { name, socket });
                 }
                 Err(error) => {
                     warn!(
+                        event = "socket-not-kept",
                         listener = name,
-                        error, "the socket cannot be kept here; the agent tries it"
+                        error,
+                        "the socket cannot be kept here; the agent tries it"
                     );
                 }
             }

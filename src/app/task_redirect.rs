@@ -34,7 +34,7 @@ pub(super) async fn keep(
             Ok(is_new) => {
                 let words = format!("{address} port {port} leads to the task server");
                 if conditions.set(Check::pass(NAME, words)) || is_new {
-                    info!(%address, "rules of iptables lead containers to the task server");
+                    info!(event = "task-redirect-up", %address, "rules of iptables lead containers to the task server");
                 }
             }
             Err(error) => {
@@ -43,8 +43,8 @@ pub(super) async fn keep(
                 let check = Check::fail(NAME, words).hint("it is tried again every few seconds");
                 if conditions.set(check) {
                     warn!(
-                        error,
-                        "containers do not reach the task server; trying again"
+                        event = "task-redirect-down",
+                        error, "containers do not reach the task server; trying again"
                     );
                 }
             }

@@ -112,7 +112,10 @@ impl CredentialsService {
             restored = restored.saturating_add(1);
         }
         if restored > 0 {
-            info!(restored, "credentials of before the restart are served");
+            info!(
+                event = "credentials-restored",
+                restored, "credentials of before the restart are served"
+            );
         }
     }
 

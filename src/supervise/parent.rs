@@ -120,13 +120,17 @@ impl<S: Sockets> Parent<S> {
         };
         match started {
             Ok(child) => {
-                info!(pid = child.id(), "the agent is started");
+                info!(
+                    event = "agent-started",
+                    pid = child.id(),
+                    "the agent is started"
+                );
                 self.child = Some(child);
                 true
             }
             Err(error) => {
                 let path = self.config.program.display();
-                error!(%error, %path, "the agent cannot be started");
+                error!(event = "agent-not-started", %error, %path, "the agent cannot be started");
                 false
             }
         }
@@ -134,7 +138,7 @@ impl<S: Sockets> Parent<S> {
 
     fn signal(&self, what: &str, send: impl FnOnce(&AgentProcess) -> io::Result<()>) {
         if let Some(Err(error)) = self.child.as_ref().map(send) {
-            error!(%error, what, "the agent cannot be sent a signal");
+            error!(event = "agent-not-signalled", %error, what, "the agent cannot be sent a signal");
         }
     }
 
@@ -171,13 +175,16 @@ impl<S: Sockets> Parent<S> {
         match turn {
             Turn::Child(ChildNews::Said(line)) => Progress::parse(&line).map(Event::Progress),
             Turn::Child(ChildNews::Ended { well, how }) => {
-                info!(how, "the agent has ended");
+                info!(event = "agent-ended", how, "the agent has ended");
                 self.child = None;
                 Some(Event::Ended { well })
             }
             Turn::Asked(Asked::Upgrade) => Some(Event::Upgrade),
             Turn::Asked(Asked::End) => {
-                info!("asked to end; containers are left running");
+                info!(
+                    event = "stopping",
+                    "asked to end; containers are left running"
+                );
                 Some(Event::End)
             }
             Turn::Due => Some(Event::Due),
@@ -190,16 +197,28 @@ fn say(word: Word) {
         Word::Restarts(wait) => {
             let wait_ms = wait.as_millis();
             warn!(
-                wait_ms,
-                "the agent has ended by itself and is started again"
+                event = "agent-restarted",
+                wait_ms, "the agent has ended by itself and is started again"
             );
         }
-        Word::Leaves => info!("the version at the path takes over: the agent is asked to end"),
-        Word::IsKilled => warn!("the agent does not end in time and is killed"),
-        Word::Upgraded => info!("the new version is ready and stays"),
+        Word::Leaves => info!(
+            event = "upgrade-begun",
+            "the version at the path takes over: the agent is asked to end"
+        ),
+        Word::IsKilled => warn!(
+            event = "agent-killed",
+            "the agent does not end in time and is killed"
+        ),
+        Word::Upgraded => info!(event = "upgrade-done", "the new version is ready and stays"),
         Word::EndedOnTrial => {
-            error!("the new version ended before it was ready; the old one comes back");
+            error!(
+                event = "upgrade-undone",
+                "the new version ended before it was ready; the old one comes back"
+            );
         }
-        Word::LateOnTrial => error!("the new version is not well in time; the old one comes back"),
+        Word::LateOnTrial => error!(
+            event = "upgrade-undone",
+            "the new version is not well in time; the old one comes back"
+        ),
     }
 }

@@ -52,7 +52,7 @@ fn sealer(name: &str, files: &Files) -> Option<Sealer> {
     let key = match key {
         Some(Ok(key)) => key,
         Some(Err(error)) => {
-            warn!(%error, "the kernel keeps no key for us: credentials do not outlive the agent");
+            warn!(event = "vault-unavailable", %error, "the kernel keeps no key for us: credentials do not outlive the agent");
             files.keep_only(&BTreeSet::new());
             return None;
         }
@@ -62,6 +62,7 @@ fn sealer(name: &str, files: &Files) -> Option<Sealer> {
         let lost = files.keep_only(&BTreeSet::new());
         if lost > 0 {
             info!(
+                event = "vault-lost",
                 lost,
                 "credentials that were kept cannot be opened, since the host was started anew, and are fetched again"
             );
@@ -161,7 +162,7 @@ impl VaultService {
             && !self.failing
         {
             let path = self.files.0.display();
-            warn!(%error, %path, "credentials cannot be kept beyond the end of the agent");
+            warn!(event = "vault-failing", %error, %path, "credentials cannot be kept beyond the end of the agent");
         }
         self.failing = failed.is_some();
     }

@@ -148,7 +148,7 @@ impl Sender {
                 Turn::Stop => break,
                 Turn::Done(done) => self.take(done),
                 Turn::Rejection(rejection) => self.report_rejection(rejection),
-                Turn::Broke => warn!("a report failed unexpectedly"),
+                Turn::Broke => warn!(event = "report-panicked", "a report failed unexpectedly"),
                 Turn::Changed | Turn::Due => {}
             }
             self.look();
@@ -208,11 +208,11 @@ impl Sender {
         match result {
             Ok(()) => {
                 let status = acknowledged.status.map(TaskStatus::wire);
-                info!(task.arn = %arn, status, "ECS has taken a state change");
+                info!(event = "state-change-submitted", task.arn = %arn, status, "ECS has taken a state change");
                 self.acknowledged(arn, *acknowledged);
             }
             Err(error) if error.code() == INVALID => {
-                warn!(task.arn = %arn, %error, "ECS refuses a state change for good; it is given up");
+                warn!(event = "state-change-refused", task.arn = %arn, %error, "ECS refuses a state change for good; it is given up");
                 let snapshot = self.engine.snapshot();
                 let now = snapshot.tasks.get(&arn).map(|view| given_up(&view.task));
                 // No more than was sent: what the task does next is told.
@@ -252,7 +252,7 @@ impl Sender {
         let (api, cluster) = (Arc::clone(&self.api), self.config.cluster.clone());
         let chance = self.chance();
         let Rejection { change, done } = rejection;
-        warn!(task.arn = %change.task, reason = change.reason, "a task cannot be taken in");
+        warn!(event = "task-not-taken-in", task.arn = %change.task, reason = change.reason, "a task cannot be taken in");
         self.work.spawn(async move {
             let mut backoff = Backoff::new(RETRY);
             loop {
@@ -272,7 +272,7 @@ impl Sender {
 
     fn note_stuck(&mut self, arn: &TaskArn, container: &str) {
         if self.stuck.get(arn).is_none_or(|before| before != container) {
-            warn!(task.arn = %arn, container.name = container, "more than 100 port bindings beside a range: ECS does not take them");
+            warn!(event = "state-change-cut", task.arn = %arn, container.name = container, "more than 100 port bindings beside a range: ECS does not take them");
             self.stuck.insert(arn.clone(), container.to_owned());
         }
     }

@@ -92,7 +92,7 @@ impl Shared {
     /// Says what keeps connected mode from working: once, and again when it is something else.
     pub(super) fn tell(&self, words: &str, what: &str) {
         if self.status.problem(words) {
-            warn!(error = words, "{what}");
+            warn!(event = "connection-failing", error = words, "{what}");
         }
     }
 
@@ -104,7 +104,7 @@ impl Shared {
             && let Err(error) = roles.push(given.id, given.credentials)
         {
             // They are had from what was sent when they are asked for next.
-            warn!(task.arn = %delivery.task, %error, "new credentials are not served at once");
+            warn!(event = "credentials-delivery-late", task.arn = %delivery.task, %error, "new credentials are not served at once");
         }
     }
 
@@ -187,7 +187,7 @@ impl Service {
         });
         // Whichever ends first: told to, or broken, and then the whole is.
         if let Some(Err(error)) = loops.join_next().await {
-            warn!(%error, "connected mode failed unexpectedly");
+            warn!(event = "connected-panicked", %error, "connected mode failed unexpectedly");
         }
         loops.shutdown().await;
     }

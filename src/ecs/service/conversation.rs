@@ -145,7 +145,10 @@ impl Conversation {
             Some(Action::Connect) => self.connect(),
             Some(Action::Close) => self.say(Outgoing::Close),
             Some(Action::Drop) => {
-                info!("the session with ACS is dropped: nothing was heard");
+                info!(
+                    event = "acs-silent",
+                    "the session with ACS is dropped: nothing was heard"
+                );
                 self.let_go();
             }
         }
@@ -160,7 +163,7 @@ impl Conversation {
     }
 
     fn opened(&mut self, socket: Socket) {
-        info!("a session with ACS is open");
+        info!(event = "acs-open", "a session with ACS is open");
         self.wants_credentials = false;
         self.on(Event::Connected);
         let (outgoing, texts) = mpsc::channel(OUTGOING);
@@ -186,7 +189,7 @@ impl Conversation {
     }
 
     fn ended(&mut self, how: How) {
-        info!(how = ?how, "the session with ACS has ended");
+        info!(event = "acs-ended", how = ?how, "the session with ACS has ended");
         if how == How::Inactive {
             self.shared.inactive.send_modify(|count| *count += 1);
         }
@@ -201,7 +204,10 @@ impl Conversation {
 
     /// A step beside the loop panicked: opening a session ends as a refusal, a job as one that is not durable.
     fn broke(&mut self) {
-        warn!("a step of the conversation with ACS failed unexpectedly");
+        warn!(
+            event = "acs-step-panicked",
+            "a step of the conversation with ACS failed unexpectedly"
+        );
         if self.open.is_none() && self.link.next().is_none() {
             self.on(Event::Refused { inactive: false });
         }
@@ -248,7 +254,10 @@ impl Conversation {
         if let Some(open) = &self.open
             && open.outgoing.try_send(what).is_err()
         {
-            warn!("too many answers wait to be written to ACS; one is left out");
+            warn!(
+                event = "acs-answer-left-out",
+                "too many answers wait to be written to ACS; one is left out"
+            );
         }
     }
 }
@@ -314,8 +323,13 @@ async fn open(shared: &Shared, instance: &str, wants_credentials: bool) -> Resul
 
 fn tell(note: &Note) {
     match note {
-        Note::Dropped(why) => warn!(why, "a frame of ACS is passed over"),
+        Note::Dropped(why) => warn!(
+            event = "acs-frame-passed-over",
+            why, "a frame of ACS is passed over"
+        ),
         Note::Unanswered(kind, why) => debug!(kind, why, "a message of ACS gets no answer"),
-        Note::Exception(name, text) => warn!(name, text, "ACS reports a problem"),
+        Note::Exception(name, text) => {
+            warn!(event = "acs-problem", name, text, "ACS reports a problem");
+        }
     }
 }

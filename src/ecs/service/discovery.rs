@@ -44,7 +44,7 @@ impl Discovery {
                 Ok(endpoints)
             }
             (Err(error), Some((_, endpoints))) => {
-                warn!(%error, "endpoints cannot be asked for; the last ones are used");
+                warn!(event = "endpoints-unknown", %error, "endpoints cannot be asked for; the last ones are used");
                 Ok(endpoints.clone())
             }
             (Err(error), None) => Err(error),

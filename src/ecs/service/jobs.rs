@@ -38,7 +38,7 @@ pub(super) async fn run(shared: Arc<Shared>, rejections: Rejections, job: Job) -
             let number = number.to_string();
             let kept = shared.store.keep(&[(SEQUENCE, number.as_str())]).await;
             if let Err(error) = &kept {
-                warn!(%error, "the number of a manifest cannot be written down");
+                warn!(event = "manifest-not-durable", %error, "the number of a manifest cannot be written down");
             }
             kept.is_ok()
         }
@@ -69,7 +69,7 @@ async fn take(shared: &Shared, task: PayloadTask) -> bool {
     }
     if !task.ignored.is_empty() {
         let members = task.ignored.join(", ");
-        info!(task.arn = %task.arn, members, "the task says things that this version does not pass on");
+        info!(event = "payload-member-unknown", task.arn = %task.arn, members, "the task says things that this version does not pass on");
     }
     let id = |kind| {
         let mut of_kind = task
@@ -95,7 +95,7 @@ async fn take(shared: &Shared, task: PayloadTask) -> bool {
         // It is there, as it was first asked for: only whether it shall stop may still change.
         Err(HandleError::Conflict(arn)) => !stops || stop(shared, arn).await,
         Err(error) => {
-            warn!(task.arn = %task.arn, %error, "a task of a payload is not durable; ECS sends it again");
+            warn!(event = "payload-not-durable", task.arn = %task.arn, %error, "a task of a payload is not durable; ECS sends it again");
             false
         }
     }
@@ -106,7 +106,7 @@ async fn stop(shared: &Shared, arn: TaskArn) -> bool {
         // One that is gone has stopped.
         Ok(_) | Err(HandleError::NotFound(_)) => true,
         Err(error) => {
-            warn!(task.arn = %arn, %error, "a stop is not durable; ECS asks again");
+            warn!(event = "payload-not-durable", task.arn = %arn, %error, "a stop is not durable; ECS asks again");
             false
         }
     }

@@ -131,6 +131,7 @@ async fn keep(shared: &Shared, identity: &Identity, answer: &Registered) -> Stri
         tokio::time::sleep(STORE_PACE).await;
     }
     info!(
+        event = "registered",
         instance,
         cluster = shared.config.cluster(),
         again = identity.instance.is_some(),
@@ -165,7 +166,7 @@ async fn identity(shared: &Shared) -> Identity {
                 };
             }
             Err(error) => {
-                warn!(error = %ErrorChain(&error), "who this host is cannot be read; trying again");
+                warn!(event = "identity-unreadable", error = %ErrorChain(&error), "who this host is cannot be read; trying again");
                 tokio::time::sleep(STORE_PACE).await;
             }
         }

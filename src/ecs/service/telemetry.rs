@@ -151,7 +151,7 @@ impl Telemetry {
     }
 
     fn opened(&mut self, open: Open) {
-        info!("a telemetry session is open");
+        info!(event = "tcs-open", "a telemetry session is open");
         self.problem.clear();
         self.open = Some(open);
         self.on(Event::Connected);
@@ -159,7 +159,11 @@ impl Telemetry {
 
     fn refused(&mut self, words: String) {
         if self.problem != words {
-            info!(error = words, "no telemetry session; trying again");
+            info!(
+                event = "tcs-failing",
+                error = words,
+                "no telemetry session; trying again"
+            );
             self.problem = words;
         }
         self.on(Event::Refused { inactive: false });
