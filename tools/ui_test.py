@@ -64,7 +64,8 @@ class Agent:
         environment = {
             "PATH": os.environ.get("PATH", ""), "HOME": directory, "ECS_DATADIR": directory,
             "BERTH_INTROSPECTION_ADDRESS": "127.0.0.1:0", "BERTH_TASK_SERVER_ADDRESS": "127.0.0.1:0",
-            "BERTH_TASK_ADDRESS": "false", "ECS_IMAGE_PULL_BEHAVIOR": "prefer-cached",
+            "BERTH_TASK_ADDRESS": "false", "BERTH_BLOCK_INSTANCE_METADATA": "false",
+            "ECS_IMAGE_PULL_BEHAVIOR": "prefer-cached",
         }
         if "DOCKER_HOST" in os.environ:
             environment["DOCKER_HOST"] = os.environ["DOCKER_HOST"]

@@ -45,6 +45,7 @@ impl Agent {
             .env("BERTH_INTROSPECTION_ADDRESS", "127.0.0.1:0")
             .env("BERTH_TASK_SERVER_ADDRESS", "127.0.0.1:0")
             .env("BERTH_TASK_ADDRESS", "false")
+            .env("BERTH_BLOCK_INSTANCE_METADATA", "false")
             .command(&["agent"])
             .stdout(std::process::Stdio::null())
             .stderr(log)

@@ -86,10 +86,10 @@ async fn output_is_followed_over_a_restart_by_policy_and_of_the_agent() {
         let talk = format!(
             "i=0; while [ $i -lt {RUN} ]; do echo tick $i; i=$((i+1)); sleep 1; done; exit 3"
         );
-        let mut task = site.one("t", &talk);
-        task["containerDefinitions"][0]["restartPolicy"] =
+        let mut definition = site.one("t", &talk);
+        definition["containerDefinitions"][0]["restartPolicy"] =
             json!({ "enabled": true, "restartAttemptPeriod": ATTEMPT_PERIOD });
-        agent.put("t", &task).await.expect("put");
+        agent.put("t", &definition).await.expect("put");
         agent.until("t", "RUNNING").await;
         let mut reader = Reader::follow(site, "t");
         assert_eq!(reader.line().await, "tick 0");

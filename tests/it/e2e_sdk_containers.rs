@@ -79,7 +79,7 @@ async fn boto3(site: &Site, agent: &Agent, name: &str, moto: &Moto) {
 }
 
 /// Waits until the container has written a line of JSON that is so.
-async fn until_said(site: &Site, name: &str, holds: impl Fn(&Value) -> bool) {
+async fn until_said(site: &Site, name: &str, holds: impl Fn(&Value) -> bool + Send + Sync) {
     eventually(&format!("what {name} says"), async || {
         let logs = site.run(&["logs", &site.id(name)]).await.out;
         let found = logs.lines().any(|line| {

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::support::agent::{Site, with_site};
+use super::support::agent::{Agent, Site, with_site};
 use super::support::http::{DOCKER_SOCKET, request};
 use super::support::view::eventually;
 
@@ -228,6 +228,33 @@ fn resident_kib(pid: i32) -> u64 {
     kib.expect("a figure")
 }
 
+/// A crash, a good version and a bad one, with requests between them.
+async fn crash_and_upgrades(site: &Site, parent: &Agent, program: &Path, clients: &Clients) {
+    clients.more(500).await;
+    let first = another_agent(site, &[]).await;
+    kill(Pid::from_raw(first), Signal::SIGKILL).expect("a signal");
+    let second = another_agent(site, &[first]).await;
+    clients.more(1000).await;
+
+    replace(program, good);
+    parent.signal(Signal::SIGHUP);
+    until_logged(site, "the new version is ready and stays", 1).await;
+    let third = another_agent(site, &[first, second]).await;
+    clients.more(500).await;
+
+    replace(program, |new| {
+        std::fs::write(new, "#!/bin/sh\nexit 1\n").expect("a file");
+    });
+    parent.signal(Signal::SIGHUP);
+    until_logged(site, "the old one comes back", 1).await;
+    eventually("the old version answers", async || {
+        parent.health().await.ok()
+    })
+    .await;
+    another_agent(site, &[first, second, third]).await;
+    clients.more(500).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_of_100_clients_fails_through_a_crash_an_upgrade_and_a_bad_version() {
     with_site(async |site| {
@@ -265,30 +292,7 @@ async fn no_request_of_100_clients_fails_through_a_crash_an_upgrade_and_a_bad_ve
         println!("memory of the parent: {} KiB", resident_kib(parent.pid()));
 
         let clients = Clients::start(&address, &path);
-        clients.more(500).await;
-        let first = another_agent(site, &[]).await;
-        kill(Pid::from_raw(first), Signal::SIGKILL).expect("a signal");
-        let second = another_agent(site, &[first]).await;
-        clients.more(1000).await;
-
-        replace(&program, good);
-        parent.signal(Signal::SIGHUP);
-        until_logged(site, "the new version is ready and stays", 1).await;
-        let third = another_agent(site, &[first, second]).await;
-        clients.more(500).await;
-
-        replace(&program, |new| {
-            std::fs::write(new, "#!/bin/sh\nexit 1\n").expect("a file");
-        });
-        parent.signal(Signal::SIGHUP);
-        until_logged(site, "the old one comes back", 1).await;
-        eventually("the old version answers", async || {
-            parent.health().await.ok()
-        })
-        .await;
-        another_agent(site, &[first, second, third]).await;
-        clients.more(500).await;
-
+        crash_and_upgrades(site, &parent, &program, &clients).await;
         let tally = clients.end().await;
         println!("{tally:?}");
         assert_eq!(

@@ -73,17 +73,13 @@ impl Berth {
         reason = "the program under test is run as its user runs it"
     )]
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = match &self.user {
-            Some((user, program)) => {
-                let mut command = Command::new(program);
-                command.uid(*user).gid(*user);
-                command
-            }
-            None => {
-                let built = PathBuf::from(env!("CARGO_BIN_EXE_berth"));
-                Command::new(self.program.as_ref().unwrap_or(&built))
-            }
-        };
+        let built = PathBuf::from(env!("CARGO_BIN_EXE_berth"));
+        let of_user = self.user.as_ref().map(|(_, program)| program);
+        let program = of_user.or(self.program.as_ref()).unwrap_or(&built);
+        let mut command = Command::new(program);
+        if let Some((user, _)) = &self.user {
+            command.uid(*user).gid(*user);
+        }
         command
             .args(args)
             .env_clear()
