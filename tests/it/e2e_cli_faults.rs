@@ -185,7 +185,7 @@ async fn a_docker_that_is_not_there_yet_is_waited_for() {
         let socket = away(site);
         let agent = site.agent(&[]).await;
         let heal = || std::os::unix::fs::symlink(DOCKER_SOCKET, &socket).expect("a link");
-        waits_and_starts(site, &agent, "no socket", heal).await;
+        waits_and_starts(site, &agent, "there is no", heal).await;
         // It goes again: what runs is not called stopped.
         std::fs::remove_file(&socket).expect("removed");
         agent.stop("t").await.expect("a stop");
@@ -212,7 +212,7 @@ async fn a_socket_that_nobody_listens_on_is_waited_for() {
             std::fs::remove_file(&socket).expect("removed");
             std::os::unix::fs::symlink(DOCKER_SOCKET, &socket).expect("a link");
         };
-        waits_and_starts(site, &agent, "refused", heal).await;
+        waits_and_starts(site, &agent, "nobody listens", heal).await;
     })
     .await;
 }
