@@ -266,7 +266,9 @@ async fn no_request_of_100_clients_fails_through_a_crash_an_upgrade_and_a_bad_ve
         replace(&program, good);
         site.berth = std::mem::take(&mut site.berth)
             .env("BERTH_CREDENTIALS", "dev")
-            .env("BERTH_CREDENTIALS_FILE", &file);
+            .env("BERTH_CREDENTIALS_FILE", &file)
+            // The clients are programs of the host.
+            .env("BERTH_CREDENTIALS_BINDING", "audit");
         site.berth.program = Some(program.clone());
         let parent = site.supervised().await;
         let mut definition = site.one("web", super::support::view::SERVE);
