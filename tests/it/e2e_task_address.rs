@@ -94,8 +94,8 @@ async fn assert_told(site: &Site) {
         .expect("figures")
         .body;
     for (against, count) in [("other-task", 3), ("host-process", 1)] {
-        let family = "ecs_agent_credentials_requests_total";
-        let line = format!(r#"{family}{{outcome="refused",against="{against}"}} {count}"#);
+        let family = "ecs_agent_credentials_callers_total";
+        let line = format!(r#"{family}{{against="{against}"}} {count}"#);
         assert!(metrics.contains(&line), "{line} in\n{metrics}");
     }
 }
