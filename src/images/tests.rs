@@ -169,7 +169,7 @@ async fn a_burst_of_one_image_costs_one_look_and_a_later_task_looks_again() {
         bench.ensure("web:1").await.unwrap();
     }
     assert_eq!(bench.fake.model().calls, ["inspect web:1"]);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::advance(Duration::from_secs(2)).await;
     bench.ensure("web:1").await.unwrap();
     assert_eq!(bench.fake.calls("inspect").len(), 2);
     // What a sweep takes away is not taken for there. The wall clock alone goes on: the look is still young.

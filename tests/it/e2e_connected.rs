@@ -1,13 +1,11 @@
 //! The agent connected to a control plane, with real containers.
 #![cfg(feature = "e2e")]
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::support::agent::{Site, with_site};
 use crate::support::control_plane::{CLUSTER_ARN, ControlPlane, INSTANCE, KEY, REGION, SECRET};
-use crate::support::view::SERVE;
+use crate::support::view::{SERVE, eventually};
 
 /// Points the site's agents at the control plane.
 fn connect(site: &mut Site, plane: &ControlPlane) {
@@ -146,7 +144,10 @@ async fn a_killed_agent_comes_back_as_the_same_instance_and_tells_what_happened_
         let before = site.running().await;
         agent.kill().await;
         std::fs::write(&go, "").expect("a file");
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        eventually("it ends while no agent looks", async || {
+            (site.running().await.len() < before.len()).then_some(())
+        })
+        .await;
         let agent = site.agent(&[]).await;
         let stopped = plane.change(&ends, "STOPPED").await;
         assert_eq!(stopped["containers"][0]["exitCode"], 5);

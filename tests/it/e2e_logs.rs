@@ -1,8 +1,6 @@
 //! `berth logs --follow` as a user leaves it running: over the end of a run and over the end of the agent.
 #![cfg(feature = "e2e")]
 
-use std::time::Duration;
-
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
@@ -11,6 +9,8 @@ use tokio::process::Child;
 
 use crate::support::agent::{Site, with_site};
 use crate::support::berth::LIMIT;
+use crate::support::http::{DOCKER_SOCKET, request};
+use crate::support::view::eventually;
 
 /// Shortest time after which ECS lets a container be started again, in seconds, and a run that is longer.
 const ATTEMPT_PERIOD: u32 = 60;
@@ -62,8 +62,7 @@ async fn output_is_followed_over_a_restart_by_hand_to_the_last_line() {
         assert_eq!(reader.line().await, "begin");
         let id = site.containers().await.remove(0).id;
         let path = format!("/containers/{id}/restart?t=5");
-        let done =
-            crate::support::http::request(crate::support::http::DOCKER_SOCKET, "POST", &path);
+        let done = request(DOCKER_SOCKET, "POST", &path);
         assert_eq!(done.await.expect("an answer").status, 204);
         assert_eq!(reader.line().await, "bye");
         assert_eq!(reader.line().await, "begin");
@@ -76,6 +75,14 @@ async fn output_is_followed_over_a_restart_by_hand_to_the_last_line() {
         assert!(agent.end().await.success());
     })
     .await;
+}
+
+/// Lines that Docker has of the one container.
+async fn ticks(site: &Site) -> usize {
+    let id = site.containers().await.remove(0).id;
+    let path = format!("/containers/{id}/logs?stdout=1");
+    let answer = request(DOCKER_SOCKET, "GET", &path).await;
+    answer.expect("an answer").body.matches("tick").count()
 }
 
 /// The restart is its policy's; both ends of an agent come before it.
@@ -99,7 +106,11 @@ async fn output_is_followed_over_a_restart_by_policy_and_of_the_agent() {
                 _ => assert!(agent.end().await.success()),
             }
             reader.said("the agent has ended").await;
-            tokio::time::sleep(Duration::from_secs(2)).await;
+            let before = ticks(site).await;
+            eventually("a line that no agent has seen", async || {
+                (ticks(site).await > before + 1).then_some(())
+            })
+            .await;
             agent = site.agent(&[]).await;
             reader.said("the agent is back").await;
         }

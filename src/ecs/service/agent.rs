@@ -76,6 +76,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// Version of Docker, as sessions are told; `None` = it has not said yet.
+    pub(super) fn docker_version(&self) -> Option<String> {
+        let snapshot = self.engine.snapshot();
+        let version = &snapshot.engine.host.as_ref()?.runtime_version;
+        (!version.is_empty()).then(|| version.clone())
+    }
+
     pub(super) fn chance(&self) -> Chance {
         let part = self.ids.jitter(Duration::from_secs(1)).as_millis();
         Chance::per_mille(u16::try_from(part).unwrap_or_default())

@@ -298,12 +298,7 @@ async fn open(shared: &Shared, instance: &str, wants_credentials: bool) -> Resul
     let endpoint = endpoints
         .acs
         .ok_or_else(|| failed("DiscoverPollEndpoint names no endpoint".to_owned()))?;
-    let snapshot = shared.engine.snapshot();
-    let docker = snapshot
-        .engine
-        .host
-        .as_ref()
-        .map(|host| host.runtime_version.as_str());
+    let docker = shared.docker_version();
     let url = acs_url(
         &endpoint,
         &AcsQuery {
@@ -311,7 +306,7 @@ async fn open(shared: &Shared, instance: &str, wants_credentials: bool) -> Resul
             agent_version: &config.version.version,
             cluster: config.cluster(),
             container_instance: instance,
-            docker_version: docker.filter(|version| !version.is_empty()),
+            docker_version: docker.as_deref(),
             send_credentials: wants_credentials,
         },
     );

@@ -277,12 +277,7 @@ async fn open(shared: &Shared, instance: &str) -> Result<Open, String> {
     let endpoints = shared.discovery.endpoints(instance, config.cluster()).await;
     let endpoint = endpoints.map_err(|error| error.to_string())?.telemetry;
     let endpoint = endpoint.ok_or("DiscoverPollEndpoint names no telemetry endpoint")?;
-    let snapshot = shared.engine.snapshot();
-    let docker = snapshot
-        .engine
-        .host
-        .as_ref()
-        .map(|host| host.runtime_version.as_str());
+    let docker = shared.docker_version();
     let url = tcs_url(
         &endpoint,
         &TcsQuery {
@@ -290,7 +285,7 @@ async fn open(shared: &Shared, instance: &str) -> Result<Open, String> {
             agent_version: &config.version.version,
             cluster: config.cluster(),
             container_instance: instance,
-            docker_version: docker.filter(|version| !version.is_empty()),
+            docker_version: docker.as_deref(),
         },
     );
     let opened = shared.connector.open(&url).await;
