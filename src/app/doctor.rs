@@ -37,9 +37,6 @@ const EARLIEST: UnixMillis = UnixMillis(1_767_225_600_000);
 /// Where containers ask for credentials and metadata.
 const TASK_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
 
-/// Ports that the agent itself listens on.
-const OWN_PORTS: [u16; 2] = [51_678, 51_679];
-
 /// Everything that was looked at. `agent_runs`: an agent answers on this host.
 pub async fn examine(config: &Config, agent_runs: bool) -> Vec<Check> {
     let host = HostOs::new(settings::host(config));
@@ -51,8 +48,8 @@ pub async fn examine(config: &Config, agent_runs: bool) -> Vec<Check> {
     if let Some(root) = root {
         checks.push(docker_disk(&root, &host).await);
     }
-    checks.push(ports(&host, agent_runs).await);
-    checks.push(address(agent_runs));
+    checks.push(ports(config, &host, agent_runs).await);
+    checks.push(address(config, agent_runs));
     checks.push(instance_metadata(config, agent_runs).await);
     checks.push(registry_auth(config));
     checks.push(role_credentials(config).await);
@@ -144,9 +141,12 @@ async fn docker_disk(root: &str, host: &HostOs) -> Check {
     }
 }
 
-async fn ports(host: &HostOs, agent_runs: bool) -> Check {
+/// The ports that the agent itself listens on; 0 is any that is free.
+async fn ports(config: &Config, host: &HostOs, agent_runs: bool) -> Check {
+    let listen = config.listen;
+    let (first, second) = (listen.introspection.port(), listen.task_server.port());
     let mut taken = Vec::new();
-    for port in OWN_PORTS {
+    for port in [first, second].into_iter().filter(|&port| port != 0) {
         if host.port_is_free(port, Protocol::Tcp).await {
             continue;
         }
@@ -158,7 +158,10 @@ async fn ports(host: &HostOs, agent_runs: bool) -> Check {
         });
     }
     if taken.is_empty() {
-        Check::pass("ports", "51678 and 51679 are free or the agent's")
+        Check::pass(
+            "ports",
+            format!("{first} and {second} are free or the agent's"),
+        )
     } else {
         Check::warn("ports", format!("taken: {}", taken.join(", ")))
             .hint("another ECS agent? Its tasks and this one's would not know of each other")
@@ -166,7 +169,11 @@ async fn ports(host: &HostOs, agent_runs: bool) -> Check {
 }
 
 /// Bound for a moment on no port of its own: succeeds where the address is this host's.
-fn address(agent_runs: bool) -> Check {
+fn address(config: &Config, agent_runs: bool) -> Check {
+    if !config.listen.task_address {
+        let words = "containers are not served there: BERTH_TASK_ADDRESS is false";
+        return Check::pass("address", format!("{TASK_ADDRESS}: {words}"));
+    }
     let ours = TcpListener::bind((TASK_ADDRESS, 0)).is_ok();
     match (ours, agent_runs) {
         (true, _) => Check::pass("address", format!("{TASK_ADDRESS} is this host's")),
@@ -278,6 +285,26 @@ mod tests {
         assert_eq!(status("clock"), Some((CheckStatus::Pass, false)));
         let left = std::fs::read_dir(dir.path()).expect("a directory").count();
         assert_eq!(left, 0);
+    }
+
+    #[tokio::test]
+    async fn the_ports_and_the_address_of_the_settings_are_looked_at() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut config = config(dir.path());
+        let stranger = TcpListener::bind("127.0.0.1:0").expect("a port");
+        config.listen.introspection = stranger.local_addr().expect("an address");
+        config.listen.task_server.set_port(0);
+        let host = HostOs::new(settings::host(&config));
+        let taken = ports(&config, &host, false).await;
+        assert_eq!(taken.status, CheckStatus::Warn, "{taken:?}");
+        let port = config.listen.introspection.port().to_string();
+        assert!(taken.message.contains(&port), "{taken:?}");
+        config.listen.introspection.set_port(0);
+        let free = ports(&config, &host, false).await;
+        assert_eq!(free.status, CheckStatus::Pass, "{free:?}");
+        // An address that nobody wants is nobody's trouble.
+        config.listen.task_address = false;
+        assert_eq!(address(&config, true).status, CheckStatus::Pass);
     }
 
     #[tokio::test]
