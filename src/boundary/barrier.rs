@@ -23,7 +23,7 @@ pub trait MetadataBarrier: Send + Sync {
     /// There is none.
     async fn release(&self) -> Result<(), BoundaryError>;
 
-    /// Returns when rules of this host may have changed since the call. A hint: some are missed, so the caller looks
-    /// from time to time as well. Cancel-safe.
+    /// Returns when rules of this host may have changed since the last [`Self::ensure`] looked, also before this call. A
+    /// hint that may come for nothing, and where none can be had an error. Cancel-safe.
     async fn changed(&self) -> Result<(), BoundaryError>;
 }

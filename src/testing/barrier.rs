@@ -3,15 +3,22 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::boundary::barrier::MetadataBarrier;
 use crate::boundary::{BoundaryError, ErrorKind};
 
 /// A host whose rules others can change. Cheap to clone: all clones are one host.
 #[derive(Clone, Debug, Default)]
-pub struct FakeBarrier(Arc<Mutex<State>>);
+pub struct FakeBarrier(Arc<Mutex<State>>, Arc<Notify>);
+
+/// Longest wait for a hint that must come.
+const HINT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 struct State {
@@ -38,6 +45,8 @@ impl FakeBarrier {
 #[async_trait]
 impl MetadataBarrier for FakeBarrier {
     async fn ensure(&self, allowed: &BTreeSet<IpAddr>) -> Result<bool, BoundaryError> {
+        // What has changed so far is looked at now.
+        let _looked_at = self.1.notified().now_or_never();
         let mut state = self.state();
         if state.can_have_none {
             let operation = "keep containers from the instance metadata service";
@@ -58,11 +67,13 @@ impl MetadataBarrier for FakeBarrier {
 
     async fn release(&self) -> Result<(), BoundaryError> {
         self.state().lets_through = None;
+        self.1.notify_one();
         Ok(())
     }
 
     async fn changed(&self) -> Result<(), BoundaryError> {
-        std::future::pending().await
+        self.1.notified().await;
+        Ok(())
     }
 }
 
@@ -93,6 +104,11 @@ pub async fn barrier_contract(barrier: &dyn MetadataBarrier) {
             );
             assert_eq!(barrier.is_up().await.ok(), Some(true));
         }
+        // A change is told to whoever asks after it.
+        assert_eq!(barrier.ensure(&sets[2]).await.ok(), Some(false));
+        assert!(barrier.release().await.is_ok());
+        let told = timeout(HINT, barrier.changed()).await;
+        assert!(matches!(told, Ok(Ok(()))), "{told:?}");
         // What is not there any more is taken away as well.
         for _ in 0..2 {
             assert!(barrier.release().await.is_ok());

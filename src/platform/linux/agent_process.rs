@@ -271,7 +271,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_child_can_be_told_and_killed() {
-        let waits = script("echo here >&3; while :; do sleep 1; done");
+        let waits = script("echo here >&3; while :; do sleep 0.1; done");
         for kill in [false, true] {
             let mut child = AgentProcess::start(&waits, &launch(&[], &[])).unwrap();
             assert_eq!(child.next().await, ChildNews::Said("here".to_owned()));

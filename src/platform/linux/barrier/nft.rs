@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use netlink_sys::{AsyncSocket as _, AsyncSocketExt as _, SocketAddr, TokioSocket};
 use tokio::sync::Mutex;
@@ -22,10 +23,13 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const CHANGES: u32 = 7;
 
 /// The barrier of this host.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct BarrierOs {
     /// Whom the table lets through and how it is listed, as it was after it was put in place.
     placed: Mutex<Option<Placed>>,
+    /// Where the kernel tells of changes, open from before the first look on: one between a look and the wait for the
+    /// next is not missed.
+    news: Mutex<Option<TokioSocket>>,
 }
 
 #[derive(Debug)]
@@ -38,6 +42,7 @@ struct Placed {
 impl MetadataBarrier for BarrierOs {
     async fn ensure(&self, allowed: &BTreeSet<IpAddr>) -> Result<bool, BoundaryError> {
         let operation = "keep containers from the instance metadata service";
+        self.pass_over_news().await;
         let mut placed = self.placed.lock().await;
         let listing = list().await.map_err(|error| failed(operation, error))?;
         let as_placed = placed.as_ref().is_some_and(|placed| {
@@ -78,21 +83,51 @@ impl MetadataBarrier for BarrierOs {
 
     async fn changed(&self) -> Result<(), BoundaryError> {
         let operation = "listen for changes of rules of nftables";
-        change().await.map_err(|source| {
+        let mut news = self.news.lock().await;
+        let told = next_news(&mut news).await;
+        if told.is_err() {
+            *news = None;
+        }
+        told.map_err(|source| {
             BoundaryError::new(operation, ErrorKind::Transient, "the kernel refuses")
                 .because(source)
         })
     }
 }
 
-/// Returns with the next change.
-async fn change() -> io::Result<()> {
+impl BarrierOs {
+    /// What has been told so far is about to be looked at. What cannot be heard is missed, and [`Self::changed`] says
+    /// that.
+    async fn pass_over_news(&self) {
+        let mut news = self.news.lock().await;
+        if news.is_none() {
+            *news = subscribe().ok();
+        }
+        while let Some(told) = next_news(&mut news).now_or_never() {
+            if told.is_err() {
+                *news = None;
+                return;
+            }
+        }
+    }
+}
+
+fn subscribe() -> io::Result<TokioSocket> {
     let mut socket = TokioSocket::new(NETLINK_NETFILTER)?;
     socket.socket_mut().bind(&SocketAddr::new(0, 0))?;
     socket.socket_mut().add_membership(CHANGES)?;
-    // Cancel-safe: what goes with the call is a socket that nothing else uses. Too many messages are changes as well.
+    Ok(socket)
+}
+
+/// Returns with the next change. Cancel-safe: what is not taken stays in the socket.
+async fn next_news(news: &mut Option<TokioSocket>) -> io::Result<()> {
+    let socket = match news {
+        Some(socket) => socket,
+        None => news.insert(subscribe()?),
+    };
     match socket.recv_from_full().await {
         Ok(_message) => Ok(()),
+        // Too many messages are changes as well.
         Err(error) if error.raw_os_error() == Some(nix::libc::ENOBUFS) => Ok(()),
         Err(error) => Err(error),
     }
