@@ -15,6 +15,7 @@ use super::select::select;
 use crate::api::admin::logs::wire::{LogItem, LogLine, LogStream, SHUTTING_DOWN};
 use crate::api::observe::task::wire::TaskDetail;
 use crate::api::problem::ProblemKind;
+use crate::domain::ids::UnixMillis;
 
 /// Show what a task's containers write.
 #[derive(Args, Clone, Debug)]
@@ -113,8 +114,8 @@ struct Reader {
     path: String,
     follow: bool,
     lines: Option<Lines>,
-    /// When the last item came.
-    heard_at: Instant,
+    /// When the last line that was shown was written; `None` = none was.
+    shown: Option<UnixMillis>,
     over: bool,
 }
 
@@ -129,7 +130,7 @@ async fn open_one(
         client: client.clone(),
         path,
         follow,
-        heard_at: Instant::now(),
+        shown: None,
         over: false,
     };
     let items = unfold(reader, move |mut reader| async move {
@@ -157,7 +158,9 @@ impl Reader {
             Err(error) => return Err(error),
         };
         Ok(Some(if let Some(item) = item {
-            self.heard_at = Instant::now();
+            if let LogItem::Line(line) = &item {
+                self.shown = line.at.map(|at| at.0).or(self.shown);
+            }
             Shown::Item(item)
         } else {
             self.lines = None;
@@ -167,11 +170,16 @@ impl Reader {
 
     /// Asks until the agent answers again, and goes on from what was shown last.
     async fn come_back(&self) -> Result<Lines, ClientError> {
-        let path = without_tail(&self.path);
+        let path = match self.shown {
+            None => self.path.clone(),
+            Some(at) => {
+                let since =
+                    at.0.saturating_sub(i64::try_from(OVERLAP.as_millis()).unwrap_or(0));
+                format!("{}&since={since}", without_tail(&self.path))
+            }
+        };
         let until = Instant::now() + AWAY;
         loop {
-            let ago = self.heard_at.elapsed().saturating_add(OVERLAP);
-            let path = format!("{path}&ago={}", ago.as_millis());
             match self.client.lines(&path).await {
                 Ok(lines) => return Ok(lines),
                 Err(error) if until <= Instant::now() || !may_come_back(&error) => {
@@ -267,12 +275,14 @@ fn print(out: &mut Output, prefix: &str, item: LogItem) -> anyhow::Result<bool> 
         LogItem::Line(LogLine {
             stream: LogStream::Stdout,
             text,
+            ..
         }) => {
             out.line(&format!("{prefix}{text}"))?;
         }
         LogItem::Line(LogLine {
             stream: LogStream::Stderr,
             text,
+            ..
         }) => {
             out.note(&format!("{prefix}{text}"))?;
         }

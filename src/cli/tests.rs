@@ -309,6 +309,7 @@ async fn logs_of_one_container_and_of_several() {
     let chunk = |stream, text: &str| OutputChunk {
         stream,
         bytes: text.as_bytes().to_vec(),
+        at: None,
     };
     let chunks = vec![
         chunk(OutputStream::Stdout, "one\n"),
@@ -325,7 +326,10 @@ async fn logs_of_one_container_and_of_several() {
     let missing = "sidecar: no output: there is no container \"sidecar\"; there are app\n";
     assert_eq!(err, format!("{missing}app     | oh\n"));
     let (_, out, _) = run!(logs, "web --tail 1", agent, Format::Json);
-    assert_eq!(out, "{\"stream\":\"stderr\",\"text\":\"oh\"}\n");
+    assert_eq!(
+        out,
+        "{\"stream\":\"stderr\",\"at\":\"2026-01-02T03:04:05.000Z\",\"text\":\"oh\"}\n"
+    );
     agent.output.breaks.store(true, Ordering::Relaxed);
     assert_eq!(run!(logs, "web", agent).0, Ok(exit::UNAVAILABLE));
 }

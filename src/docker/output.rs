@@ -1,16 +1,23 @@
-//! Output of containers: multiplexed frames, or the plain bytes of a pseudo terminal.
+//! Output of containers: multiplexed frames with the time of each, or the plain bytes of a pseudo terminal, whose lines
+//! cannot be told from their times.
+
+use std::borrow::Cow;
 
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use jiff::Timestamp;
 
 use super::client::{Call, Docker};
 use super::raw::Request;
 use crate::boundary::BoundaryError;
-use crate::domain::ids::DockerId;
+use crate::domain::ids::{DockerId, UnixMillis};
 use crate::domain::runtime::{OutputChunk, OutputRange, OutputStream};
 
 /// Stream kind, three zeros, length as big-endian `u32`.
 const HEADER_BYTES: usize = 8;
+
+/// Longest time before the text of a frame, with the blank after it: RFC 3339 with nanoseconds and an offset.
+const MAX_TIME_BYTES: usize = 36;
 
 impl Docker {
     /// Has no deadline once it is open: a container may be silent for as long as it likes.
@@ -34,7 +41,8 @@ impl Docker {
             .query("stdout", "true")
             .query("stderr", "true")
             .query("follow", range.follow.to_string())
-            .query("tail", tail);
+            .query("tail", tail)
+            .query("timestamps", (!container.config.tty).to_string());
         let request = match range.since {
             // Seconds with a fraction.
             Some(at) => request.query("since", format!("{}.{:03}", at.0 / 1_000, at.0 % 1_000)),
@@ -70,6 +78,9 @@ struct Frames {
     header: Vec<u8>,
     left: usize,
     stream: OutputStream,
+    /// The beginning of a frame until the blank after its time; `None` = the time has been read.
+    time: Option<Vec<u8>>,
+    at: Option<UnixMillis>,
 }
 
 impl Frames {
@@ -79,6 +90,8 @@ impl Frames {
             header: Vec::with_capacity(HEADER_BYTES),
             left: 0,
             stream: OutputStream::Stdout,
+            time: None,
+            at: None,
         }
     }
 
@@ -98,8 +111,9 @@ impl Frames {
             } else {
                 let (payload, rest) = piece.split_at(self.left.min(piece.len()));
                 self.left = self.left.saturating_sub(payload.len());
-                self.give(payload, &mut chunks);
                 piece = rest;
+                let text = self.take_time(payload);
+                self.give(&text, &mut chunks);
             }
         }
         Ok(chunks)
@@ -119,7 +133,27 @@ impl Frames {
         };
         self.left = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
         self.header.clear();
+        (self.time, self.at) = (Some(Vec::new()), None);
         Ok(())
+    }
+
+    /// What follows the time of the frame. A frame without one is text from its beginning.
+    fn take_time<'p>(&mut self, payload: &'p [u8]) -> Cow<'p, [u8]> {
+        let Some(mut held) = self.time.take() else {
+            return Cow::Borrowed(payload);
+        };
+        held.extend_from_slice(payload);
+        let blank = held.iter().position(|&byte| byte == b' ');
+        let time = blank.and_then(|blank| time_of(held.get(..blank)?));
+        if let (Some(blank), Some(at)) = (blank, time) {
+            self.at = Some(at);
+            return Cow::Owned(held.split_off(blank.saturating_add(1)));
+        }
+        if blank.is_none() && held.len() < MAX_TIME_BYTES && self.left > 0 {
+            self.time = Some(held);
+            return Cow::Borrowed(&[]);
+        }
+        Cow::Owned(held)
     }
 
     fn give(&self, bytes: &[u8], chunks: &mut Vec<OutputChunk>) {
@@ -127,9 +161,15 @@ impl Frames {
             chunks.push(OutputChunk {
                 stream: self.stream,
                 bytes: bytes.to_vec(),
+                at: self.at,
             });
         }
     }
+}
+
+fn time_of(text: &[u8]) -> Option<UnixMillis> {
+    let time: Timestamp = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(UnixMillis(time.as_millisecond()))
 }
 
 #[cfg(test)]
@@ -171,6 +211,30 @@ mod unit {
                 (out.as_str(), err.as_str()),
                 ("out one\nout two\n", "err\n")
             );
+        }
+    }
+
+    #[test]
+    fn the_time_of_a_frame_is_read_however_it_is_cut_and_text_without_one_is_kept() {
+        let whole = [
+            frame(1, "2026-11-24T21:27:53.204123456Z out one\n"),
+            frame(2, "2026-11-24T21:27:54.000000000Z \n"),
+            frame(1, "no time here\n"),
+            frame(1, "short"),
+        ]
+        .concat();
+        for size in 1..=whole.len() {
+            let mut frames = Frames::new(false);
+            let mut chunks = Vec::new();
+            for piece in whole.chunks(size) {
+                chunks.extend(frames.push(piece).unwrap());
+            }
+            let out = text(&chunks, OutputStream::Stdout);
+            assert_eq!(out, "out one\nno time here\nshort", "{size}");
+            assert_eq!(text(&chunks, OutputStream::Stderr), "\n", "{size}");
+            let time = |at: usize| chunks[at].at.map(|at| at.0);
+            assert_eq!(time(0), Some(1_795_555_673_204), "{size}");
+            assert_eq!(time(chunks.len() - 1), None, "{size}");
         }
     }
 

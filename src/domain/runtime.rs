@@ -330,4 +330,6 @@ pub struct OutputChunk {
     pub stream: OutputStream,
     /// Bytes as written; not necessarily whole lines.
     pub bytes: Vec<u8>,
+    /// When Docker got them; `None` = it does not say, as for a pseudo terminal.
+    pub at: Option<UnixMillis>,
 }

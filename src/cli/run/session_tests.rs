@@ -185,6 +185,7 @@ fn rig(task: Task, deaf: bool, afterwards: Afterwards, output: &[&str]) -> Rig {
     let chunks = output.iter().map(|text| OutputChunk {
         stream: OutputStream::Stdout,
         bytes: text.as_bytes().to_vec(),
+        at: None,
     });
     let runtime = FakeRuntime {
         output: [(id(), chunks.collect())].into_iter().collect(),

@@ -442,6 +442,7 @@ fn output(command: &[String]) -> Vec<OutputChunk> {
             OutputChunk {
                 stream,
                 bytes: format!("{words}\n").into_bytes(),
+                at: None,
             }
         })
         .collect()

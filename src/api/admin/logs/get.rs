@@ -38,7 +38,7 @@ const MAX_TAIL: u32 = 1_000_000;
         ("name" = String, Path, description = "Container name"),
         ("follow" = Option<bool>, Query, description = "Go on until the container has stopped for good"),
         ("tail" = Option<u32>, Query, description = "Only the last lines; default all"),
-        ("ago" = Option<u32>, Query, description = "Only what was written in the last so many milliseconds and from now on"),
+        ("since" = Option<i64>, Query, description = "Only what was written from then on, in milliseconds since 1970 by Docker's clock"),
         ("raw" = Option<bool>, Query, description = "The bytes as they are"),
     ),
     responses(
@@ -58,11 +58,10 @@ pub(in crate::api) async fn read_logs(
     mut params: Params,
 ) -> Result<Response, Problem> {
     let now = state.observe.clock.now();
-    let ago = params.number("ago", 0..=u32::MAX);
     let range = OutputRange {
         follow: params.flag("follow"),
         tail: params.number("tail", 0..=MAX_TAIL),
-        since: ago.map(|millis| UnixMillis(now.0.saturating_sub(i64::from(millis)))),
+        since: params.number("since", 0..=i64::MAX).map(UnixMillis),
     };
     let form = if params.flag("raw") {
         Form::Raw

@@ -3,6 +3,8 @@
 //! **Invariant.** No byte is lost or moved between streams; at most [`MAX_LINE_BYTES`] of each stream are held back.
 
 use super::wire::{LogLine, LogStream};
+use crate::api::wire::Time;
+use crate::domain::ids::UnixMillis;
 use crate::domain::runtime::{OutputChunk, OutputStream};
 
 /// Longest line given in one piece, in bytes: Docker's own limit of a log entry.
@@ -30,9 +32,9 @@ impl Lines {
                 if held.last() == Some(&b'\r') {
                     held.pop();
                 }
-                lines.extend(take(stream, held, true));
+                lines.extend(take((stream, chunk.at), held, true));
             } else {
-                lines.extend(take(stream, held, false));
+                lines.extend(take((stream, chunk.at), held, false));
             }
         }
         lines
@@ -46,7 +48,7 @@ impl Lines {
             (LogStream::Stderr, &mut self.stderr),
         ] {
             if !held.is_empty() {
-                lines.extend(take(stream, held, true));
+                lines.extend(take((stream, None), held, true));
             }
         }
         lines
@@ -54,9 +56,14 @@ impl Lines {
 }
 
 /// Pieces of the full length, and the rest if the line is complete.
-fn take(stream: LogStream, held: &mut Vec<u8>, complete: bool) -> Vec<LogLine> {
+fn take(
+    (stream, at): (LogStream, Option<UnixMillis>),
+    held: &mut Vec<u8>,
+    complete: bool,
+) -> Vec<LogLine> {
     let line = |bytes: &[u8]| LogLine {
         stream,
+        at: at.map(Time::from),
         text: String::from_utf8_lossy(bytes).into_owned(),
     };
     let mut lines = Vec::new();
@@ -91,6 +98,7 @@ mod tests {
         OutputChunk {
             stream,
             bytes: bytes.to_vec(),
+            at: None,
         }
     }
 

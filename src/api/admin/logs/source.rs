@@ -121,7 +121,11 @@ impl Source {
             };
         };
         match chunks.next().await {
-            Some(Ok(chunk)) => Said::Chunk(chunk),
+            Some(Ok(mut chunk)) => {
+                // What comes without a time has come at once, or nearly.
+                chunk.at = chunk.at.or_else(|| Some(self.clock.now()));
+                Said::Chunk(chunk)
+            }
             Some(Err(error)) => Said::Failed(error),
             None if self.follow => {
                 self.ended_at = self.clock.now();

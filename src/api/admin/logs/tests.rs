@@ -14,6 +14,7 @@ fn rig() -> Rig {
     let chunk = |stream, text: &str| OutputChunk {
         stream,
         bytes: text.as_bytes().to_vec(),
+        at: None,
     };
     *rig.output.chunks.lock().expect("chunks") = vec![
         chunk(OutputStream::Stdout, "one\ntwo"),
@@ -28,9 +29,9 @@ async fn lines_with_their_stream_or_the_bytes_as_they_are() {
     let mut rig = rig();
     let lines = rig.get("/v1/tasks/a/containers/app/logs").await;
     insta::assert_snapshot!(lines.text, @r#"
-    {"type":"line","stream":"stdout","text":"one"}
-    {"type":"line","stream":"stderr","text":"oh"}
-    {"type":"line","stream":"stdout","text":"two and more"}
+    {"type":"line","stream":"stdout","at":"2026-01-02T03:04:05.000Z","text":"one"}
+    {"type":"line","stream":"stderr","at":"2026-01-02T03:04:05.000Z","text":"oh"}
+    {"type":"line","stream":"stdout","at":"2026-01-02T03:04:05.000Z","text":"two and more"}
     "#);
     let raw = rig.get("/v1/tasks/a/containers/app/logs?raw&tail=2").await;
     assert_eq!(raw.text, "oh\n and more\n");

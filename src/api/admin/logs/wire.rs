@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::api::wire::Time;
+
 /// One line of the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "camelCase")]
@@ -21,6 +23,9 @@ pub enum LogItem {
 pub struct LogLine {
     /// Where it was written.
     pub stream: LogStream,
+    /// When Docker got it; of a pseudo terminal, when the agent did. Not there of a rest without a line feed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
     /// Without its line feed; bytes that are not UTF-8 are replaced; lines over 16 KiB come in pieces.
     pub text: String,
 }
