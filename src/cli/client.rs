@@ -281,7 +281,11 @@ fn unconnected(path: PathBuf, source: io::Error) -> ClientError {
         ClientError::NoSocket(path)
     } else if kind == io::ErrorKind::PermissionDenied {
         ClientError::Denied(path)
-    } else if kind == io::ErrorKind::ConnectionRefused {
+    } else if matches!(
+        kind,
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset
+    ) {
+        // Reset: it ended before it took the connection.
         ClientError::NobodyListens(path)
     } else {
         ClientError::Connect { path, source }
@@ -389,6 +393,7 @@ mod tests {
                 "run as root or as a member of the group",
             ),
             (io::ErrorKind::ConnectionRefused, "the agent is not running"),
+            (io::ErrorKind::ConnectionReset, "the agent is not running"),
             (io::ErrorKind::Other, "cannot connect"),
         ] {
             let words = unconnected("/run/x".into(), kind.into()).to_string();

@@ -22,25 +22,35 @@ enum Kind {
     Stopped,
 }
 
+/// A wish is written down before it is asked: whether an agent that is killed meanwhile has it, nobody knows.
 #[derive(Default)]
-struct Asked(BTreeMap<String, Kind>);
+struct Asked(BTreeMap<String, Wish>);
+
+struct Wish {
+    kind: Kind,
+    task: Value,
+    answered: bool,
+}
 
 impl Asked {
-    /// One random wish. What the agent does not answer is asked again: a put is idempotent.
+    /// One random wish. What no agent has answered comes first: puts and stops are idempotent.
     async fn one(&mut self, site: &Site, agent: &Agent, chance: &mut StdRng) {
-        let serving = |kind: &Kind| *kind == Kind::Serves;
-        let servers: Vec<String> = self
-            .0
-            .iter()
-            .filter(|(_, kind)| serving(kind))
-            .map(|(id, _)| id.clone())
-            .collect();
+        let open = self.0.iter().find(|(_, wish)| !wish.answered);
+        let id = match open {
+            Some((id, _)) => id.clone(),
+            None => self.wish(site, chance),
+        };
+        self.ask(agent, &id).await;
+    }
+
+    /// Makes up what is to be asked next, and of which task.
+    fn wish(&mut self, site: &Site, chance: &mut StdRng) -> String {
+        let servers: Vec<String> = self.of_kind(Kind::Serves);
         if servers.len() > 4 || (servers.len() > 2 && chance.random_bool(0.3)) {
-            let id = &servers[chance.random_range(0..servers.len())];
-            if agent.stop(id).await.is_ok() {
-                self.0.insert(id.clone(), Kind::Stopped);
-            }
-            return;
+            let id = servers[chance.random_range(0..servers.len())].clone();
+            let wish = self.0.get_mut(&id).expect("a task that was asked for");
+            (wish.kind, wish.answered) = (Kind::Stopped, false);
+            return id;
         }
         let id = format!("t-{:03}", self.0.len());
         let (kind, command) = if chance.random_bool(0.5) {
@@ -50,9 +60,40 @@ impl Asked {
         } else {
             (Kind::Serves, SERVE.to_owned())
         };
-        if agent.put(&id, &site.one("churn", &command)).await.is_ok() {
-            self.0.insert(id, kind);
+        let task = site.one("churn", &command);
+        let answered = false;
+        self.0.insert(
+            id.clone(),
+            Wish {
+                kind,
+                task,
+                answered,
+            },
+        );
+        id
+    }
+
+    async fn ask(&mut self, agent: &Agent, id: &str) {
+        let wish = self.0.get_mut(id).expect("a wish");
+        wish.answered = match wish.kind {
+            Kind::Stopped => agent.stop(id).await.is_ok(),
+            Kind::Ends(_) | Kind::Serves => agent.put(id, &wish.task).await.is_ok(),
+        };
+    }
+
+    /// Asks the last agent for what the others were killed over.
+    async fn ask_all(&mut self, agent: &Agent) {
+        let open = |(id, wish): (&String, &Wish)| (!wish.answered).then(|| id.clone());
+        let open: Vec<String> = self.0.iter().filter_map(open).collect();
+        for id in open {
+            self.ask(agent, &id).await;
+            assert!(self.0[&id].answered, "{id} is not taken");
         }
+    }
+
+    fn of_kind(&self, kind: Kind) -> Vec<String> {
+        let such = self.0.iter().filter(|(_, wish)| wish.kind == kind);
+        such.map(|(id, _)| id.clone()).collect()
     }
 }
 
@@ -105,6 +146,7 @@ async fn an_agent_that_is_killed_fifty_times_loses_and_doubles_nothing() {
             agent.kill().await;
             agent = site.agent(&[]).await;
         }
+        asked.ask_all(&agent).await;
         settle(&agent, &asked).await;
         let pids = assert_none_doubled(site).await;
         assert_eq!(
@@ -112,12 +154,8 @@ async fn an_agent_that_is_killed_fifty_times_loses_and_doubles_nothing() {
             Some(&first[0].pid),
             "it was left alone"
         );
-        let serving = asked
-            .0
-            .values()
-            .filter(|kind| **kind == Kind::Serves)
-            .count();
-        assert_eq!(pids.len(), serving + 1, "{pids:?} {:?}", asked.0);
+        let serving = asked.of_kind(Kind::Serves);
+        assert_eq!(pids.len(), serving.len() + 1, "{pids:?} {serving:?}");
         check_exits(site, &agent, &asked).await;
         let listed = agent.tasks().await.expect("tasks");
         let arns: BTreeSet<&str> = listed["tasks"]
@@ -134,8 +172,8 @@ async fn an_agent_that_is_killed_fifty_times_loses_and_doubles_nothing() {
 }
 
 async fn settle(agent: &Agent, asked: &Asked) {
-    for (id, kind) in &asked.0 {
-        let status = if *kind == Kind::Serves {
+    for (id, wish) in &asked.0 {
+        let status = if wish.kind == Kind::Serves {
             "RUNNING"
         } else {
             "STOPPED"
@@ -150,7 +188,7 @@ async fn check_exits(site: &Site, agent: &Agent, asked: &Asked) {
         events.extend(site.run(&["events", id, "--json"]).await.json_lines());
     }
     let told = exits_told(&events);
-    for (id, kind) in &asked.0 {
+    for (id, Wish { kind, .. }) in &asked.0 {
         let task = agent.task(id).await.expect("a task");
         let container = &task["containers"][0];
         let messages = told.get(&site.id(id)).cloned().unwrap_or_default();
