@@ -1,6 +1,8 @@
 //! Credentials of a task's role, from the agent as a user runs it, with a container on real Docker.
 #![cfg(feature = "e2e")]
 
+use std::net::SocketAddr;
+
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -9,21 +11,7 @@ use super::support::agent::{Site, with_site};
 use super::support::http::{DOCKER_SOCKET, request};
 use super::support::view::eventually;
 
-/// Where the agent says that its task server listens.
-async fn task_server(site: &Site) -> String {
-    eventually("the task server listens", async || {
-        let log = site.log();
-        let line = log
-            .lines()
-            .find(|line| line.contains("task-server") && line.contains("127.0.0.1:"))?;
-        let (_, rest) = line.split_once("127.0.0.1:")?;
-        let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        Some(format!("127.0.0.1:{port}"))
-    })
-    .await
-}
-
-async fn get(address: &str, path: &str) -> String {
+async fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("sent");
@@ -63,7 +51,7 @@ async fn a_container_is_told_where_its_credentials_are_also_after_the_agent_was_
         agent.put("web", &definition).await.expect("a put");
         agent.until("web", "RUNNING").await;
         let path = told(site).await;
-        let answer = get(&task_server(site).await, &path).await;
+        let answer = get(site.listener("task-server").await, &path).await;
         assert!(answer.contains("\"AccessKeyId\":\"DEVKEY\""), "{answer}");
         let audit = site.data().join("audit.log");
         // It is written beside the answer: a kill at once would lose the line.
@@ -76,7 +64,7 @@ async fn a_container_is_told_where_its_credentials_are_also_after_the_agent_was_
         std::fs::write(site.path("agent.log"), "").expect("a file");
 
         let agent = site.agent(&[]).await;
-        let again = get(&task_server(site).await, &path).await;
+        let again = get(site.listener("task-server").await, &path).await;
         assert!(again.contains("\"AccessKeyId\":\"DEVKEY\""), "{again}");
         agent.end().await;
         let record = std::fs::read_to_string(&audit).expect("a record");

@@ -67,6 +67,8 @@ mod e2e_cli_faults;
 
 mod e2e_operators;
 
+mod e2e_flood;
+
 mod e2e_connected;
 
 mod connected;

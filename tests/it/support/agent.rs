@@ -4,6 +4,7 @@
 #![cfg(feature = "e2e")]
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
@@ -215,6 +216,19 @@ impl Site {
         };
         eventually("the agent answers", async || agent.health().await.ok()).await;
         agent
+    }
+
+    /// Where an agent of this site has said that a listener of it is.
+    pub(crate) async fn listener(&self, name: &str) -> SocketAddr {
+        eventually("it listens", async || {
+            let log = self.log();
+            let lines = log
+                .lines()
+                .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let mut of_it = lines.filter(|line| line["listener"] == name);
+            of_it.find_map(|line| line["address"].as_str()?.parse().ok())
+        })
+        .await
     }
 
     /// What agents of this site have logged.

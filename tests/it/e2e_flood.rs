@@ -1,0 +1,135 @@
+//! Everybody asks at once and badly: tasks start and stop all the same, and containers are answered.
+#![cfg(feature = "e2e")]
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::support::agent::{Agent, Site, with_site};
+use crate::support::view::SERVE;
+
+/// Clients that begin a request and never end it.
+const SLOW: usize = 1_000;
+
+/// Clients that ask for the list of tasks again and again, as fast as they are answered.
+const FAST: usize = 8;
+
+/// Readers of the event stream that never read.
+const STUCK: usize = 100;
+
+/// Tasks started and stopped in a round.
+const TASKS: usize = 5;
+
+/// Answers that the clients in a hurry must have got for it to be a flood.
+const MANY: u64 = 1_000;
+
+/// Far above the longest that a container waits for an answer meanwhile.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One answer, and how long it took.
+async fn ask(address: SocketAddr, path: &str) -> (String, Duration) {
+    let began = Instant::now();
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    (answer, began.elapsed())
+}
+
+/// Connections that were opened and wrote that, and do nothing more.
+async fn opened(address: SocketAddr, count: usize, text: &str) -> Vec<TcpStream> {
+    let mut streams = Vec::new();
+    for _ in 0..count {
+        if let Ok(mut stream) = TcpStream::connect(address).await
+            && stream.write_all(text.as_bytes()).await.is_ok()
+        {
+            streams.push(stream);
+        }
+    }
+    streams
+}
+
+/// Asks until it is ended, over one connection as long as that is kept.
+async fn hurry(address: SocketAddr, answered: &AtomicU64) {
+    loop {
+        let Ok(mut stream) = TcpStream::connect(address).await else {
+            continue;
+        };
+        let mut answer = vec![0; 64 * 1024];
+        let request = b"GET /v1/tasks HTTP/1.1\r\nHost: x\r\n\r\n";
+        while stream.write_all(request).await.is_ok()
+            && matches!(stream.read(&mut answer).await, Ok(1..))
+        {
+            answered.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Tasks that start and stop while a container asks for its metadata; how long the whole took, and its slowest answer.
+async fn round(
+    site: &Site,
+    agent: &Agent,
+    name: &str,
+    metadata: SocketAddr,
+) -> (Duration, Duration) {
+    let began = Instant::now();
+    let mut slowest = Duration::ZERO;
+    for number in 0..TASKS {
+        let id = format!("{name}{number}");
+        agent
+            .put(&id, &site.one("flood", SERVE))
+            .await
+            .expect("a put");
+        let (answer, took) = ask(metadata, "/v4/nobody").await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+        slowest = slowest.max(took);
+    }
+    for number in 0..TASKS {
+        let id = format!("{name}{number}");
+        agent.until(&id, "RUNNING").await;
+        agent.stop(&id).await.expect("a stop");
+        slowest = slowest.max(ask(metadata, "/v4/nobody").await.1);
+    }
+    for number in 0..TASKS {
+        let task = agent.until(&format!("{name}{number}"), "STOPPED").await;
+        assert_eq!(task["containers"][0]["exit"]["code"], 0, "{task:#}");
+    }
+    (began.elapsed(), slowest)
+}
+
+/// Goal: no flood of the introspection listener holds up tasks or what containers ask. Method: clients that never end
+/// their head, readers that never read and clients in a hurry, while tasks start and stop on real Docker.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_start_and_stop_and_containers_are_answered_in_a_flood_of_clients() {
+    static ANSWERED: AtomicU64 = AtomicU64::new(0);
+    with_site(async |site| {
+        let agent = site.agent(&[]).await;
+        let introspection = site.listener("introspection").await;
+        let metadata = site.listener("task-server").await;
+        let before = round(site, &agent, "calm", metadata).await;
+        let slow = opened(introspection, SLOW, "GET /v1/tasks HTTP/1.1\r\nX-Slow: ").await;
+        let stuck = "GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n";
+        let stuck = opened(introspection, STUCK, stuck).await;
+        let mut fast = JoinSet::new();
+        for _ in 0..FAST {
+            fast.spawn(hurry(introspection, &ANSWERED));
+        }
+        let flooded = round(site, &agent, "flood", metadata).await;
+        fast.abort_all();
+        let answered = ANSWERED.load(Ordering::Relaxed);
+        assert!(answered > MANY, "a flood of {answered} answers is none");
+        assert!(flooded.1 < PATIENCE, "a container waited {:?}", flooded.1);
+        eprintln!(
+            "{} slow, {} stuck, {answered} answers; calm {before:?}, flooded {flooded:?}",
+            slow.len(),
+            stuck.len()
+        );
+        assert!(agent.end().await.success());
+    })
+    .await;
+}
