@@ -96,6 +96,8 @@ def missing_packages(for_tests):
         wanted.append(("python3-venv", importlib.util.find_spec("ensurepip") is not None))
         wanted.append(("nftables", shutil.which("nft") is not None))
         wanted.append(("iptables", shutil.which("iptables") is not None))
+        go = shutil.which("go") is not None and os.path.isdir("/usr/share/gocode/src/github.com/aws/aws-sdk-go-v2")
+        wanted.append(("golang-go golang-github-aws-aws-sdk-go-v2-dev", go))
         wanted.append(("procps", shutil.which("sysctl") is not None))
         browser = any(shutil.which(name) for name in ui_browsers())
         wanted.append(("chromium", browser))

@@ -1,6 +1,7 @@
 //! Real SDKs in containers of tasks, which ask the agent at its address as they do in ECS: who they are is what STS says.
 //!
-//! The image is made of this host's Python with boto3 and of this test program with the Rust SDK.
+//! The image is made of this host's Python with boto3, of this test program with the Rust SDK, and of a program with the
+//! SDK for Go that is built of Debian's packages.
 #![cfg(feature = "e2e")]
 
 use std::path::Path;
@@ -17,7 +18,7 @@ use super::support::moto::{Moto, python};
 use super::support::view::eventually;
 
 /// Far above what the tools take.
-const LIMIT: Duration = Duration::from_mins(2);
+const LIMIT: Duration = Duration::from_mins(5);
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/web";
 
@@ -33,6 +34,15 @@ async fn bridge_address() -> Option<String> {
 /// From now on the site's image has the SDKs; `None`, said on standard error, where they are not installed.
 async fn with_sdks(site: &mut Site) -> Option<()> {
     let python = python("python")?;
+    if Command::new("go", LIMIT)
+        .args(["version"])
+        .run()
+        .await
+        .is_err()
+    {
+        eprintln!("skipped: there is no Go here; `make setup` installs it");
+        return None;
+    }
     let (docker, _) = super::support::docker::docker().await?;
     let program = std::env::current_exe().expect("a path");
     let small = site.path("program");
@@ -124,7 +134,8 @@ async fn sdks_in_containers_are_their_tasks_role_and_follow_a_change() {
         let rust = ["/program", "--exact", "e2e_sdk::rust_client", "--nocapture"];
         let env = [(STS_FOR_CHILD, moto.endpoint.as_str()), (BY_CLOCK, "1")];
         run(site, &agent, "rust", &rust, &env).await;
-        for name in ["boto3", "rust"] {
+        run(site, &agent, "go", &["/go-client", &moto.endpoint], &[]).await;
+        for name in ["boto3", "rust", "go"] {
             until_said(site, name, |said| said["arn"] == session(site, name)).await;
             agent.stop(name).await.expect("a stop");
         }

@@ -2,8 +2,8 @@
 
     pack.py IMAGE OUT PROGRAM
 
-The image has this interpreter with boto3 at /python, the client beside this file at /client.py, and the program at
-/program. Nothing is pulled: the image is made of files of this host. Shared libraries are those that the loader names.
+The image has this interpreter with boto3 at /python, the client beside this file at /client.py, the program at
+/program, and the client in Go, which is built here of Debian's packages, at /go-client. Nothing is pulled: the image is made of files of this host. Shared libraries are those that the loader names.
 """
 
 import hashlib
@@ -26,6 +26,22 @@ LEFT_OUT = {"__pycache__", "test", "tests", "idlelib", "tkinter", "turtledemo", 
 SERVICES = {"sts"}
 
 CLIENT = ["boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py"]
+
+
+# Where Debian's packages of Go libraries put their sources.
+GO_PATH = "/usr/share/gocode"
+
+
+def go_client():
+    """Builds the client in Go, statically; gives its path."""
+    built = os.path.join(HERE, "..", "..", ".cache", "go")
+    os.makedirs(built, exist_ok=True)
+    out = os.path.abspath(os.path.join(built, "client"))
+    settings = {"GO111MODULE": "off", "GOPATH": GO_PATH, "GOFLAGS": "", "CGO_ENABLED": "0",
+                "GOCACHE": os.path.abspath(os.path.join(built, "cache"))}
+    command = ["go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, os.path.join(HERE, "go", "main.go")]
+    subprocess.run(command, env={**os.environ, **settings}, check=True)
+    return out
 
 
 def libraries(paths):
@@ -114,6 +130,7 @@ def main(image, out, program):
     placed, config = python_files()
     placed.update({name: name for name in libraries([program])})
     placed["/program"] = program
+    placed["/go-client"] = go_client()
     save(image, out, placed, config)
 
 
