@@ -5,6 +5,9 @@
 FEATURES := --all-features
 GUARD := python3 tools/guard.py --
 
+# The program as the tests have it: without them it would be built again, with other features of its dependencies.
+BUILD := cargo build $(FEATURES) --bins --tests --quiet
+
 # Integration tests whose module starts with `e2e` need Docker; everything else does not.
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 ifeq ($(NEXTEST),yes)
@@ -89,11 +92,11 @@ openapi: ## write the documents of the listeners from the code
 	done
 
 fuzzapi: ## generated requests to a running agent, compared with its OpenAPI document
-	cargo build $(FEATURES) --quiet
+	$(BUILD)
 	@$(GUARD) python3 tools/fuzz_api.py
 
 ui: ## the web page in a real headless Chromium (after `make setup`)
-	cargo build $(FEATURES) --quiet
+	$(BUILD)
 	@$(GUARD) .cache/venv/bin/python tools/ui_test.py
 
 deny: ## licences, sources and duplicates of dependencies, and unused ones (installs its tools)

@@ -23,7 +23,7 @@ import engine
 ADDRESSES = ["169.254.169.254/32", "169.254.170.2/32"]
 
 STATE = "/run/berth-guard"
-NESTED = "BERTH_GUARD"
+NESTED = "GUARD_ACTIVE"
 
 
 def _ip(*arguments):

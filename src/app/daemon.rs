@@ -138,10 +138,9 @@ fn start_housekeeping(lifecycle: &mut Lifecycle, config: &Config) {
     let stop = lifecycle.drivers.stop_token();
     lifecycle.drivers.start("memory of the start", async move {
         let _ended = stop.run_until_cancelled(tokio::time::sleep(START_UP)).await;
-        debug!(
-            bytes = release_start_up_code(),
-            "let go of code of the start"
-        );
+        // Not in the line itself, whose values are only computed where it is written.
+        let bytes = release_start_up_code();
+        debug!(bytes, "let go of code of the start");
         stop.cancelled().await;
     });
     let killed = (config.clone(), lifecycle.drivers.stop_token());

@@ -1,21 +1,26 @@
-//! The admin socket before the engine is up: it answers from the first moment on, with what is waited for.
+//! The admin socket before the engine is up: who asks waits for it a while, and then hears what is waited for.
 //!
 //! **Invariant.** Once the engine is up its router answers, and nothing else ever again.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::SetOnce;
 use tower::ServiceExt;
 
 use crate::api::listeners::admin_layers;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::boundary::Ids;
 
+/// How long a request waits for the engine: a start takes milliseconds, unless the state directory is in trouble.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Puts the engine's router in place. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Switch(Arc<OnceLock<Router>>);
+pub struct Switch(Arc<SetOnce<Router>>);
 
 impl Switch {
     /// The engine is up. A second call does nothing.
@@ -42,7 +47,8 @@ pub fn starting_router(switch: Switch, ids: Arc<dyn Ids>) -> Router {
 }
 
 async fn pass(State(routers): State<Routers>, request: Request) -> Response {
-    let router = routers.engine.0.get().unwrap_or(&routers.starting);
+    let engine = tokio::time::timeout(PATIENCE, routers.engine.0.wait()).await;
+    let router = engine.unwrap_or(&routers.starting);
     router.clone().oneshot(request).await.into_response()
 }
 
@@ -53,7 +59,7 @@ mod tests {
     use super::*;
     use crate::api::admin::testing::{Rig, snapshot_of, task};
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_agent_that_starts_says_so_and_one_that_is_up_answers() {
         let mut rig = Rig::new(snapshot_of([task("a")]));
         let (switch, engine) = (Switch::default(), rig.router.clone());
@@ -64,7 +70,11 @@ mod tests {
             assert_eq!(answer.json()["type"], "urn:berth:problem:starting");
             assert_eq!(answer.headers["retry-after"], "1");
         }
-        switch.up(engine);
+        let (early, ()) = tokio::join!(rig.get("/v1/tasks/a"), async {
+            tokio::time::sleep(PATIENCE / 2).await;
+            switch.up(engine);
+        });
+        assert_eq!(early.status, StatusCode::OK, "it waits for the start");
         assert_eq!(rig.get("/v1/tasks/a").await.status, StatusCode::OK);
         let answer = rig.get("/nothing").await;
         assert_eq!(answer.json()["type"], "urn:berth:problem:no-such-route");
