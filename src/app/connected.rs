@@ -3,59 +3,53 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{info, warn};
-
 use super::engine::Engine;
 use super::lifecycle::Lifecycle;
 use super::settings;
-use crate::aws::host_credentials;
+use crate::aws::{Imds, host_credentials};
+use crate::boundary::InstanceMetadata;
 use crate::config::Config;
 use crate::config::connected::ConnectedSection;
 use crate::config::credentials::CredentialsFrom;
-use crate::ecs::{AgentVersion, EcsConfig, Features, Outside, StatusHandle, Usage, service};
+use crate::ecs::{
+    AgentVersion, Ec2Settings, EcsConfig, Features, Outside, StatusHandle, Usage, service,
+};
 use crate::platform::SystemIds;
 
 /// Longest call of the ECS API (reference agent).
 const CALL_LIMIT: Duration = Duration::from_secs(42);
 
-/// Starts connected mode where the settings ask for it; `None` = they do not, or it cannot be.
+/// Starts connected mode where the settings ask for it; `None` = they do not.
 pub(super) fn start(
     lifecycle: &mut Lifecycle,
     config: &Config,
     engine: &Engine,
 ) -> Option<StatusHandle> {
     let section = config.connected.as_ref()?;
-    let Some(region) = section.region.clone() else {
-        // The agent is of use all the same: its tasks run.
-        warn!(
-            event = "not-connected",
-            "ECS is not connected to: no region is given (AWS_DEFAULT_REGION)"
-        );
-        return None;
-    };
-    let metadata = settings::instance_metadata(config);
+    let metadata = settings::instance_metadata(&config.instance_metadata);
+    let service_of_instance = Imds::new(&metadata);
     let outside = Outside {
         engine: engine.handle.clone(),
         store: engine.instance_store.clone(),
         clock: engine.clock.clone(),
         ids: Arc::new(SystemIds),
-        credentials: host_credentials(&region, &metadata),
+        credentials: Box::new(move |region| host_credentials(region, &metadata)),
+        metadata: service_of_instance.map(shared),
         sent: engine.roles.sent.clone(),
         roles: serves_roles(config).then(|| engine.roles.handle.clone()),
         usage: usage(config, engine),
         os: std::env::consts::OS,
     };
-    let ecs = ecs_config(config, section, region);
-    info!(
-        event = "connecting",
-        cluster = ecs.cluster(),
-        region = ecs.region,
-        "connecting to ECS"
-    );
+    let ecs = ecs_config(config, section);
     let (service, status) = service(ecs, outside);
     let stop = lifecycle.drivers.stop_token();
     lifecycle.drivers.start("ecs", service.run(stop));
     Some(status)
+}
+
+/// As the driver takes it.
+fn shared(imds: Imds) -> Arc<dyn InstanceMetadata> {
+    Arc::new(imds)
 }
 
 fn usage(config: &Config, engine: &Engine) -> Option<Usage> {
@@ -68,11 +62,11 @@ fn serves_roles(config: &Config) -> bool {
     config.credentials.source != CredentialsFrom::Off
 }
 
-fn ecs_config(config: &Config, section: &ConnectedSection, region: String) -> EcsConfig {
+fn ecs_config(config: &Config, section: &ConnectedSection) -> EcsConfig {
     let host = &config.host;
     EcsConfig {
         cluster: section.cluster.clone(),
-        region,
+        region: section.region.clone(),
         endpoint: section.endpoint.clone(),
         attributes: host.attributes.clone(),
         tags: section.tags.clone(),
@@ -84,6 +78,10 @@ fn ecs_config(config: &Config, section: &ConnectedSection, region: String) -> Ec
             exclude_ipv6_bindings: section.exclude_ipv6_bindings,
         },
         external: section.external,
+        ec2: Ec2Settings {
+            spot_draining: section.spot_draining,
+            warm_pools: section.warm_pools,
+        },
         version: AgentVersion {
             version: env!("CARGO_PKG_VERSION").into(),
             commit: option_env!("BERTH_COMMIT").unwrap_or("00000000").into(),

@@ -9,7 +9,7 @@ use crate::api::task_server::limits::{Rate, RateLimits};
 use crate::audit::{AuditConfig, Context, FileConfig};
 use crate::aws::{InstanceMetadata, StsConfig};
 use crate::config::Config;
-use crate::config::credentials::{CredentialsFrom, InstanceMetadataSetting, StsSection};
+use crate::config::credentials::{InstanceMetadataSetting, StsSection};
 use crate::config::sections::ReplaceStopped;
 use crate::credentials::CredentialsConfig;
 use crate::docker::{Deadlines, DockerConfig};
@@ -147,11 +147,12 @@ pub fn credentials(config: &Config) -> CredentialsConfig {
     }
 }
 
-/// Whether this host's own credentials may come from its instance.
-pub fn instance_metadata(config: &Config) -> InstanceMetadata {
-    match &config.credentials.source {
-        CredentialsFrom::Sts(section) => sts(section).instance_metadata,
-        CredentialsFrom::Dev(_) | CredentialsFrom::Off => InstanceMetadata::Off,
+/// Whether the instance metadata service is asked, and where.
+pub fn instance_metadata(setting: &InstanceMetadataSetting) -> InstanceMetadata {
+    match setting {
+        InstanceMetadataSetting::Off => InstanceMetadata::Off,
+        InstanceMetadataSetting::On => InstanceMetadata::Usual,
+        InstanceMetadataSetting::At(address) => InstanceMetadata::At(address.clone()),
     }
 }
 
@@ -172,11 +173,7 @@ pub fn sts(section: &StsSection) -> StsConfig {
         duration: section.duration,
         external_id: section.external_id.clone(),
         tags: section.tags.clone(),
-        instance_metadata: match &section.instance_metadata {
-            InstanceMetadataSetting::Off => InstanceMetadata::Off,
-            InstanceMetadataSetting::On => InstanceMetadata::Usual,
-            InstanceMetadataSetting::At(address) => InstanceMetadata::At(address.clone()),
-        },
+        instance_metadata: instance_metadata(&section.instance_metadata),
         ..StsConfig::default()
     }
 }

@@ -19,10 +19,13 @@ mod dev;
 
 mod host;
 
+mod instance;
+
 mod wire;
 
 pub use dev::DevFile;
 pub use host::{HostCredentials, host_credentials};
+pub use instance::Imds;
 pub use sts::{InstanceMetadata, Sts, StsConfig};
 
 #[cfg(test)]

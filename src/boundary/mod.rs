@@ -36,6 +36,8 @@ pub mod meter;
 
 pub mod task_address;
 
+pub mod instance_metadata;
+
 pub use barrier::MetadataBarrier;
 pub use clock::{Clock, Ids};
 pub use codec::DesiredCodec;
@@ -44,6 +46,7 @@ pub use credentials::{AuditLog, CredentialsSource, TaskRoles};
 pub use error::{BoundaryError, ErrorKind};
 pub use host::{Host, HostProbe};
 pub use images::{ImageInventory, ImageRuntime, ImageSource};
+pub use instance_metadata::{InstanceFact, InstanceMetadata};
 pub use meter::Meter;
 pub use redirect::TaskRedirect;
 pub use runtime::{ContainerRuntime, EventStream, VolumeRuntime};

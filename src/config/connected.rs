@@ -7,6 +7,10 @@ use super::reader::Reader;
 use super::source::Origin;
 
 /// Connected mode.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectedSection {
     /// Cluster as given, by name or ARN; `None` = the default one, made if need be.
@@ -21,6 +25,10 @@ pub struct ConnectedSection {
     pub tags: BTreeMap<String, String>,
     /// IPv6 addresses of published ports are not reported.
     pub exclude_ipv6_bindings: bool,
+    /// A notice of interruption drains the instance.
+    pub spot_draining: bool,
+    /// Registration waits for the warm pool.
+    pub warm_pools: bool,
 }
 
 /// `None` = standalone.
@@ -48,6 +56,8 @@ pub(super) fn connected(reader: &mut Reader<'_>) -> Option<ConnectedSection> {
         external: reader.truth(&env::EXTERNAL),
         tags: reader.attributes(&env::INSTANCE_TAGS),
         exclude_ipv6_bindings: reader.truth(&env::EXCLUDE_IPV6_BINDINGS),
+        spot_draining: reader.truth(&env::SPOT_DRAINING),
+        warm_pools: reader.truth(&env::WARM_POOLS),
     };
     connects.then_some(section)
 }

@@ -82,8 +82,43 @@ pub struct AuditSection {
     pub max_files: u32,
 }
 
-pub(super) fn credentials(reader: &mut Reader<'_>) -> CredentialsSection {
-    let sts = sts(reader);
+/// Where the instance metadata service is asked. `connected` = whether there is connected mode on a host of EC2.
+pub(super) fn instance_metadata(
+    reader: &mut Reader<'_>,
+    connected: bool,
+) -> InstanceMetadataSetting {
+    let given = reader.text(&env::INSTANCE_METADATA).unwrap_or_default();
+    let usual = match address(reader, &env::METADATA_ENDPOINT) {
+        Some(address) => InstanceMetadataSetting::At(address),
+        None => InstanceMetadataSetting::On,
+    };
+    let asked = match given.as_str() {
+        "on" | "true" => usual,
+        "auto" if connected => usual,
+        "auto" | "off" | "false" => InstanceMetadataSetting::Off,
+        address if is_http(address) => InstanceMetadataSetting::At(given),
+        _ => {
+            let why = "is neither auto nor off nor on nor an address that begins with http";
+            reader.set_aside(&env::INSTANCE_METADATA, why);
+            if connected {
+                usual
+            } else {
+                InstanceMetadataSetting::Off
+            }
+        }
+    };
+    // The SDK has this word, and it is the last.
+    if reader.truth(&env::METADATA_DISABLED) {
+        return InstanceMetadataSetting::Off;
+    }
+    asked
+}
+
+pub(super) fn credentials(
+    reader: &mut Reader<'_>,
+    metadata: &InstanceMetadataSetting,
+) -> CredentialsSection {
+    let sts = sts(reader, metadata.clone());
     let file = reader.path(&env::CREDENTIALS_FILE);
     let source = match (reader.word(&env::CREDENTIALS), file) {
         ("dev", Some(path)) => CredentialsFrom::Dev(path),
@@ -105,8 +140,7 @@ pub(super) fn credentials(reader: &mut Reader<'_>) -> CredentialsSection {
     }
 }
 
-fn sts(reader: &mut Reader<'_>) -> StsSection {
-    let metadata = reader.text(&env::INSTANCE_METADATA).unwrap_or_default();
+fn sts(reader: &mut Reader<'_>, instance_metadata: InstanceMetadataSetting) -> StsSection {
     StsSection {
         endpoint: address(reader, &env::STS_ENDPOINT),
         region: reader.text(&env::STS_REGION),
@@ -114,16 +148,7 @@ fn sts(reader: &mut Reader<'_>) -> StsSection {
         session_name: reader.text(&env::ROLE_SESSION_NAME).unwrap_or_default(),
         external_id: reader.text(&env::ROLE_EXTERNAL_ID),
         tags: reader.attributes(&env::ROLE_TAGS),
-        instance_metadata: match metadata.as_str() {
-            "off" | "false" => InstanceMetadataSetting::Off,
-            "on" | "true" => InstanceMetadataSetting::On,
-            address if is_http(address) => InstanceMetadataSetting::At(metadata),
-            _ => {
-                let why = "is neither off nor on nor an address that begins with http";
-                reader.set_aside(&env::INSTANCE_METADATA, why);
-                InstanceMetadataSetting::Off
-            }
-        },
+        instance_metadata,
     }
 }
 
@@ -250,6 +275,28 @@ mod tests {
         assert_eq!(set.instance_metadata, at);
         let longest = sts(config(&[("BERTH_ROLE_DURATION", "99h")]));
         assert_eq!(longest.duration, Duration::from_hours(12));
+    }
+
+    #[test]
+    fn the_instance_is_asked_where_a_host_of_ec2_connects_unless_somebody_says_otherwise() {
+        use InstanceMetadataSetting::{At, Off, On};
+        let at = || At("http://127.0.0.1:1".to_owned());
+        let endpoint = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1");
+        let lab = ("ECS_CLUSTER", "lab");
+        for (pairs, expected) in [
+            (&[][..], Off),
+            (&[lab], On),
+            (&[lab, ("ECS_EXTERNAL", "true")], Off),
+            (&[lab, ("BERTH_INSTANCE_METADATA", "off")], Off),
+            (&[("BERTH_INSTANCE_METADATA", "on")], On),
+            (&[lab, endpoint], at()),
+            (&[endpoint], Off),
+            (&[endpoint, ("BERTH_INSTANCE_METADATA", "on")], at()),
+            (&[lab, endpoint, ("AWS_EC2_METADATA_DISABLED", "true")], Off),
+            (&[lab, ("BERTH_INSTANCE_METADATA", "maybe")], On),
+        ] {
+            assert_eq!(config(pairs).instance_metadata, expected, "{pairs:?}");
+        }
     }
 
     #[test]

@@ -119,6 +119,10 @@ settings! {
         "Whether this host is none of EC2 and registers as an external instance.";
     INSTANCE_TAGS "ECS_CONTAINER_INSTANCE_TAGS" Some("ContainerInstanceTags"), Kind::Attributes, "",
         "Tags of the container instance, JSON.";
+    SPOT_DRAINING "ECS_ENABLE_SPOT_INSTANCE_DRAINING" Some("SpotInstanceDrainingEnabled"), Kind::Truth, "false",
+        "Whether the instance drains when EC2 says that it will be interrupted.";
+    WARM_POOLS "ECS_WARM_POOLS_CHECK" Some("WarmPoolsSupport"), Kind::Truth, "false",
+        "Whether registration waits until the Auto Scaling group wants the instance in service.";
     EXCLUDE_IPV6_BINDINGS "ECS_EXCLUDE_IPV6_PORTBINDING" Some("ShouldExcludeIPv6PortBinding"), Kind::Truth, "true",
         "Whether ports that are published on IPv6 are kept from ECS.";
     ADMIN_SOCKET "BERTH_ADMIN_SOCKET" None, Kind::Path, "",
@@ -278,8 +282,12 @@ settings! {
         "External id that trust policies of roles ask for.";
     ROLE_TAGS "BERTH_ROLE_TAGS" None, Kind::Attributes, "",
         "Tags of role sessions, JSON; `{task}` in a value stands for the task's id.";
-    INSTANCE_METADATA "BERTH_INSTANCE_METADATA" None, Kind::Text, "off",
-        "Whether the host's own credentials may come from its EC2 instance: off, on, or the service's address.";
+    INSTANCE_METADATA "BERTH_INSTANCE_METADATA" None, Kind::Text, "auto",
+        "Whether the instance metadata service of EC2 is asked: off, on, or its address; auto: on if connected and not external.";
+    METADATA_ENDPOINT "AWS_EC2_METADATA_SERVICE_ENDPOINT" None, Kind::Text, "",
+        "Address of the instance metadata service where it is asked; none given: its usual one.";
+    METADATA_DISABLED "AWS_EC2_METADATA_DISABLED" None, Kind::Truth, "false",
+        "Never ask the instance metadata service.";
     METADATA_FILES "ECS_ENABLE_CONTAINER_METADATA" Some("ContainerMetadataEnabled"), Kind::Truth, "false",
         "Whether each container gets a file with its metadata.";
     TASK_SERVER_RATE "ECS_TASK_METADATA_RPS_LIMIT" None, Kind::Rate, "",
@@ -313,7 +321,6 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "ECS_ENABLE_INF_SUPPORT",
     "ECS_ENABLE_PROMETHEUS_METRICS",
     "ECS_ENABLE_RUNTIME_STATS",
-    "ECS_ENABLE_SPOT_INSTANCE_DRAINING",
     "ECS_ENABLE_TASK_ENI",
     "ECS_ENABLE_TASK_IAM_ROLE",
     "ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST",
@@ -332,7 +339,6 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "ECS_UPDATES_ENABLED",
     "ECS_UPDATE_DOWNLOAD_DIR",
     "ECS_VOLUME_PLUGIN_CAPABILITIES",
-    "ECS_WARM_POOLS_CHECK",
 ];
 
 /// The setting of that name.

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use super::connected::{ConnectedSection, connected};
 use super::credentials::{
-    AuditSection, CredentialsSection, TaskServerSection, audit, credentials, task_server,
+    AuditSection, CredentialsSection, InstanceMetadataSetting, TaskServerSection, audit,
+    credentials, instance_metadata, task_server,
 };
 use super::ecs_env as env;
 use super::file;
@@ -48,6 +49,8 @@ pub struct Config {
     pub usage: UsageSection,
     /// Task definition files.
     pub standalone: StandaloneSection,
+    /// Where the instance metadata service is asked.
+    pub instance_metadata: InstanceMetadataSetting,
     /// Credentials of roles.
     pub credentials: CredentialsSection,
     /// What containers ask.
@@ -237,6 +240,9 @@ impl Config {
         let mut reader = Reader::new(strings);
         let data_dir = reader.path(&env::DATA_DIR);
         let cluster = cluster(&mut reader);
+        let connected = connected(&mut reader);
+        let on_ec2 = connected.as_ref().is_some_and(|it| !it.external);
+        let metadata = instance_metadata(&mut reader, on_ec2);
         let mut config = Self {
             data_dir,
             admin_socket: reader.path(&env::ADMIN_SOCKET),
@@ -244,14 +250,15 @@ impl Config {
             upgrade_wait: reader.duration(&env::UPGRADE_WAIT),
             engine: engine(&mut reader, &cluster),
             cluster,
-            connected: connected(&mut reader),
+            connected,
             log: log(&mut reader),
             docker: docker(&mut reader),
             images: images(&mut reader),
             host: host(&mut reader),
             usage: usage(&mut reader),
             standalone: standalone(&mut reader),
-            credentials: credentials(&mut reader),
+            credentials: credentials(&mut reader, &metadata),
+            instance_metadata: metadata,
             task_server: task_server(&mut reader),
             audit: audit(&mut reader),
             problems: Vec::new(),

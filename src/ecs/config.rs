@@ -9,8 +9,8 @@ use std::time::Duration;
 pub struct EcsConfig {
     /// Cluster as the operator names it, by name or ARN; `None` = the default one, made if need be.
     pub cluster: Option<String>,
-    /// Region of the control plane.
-    pub region: String,
+    /// Region of the control plane; `None` = that of the instance.
+    pub region: Option<String>,
     /// Address of the ECS API; `None` = the region's.
     pub endpoint: Option<String>,
     /// Attributes of the operator, for the first registration.
@@ -23,6 +23,8 @@ pub struct EcsConfig {
     pub features: Features,
     /// Whether the host is none of EC2 (`ECS_EXTERNAL`).
     pub external: bool,
+    /// What a host of EC2 does about what EC2 says.
+    pub ec2: Ec2Settings,
     /// Version and commit, as the control plane is told.
     pub version: AgentVersion,
     /// Longest call of the API.
@@ -44,6 +46,15 @@ pub struct Features {
     pub task_roles: bool,
     /// IPv6 addresses of published ports are not reported.
     pub exclude_ipv6_bindings: bool,
+}
+
+/// What is done about what EC2 says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ec2Settings {
+    /// A notice of interruption drains the instance.
+    pub spot_draining: bool,
+    /// Registration waits until the instance is to be in service.
+    pub warm_pools: bool,
 }
 
 /// Version of the agent.

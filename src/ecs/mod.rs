@@ -34,6 +34,6 @@ pub mod service;
 
 pub use api::HostCredentials;
 pub use config::EcsConfig;
-pub use config::{AgentVersion, Features};
+pub use config::{AgentVersion, Ec2Settings, Features};
 pub use credentials::{AcsSource, SentCredentials};
 pub use service::{ConnectedStatus, Outside, StatusHandle, Usage, service};

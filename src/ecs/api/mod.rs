@@ -31,6 +31,9 @@ pub trait ControlPlane: Send + Sync {
     /// Where sessions of the instance go.
     async fn discover(&self, instance: &str, cluster: &str) -> Result<Endpoints, ApiError>;
 
+    /// No new task is placed on the instance.
+    async fn drain(&self, cluster: &str, instance: &str) -> Result<(), ApiError>;
+
     /// The change is acknowledged.
     async fn submit(&self, cluster: &str, change: &TaskChange) -> Result<(), ApiError>;
 }

@@ -15,7 +15,7 @@ use aws_sdk_ecs::config::{
     BehaviorVersion, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
 };
 use aws_sdk_ecs::error::{BuildError, ProvideErrorMetadata, SdkError};
-use aws_sdk_ecs::types::{Attribute, Resource, Tag};
+use aws_sdk_ecs::types::{Attribute, ContainerInstanceStatus, Resource, Tag};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde_json::{Map, Value};
 
@@ -40,7 +40,7 @@ pub struct Sdk {
 
 impl Sdk {
     /// Nothing is asked before the first call.
-    pub fn new(config: &EcsConfig, credentials: HostCredentials, os: &str) -> Self {
+    pub fn new(config: &EcsConfig, region: &str, credentials: HostCredentials, os: &str) -> Self {
         let tls = Provider::Rustls(CryptoMode::Ring);
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls)
@@ -50,7 +50,7 @@ impl Sdk {
             .operation_timeout(config.call_limit);
         let mut client = aws_sdk_ecs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(config.region.clone()))
+            .region(Region::new(region.to_owned()))
             .credentials_provider(credentials)
             .http_client(http)
             .timeout_config(limits.build())
@@ -151,6 +151,19 @@ impl ControlPlane for Sdk {
                 .telemetry_endpoint
                 .filter(|endpoint| !endpoint.is_empty()),
         })
+    }
+
+    async fn drain(&self, cluster: &str, instance: &str) -> Result<(), ApiError> {
+        let call = self
+            .client
+            .update_container_instances_state()
+            .cluster(cluster)
+            .container_instances(instance)
+            .status(ContainerInstanceStatus::Draining);
+        let answer = self
+            .within("UpdateContainerInstancesState", call.send())
+            .await;
+        answer.map(|_| ())
     }
 
     async fn submit(&self, cluster: &str, change: &TaskChange) -> Result<(), ApiError> {

@@ -2,6 +2,7 @@
 //!
 //! **Invariant.** A capability is named only if this version has it and this host can do it.
 
+use super::request::Identity;
 use crate::domain::host::{CgroupSupport, HostFacts, OsType};
 use crate::ecs::config::{EcsConfig, Features};
 
@@ -45,7 +46,12 @@ const LOG_DRIVERS: [&str; 10] = [
 pub(super) type Attribute = (String, Option<String>);
 
 /// All attributes, in the order of the reference agent; those of the operator for a new instance only.
-pub(super) fn attributes(config: &EcsConfig, host: &HostFacts, is_new: bool) -> Vec<Attribute> {
+pub(super) fn attributes(
+    config: &EcsConfig,
+    host: &HostFacts,
+    identity: &Identity,
+) -> Vec<Attribute> {
+    let is_new = identity.instance.is_none();
     let custom = config.attributes.iter().filter(|_| is_new);
     let custom = custom.map(|(name, value)| (name.clone(), Some(value.clone())));
     let mut all: Vec<Attribute> = custom.collect();
@@ -70,6 +76,9 @@ pub(super) fn attributes(config: &EcsConfig, host: &HostFacts, is_new: bool) -> 
     all.push(("ecs.os-type-detailed".to_owned(), Some(family)));
     if config.external {
         all.push(("ecs.cpu-architecture".to_owned(), Some(architecture(host))));
+    }
+    if let Some(outpost) = &identity.ec2.outpost {
+        all.push(("ecs.outpost-arn".to_owned(), Some(outpost.clone())));
     }
     all
 }

@@ -12,6 +12,19 @@ pub struct Identity {
     pub instance: Option<String>,
     /// Cluster that it is in.
     pub cluster: Option<String>,
+    /// What it is to EC2.
+    pub ec2: Ec2Identity,
+}
+
+/// What this host is to EC2; empty where it is none of its instances, or nobody says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ec2Identity {
+    /// The identity document as it stands: its text is signed.
+    pub document: String,
+    /// Its signature.
+    pub signature: String,
+    /// The Outpost that the instance runs on.
+    pub outpost: Option<String>,
 }
 
 /// The request for this host. `token` is the same for all tries of one start.
@@ -25,15 +38,18 @@ pub fn registration(
     Registration {
         cluster: config.cluster().to_owned(),
         instance: identity.instance.clone(),
-        // Where nobody asks the instance metadata service there is none, and the members are there all the same.
-        identity: (String::new(), String::new()),
+        // The members are there also where there is no such thing.
+        identity: (
+            identity.ec2.document.clone(),
+            identity.ec2.signature.clone(),
+        ),
         resources: Resources {
             cpu_units: host.cpu_units,
             memory_mib: host.memory_mib,
             ports,
             ports_udp,
         },
-        attributes: attributes(config, host, identity.instance.is_none()),
+        attributes: attributes(config, host, identity),
         tags: config.tags.clone(),
         client_token: token.to_owned(),
     }

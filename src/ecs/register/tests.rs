@@ -7,12 +7,12 @@ use super::*;
 use crate::domain::host::{CgroupSupport, HostFacts};
 use crate::domain::sample;
 use crate::ecs::api::{ApiError, Failure, Registered, Registration};
-use crate::ecs::config::{AgentVersion, EcsConfig, Features};
+use crate::ecs::config::{AgentVersion, Ec2Settings, EcsConfig, Features};
 
 fn config() -> EcsConfig {
     EcsConfig {
         cluster: Some("lab".to_owned()),
-        region: "us-west-2".to_owned(),
+        region: Some("us-west-2".to_owned()),
         endpoint: None,
         attributes: BTreeMap::from([("stack".to_owned(), "blue".to_owned())]),
         tags: BTreeMap::new(),
@@ -24,6 +24,7 @@ fn config() -> EcsConfig {
             exclude_ipv6_bindings: true,
         },
         external: false,
+        ec2: Ec2Settings::default(),
         version: AgentVersion {
             version: "0".into(),
             commit: "0".into(),
@@ -53,6 +54,7 @@ fn old() -> Identity {
     Identity {
         instance: Some("arn".to_owned()),
         cluster: Some("lab".to_owned()),
+        ec2: Ec2Identity::default(),
     }
 }
 

@@ -6,14 +6,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::conversation::Conversation;
 use super::discovery::Discovery;
-use super::registrar;
+use super::ec2::{self, Ec2};
 use super::status::{StatusBoard, StatusHandle};
 use super::telemetry::Telemetry;
-use crate::boundary::{Clock, Ids, InstanceStore};
+use super::{origin, registrar};
+use crate::boundary::{Clock, Ids, InstanceMetadata, InstanceStore};
 use crate::credentials::CredentialsHandle;
 use crate::domain::credentials::CredentialsId;
 use crate::domain::ids::UnixMillis;
@@ -41,8 +42,10 @@ pub struct Outside {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub ids: Arc<dyn Ids>,
-    /// Credentials of this host.
-    pub credentials: HostCredentials,
+    /// Makes the credentials of this host, for a region.
+    pub credentials: Box<dyn Fn(&str) -> HostCredentials + Send + Sync>,
+    /// The instance metadata service; `None` = it is not asked.
+    pub metadata: Option<Arc<dyn InstanceMetadata>>,
     /// Where credentials of tasks go.
     pub sent: SentCredentials,
     /// Who serves them; `None` = nobody.
@@ -58,6 +61,10 @@ pub(super) struct Shared {
     pub(super) config: EcsConfig,
     pub(super) api: Arc<dyn ControlPlane>,
     pub(super) engine: ReconcilerHandle,
+    /// What this host is to EC2; `None` = nobody is asked.
+    pub(super) ec2: Option<Ec2>,
+    /// Its id there, as far as it is known.
+    pub(super) instance_id: Option<String>,
     pub(super) store: Arc<dyn InstanceStore>,
     pub(super) discovery: Discovery,
     pub(super) connector: Connector,
@@ -127,48 +134,18 @@ impl Shared {
 
 /// Connected mode, not begun.
 pub struct Service {
-    shared: Arc<Shared>,
-    sender: Sender,
-    rejections: Rejections,
+    config: EcsConfig,
+    outside: Outside,
+    status: StatusBoard,
 }
 
 /// Builds it. Nothing is asked before [`Service::run`] is polled.
 pub fn service(config: EcsConfig, outside: Outside) -> (Service, StatusHandle) {
-    let api = Arc::new(Sdk::new(&config, outside.credentials.clone(), outside.os));
-    let api: Arc<dyn ControlPlane> = api;
     let (status, handle) = StatusBoard::new(config.cluster());
-    let report = ReportConfig {
-        cluster: config.cluster().to_owned(),
-        exclude_ipv6_bindings: config.features.exclude_ipv6_bindings,
-    };
-    let (sender, rejections) = Sender::new(
-        report,
-        api.clone(),
-        outside.engine.clone(),
-        outside.ids.clone(),
-    );
-    let region = config.region.clone();
-    let shared = Arc::new(Shared {
-        config,
-        discovery: Discovery::new(api.clone()),
-        api,
-        engine: outside.engine,
-        store: outside.store,
-        connector: Connector::new(outside.credentials, region, outside.clock.clone()),
-        clock: outside.clock,
-        usage: outside.usage,
-        heartbeats: watch::channel(0).0,
-        inactive: watch::channel(0).0,
-        status,
-        client_token: uuid(outside.ids.bits()),
-        ids: outside.ids,
-        sent: outside.sent,
-        roles: outside.roles,
-    });
     let service = Service {
-        shared,
-        sender,
-        rejections,
+        config,
+        outside,
+        status,
     };
     (service, handle)
 }
@@ -176,19 +153,25 @@ pub fn service(config: EcsConfig, outside: Outside) -> (Service, StatusHandle) {
 impl Service {
     /// Runs until `shutdown`. Ends early only by a fault of its own.
     pub async fn run(self, shutdown: CancellationToken) {
+        let begun = shutdown.run_until_cancelled(self.begin()).await;
+        let Some((shared, sender, rejections)) = begun else {
+            return;
+        };
         let mut loops = JoinSet::new();
         // Reports do not wait for the registration: tasks of before the restart may have ended.
-        loops.spawn(self.sender.run(shutdown.child_token()));
-        let (shared, rejections, stop) = (self.shared, self.rejections, shutdown.child_token());
+        loops.spawn(sender.run(shutdown.child_token()));
+        let stop = shutdown.child_token();
         loops.spawn(async move {
             if let Some(instance) = registrar::register(&shared, &stop).await {
                 let telemetry = Telemetry::new(Arc::clone(&shared), instance.clone());
                 let (heartbeats, inactive) =
                     (shared.heartbeats.subscribe(), shared.inactive.subscribe());
-                let conversation = Conversation::begin(shared, rejections, instance).await;
+                let notices = Arc::clone(&shared);
+                let conversation = Conversation::begin(shared, rejections, instance.clone()).await;
                 tokio::join!(
                     conversation.run(stop.clone()),
-                    telemetry.run(heartbeats, inactive, stop)
+                    telemetry.run(heartbeats, inactive, stop.clone()),
+                    ec2::watch_notices(&notices, &instance, stop),
                 );
             }
         });
@@ -197,5 +180,56 @@ impl Service {
             warn!(event = "connected-panicked", %error, "connected mode failed unexpectedly");
         }
         loops.shutdown().await;
+    }
+
+    /// Finds out what must be known before anything is said to ECS: the region, and whether what is in the store is of
+    /// this host.
+    async fn begin(self) -> (Arc<Shared>, Sender, Rejections) {
+        let Self {
+            config,
+            outside,
+            status,
+        } = self;
+        let metadata = outside.metadata.filter(|_| !config.external);
+        let ec2 = metadata.map(Ec2::new);
+        let origin = origin::find(&config, &outside.store, ec2.as_ref(), &status).await;
+        info!(
+            event = "connecting",
+            cluster = config.cluster(),
+            region = origin.region,
+            "connecting to ECS"
+        );
+        let credentials = (outside.credentials)(&origin.region);
+        let api = Sdk::new(&config, &origin.region, credentials.clone(), outside.os);
+        let api: Arc<dyn ControlPlane> = Arc::new(api);
+        let report = ReportConfig {
+            cluster: config.cluster().to_owned(),
+            exclude_ipv6_bindings: config.features.exclude_ipv6_bindings,
+        };
+        let (engine, ids) = (outside.engine.clone(), outside.ids.clone());
+        let (sender, rejections) = Sender::new(report, api.clone(), engine, ids);
+        let shared = Arc::new(Shared {
+            config,
+            discovery: Discovery::new(api.clone()),
+            api,
+            ec2,
+            engine: outside.engine,
+            store: outside.store,
+            connector: Connector::new(credentials, origin.region, outside.clock.clone()),
+            clock: outside.clock,
+            usage: outside.usage,
+            heartbeats: watch::channel(0).0,
+            inactive: watch::channel(0).0,
+            status,
+            client_token: uuid(outside.ids.bits()),
+            ids: outside.ids,
+            sent: outside.sent,
+            roles: outside.roles,
+            instance_id: origin.instance_id,
+        });
+        if let Some(before) = origin.another {
+            origin::disown(&shared, &before).await;
+        }
+        (shared, sender, rejections)
     }
 }

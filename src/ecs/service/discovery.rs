@@ -103,6 +103,10 @@ mod tests {
             })
         }
 
+        async fn drain(&self, _: &str, _: &str) -> Result<(), ApiError> {
+            unreachable!("nobody drains")
+        }
+
         async fn submit(&self, _: &str, _: &TaskChange) -> Result<(), ApiError> {
             unreachable!("nobody reports")
         }

@@ -6,6 +6,10 @@ mod discovery;
 
 mod facts;
 
+mod ec2;
+
+mod origin;
+
 mod registrar;
 
 mod jobs;

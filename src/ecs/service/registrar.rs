@@ -3,6 +3,7 @@
 //! **Invariant.** Nothing waits for it but the session with ACS: tasks run and are reported meanwhile. It never gives
 //! up for good.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +11,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::agent::Shared;
+use super::ec2::saved;
+use super::origin::INSTANCE_ID;
+use crate::boundary::InstanceStore;
 use crate::domain::host::HostFacts;
 use crate::ecs::api::Registered;
 use crate::ecs::config::DEFAULT_CLUSTER;
 use crate::ecs::link::{Backoff, BackoffSettings};
-use crate::ecs::register::{Identity, Verdict, judge_error, judge_registered, registration};
+use crate::ecs::register::{
+    Ec2Identity, Identity, Verdict, judge_error, judge_registered, registration,
+};
 use crate::error::ErrorChain;
 
 /// Waits between tries (reference agent).
@@ -29,11 +35,11 @@ const BACKOFF: BackoffSettings = BackoffSettings {
 const HOPELESS_PACE: Duration = Duration::from_mins(5);
 
 /// How often a store that cannot be used is tried again.
-const STORE_PACE: Duration = Duration::from_secs(1);
+pub(super) const STORE_PACE: Duration = Duration::from_secs(1);
 
 /// Names of facts in the store.
-const INSTANCE: &str = "container-instance-arn";
-const CLUSTER: &str = "cluster-name";
+pub(super) const INSTANCE: &str = "container-instance-arn";
+pub(super) const CLUSTER: &str = "cluster-name";
 const ZONE: &str = "availability-zone";
 pub(super) const SEQUENCE: &str = "task-manifest-seq-num";
 
@@ -47,9 +53,19 @@ pub(super) async fn register(shared: &Shared, shutdown: &CancellationToken) -> O
 
 async fn registered(shared: &Shared) -> String {
     let host = host_facts(shared).await;
-    let identity = identity(shared).await;
+    if let Some(ec2) = shared.ec2.as_ref().filter(|_| shared.config.ec2.warm_pools) {
+        let tell = |words: &str| {
+            shared.tell(words, "not registered yet: the warm pool is waited for");
+        };
+        ec2.in_service(tell).await;
+    }
+    let mut identity = identity(shared).await;
     let mut backoff = Backoff::new(BACKOFF);
     loop {
+        if let Some(ec2) = &shared.ec2 {
+            // Anew each time: what could not be had may be there by now.
+            identity.ec2 = ec2.identity().await;
+        }
         let wait = match attempt(shared, &host, &identity).await {
             Ok(instance) => return instance,
             Err(Trouble::Hopeless(words)) => {
@@ -121,6 +137,10 @@ async fn keep(shared: &Shared, identity: &Identity, answer: &Registered) -> Stri
         (INSTANCE, instance.as_str()),
         (CLUSTER, shared.config.cluster()),
         (ZONE, zone.as_deref().unwrap_or_default()),
+        (
+            INSTANCE_ID,
+            shared.instance_id.as_deref().unwrap_or_default(),
+        ),
     ];
     while let Err(error) = shared.store.keep(&facts).await {
         let words = ErrorChain(&error).to_string();
@@ -142,7 +162,7 @@ async fn keep(shared: &Shared, identity: &Identity, answer: &Registered) -> Stri
 }
 
 /// What the host can do is known once Docker has answered.
-async fn host_facts(shared: &Shared) -> Arc<HostFacts> {
+pub(super) async fn host_facts(shared: &Shared) -> Arc<HostFacts> {
     let mut changes = shared.engine.changes();
     loop {
         if let Some(host) = shared.engine.snapshot().engine.host.clone() {
@@ -156,15 +176,20 @@ async fn host_facts(shared: &Shared) -> Arc<HostFacts> {
 }
 
 async fn identity(shared: &Shared) -> Identity {
+    let facts = store_facts(&shared.store).await;
+    let fact = |name| saved(&facts, name).map(ToOwned::to_owned);
+    Identity {
+        instance: fact(INSTANCE),
+        cluster: fact(CLUSTER),
+        ec2: Ec2Identity::default(),
+    }
+}
+
+/// What the store has, as soon as it can be read.
+pub(super) async fn store_facts(store: &Arc<dyn InstanceStore>) -> BTreeMap<String, String> {
     loop {
-        match shared.store.facts().await {
-            Ok(facts) => {
-                let fact = |name| facts.get(name).filter(|text| !text.is_empty()).cloned();
-                return Identity {
-                    instance: fact(INSTANCE),
-                    cluster: fact(CLUSTER),
-                };
-            }
+        match store.facts().await {
+            Ok(facts) => return facts,
             Err(error) => {
                 warn!(event = "identity-unreadable", error = %ErrorChain(&error), "who this host is cannot be read; trying again");
                 tokio::time::sleep(STORE_PACE).await;

@@ -74,6 +74,8 @@ impl Site {
             .env("BERTH_TASK_ADDRESS", "false")
             // The host's rules are not the tests' to change.
             .env("BERTH_BLOCK_INSTANCE_METADATA", "false")
+            // Nor is the host's instance theirs to ask.
+            .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("ECS_IMAGE_PULL_BEHAVIOR", "prefer-cached");
         Some(Self {
             dir,

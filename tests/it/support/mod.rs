@@ -25,3 +25,5 @@ pub(crate) mod agent;
 pub(crate) mod moto;
 
 pub(crate) mod control_plane;
+
+pub(crate) mod instance_metadata;

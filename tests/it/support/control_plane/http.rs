@@ -122,6 +122,7 @@ fn answer(request: &Request, state: &Mutex<State>, address: SocketAddr) -> (u16,
             200,
             json!({"endpoint": format!("http://{address}/acs"), "telemetryEndpoint": format!("http://{address}/tcs")}),
         ),
+        "UpdateContainerInstancesState" => (200, json!({"containerInstances": [], "failures": []})),
         "SubmitTaskStateChange" => (200, json!({"acknowledgment": "ACK"})),
         _ => (
             400,

@@ -3,16 +3,19 @@
 //!
 //! Sockets are real, so time is too: waits of minutes are tested in the pure parts.
 
+mod ec2;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ecs::config::{Credentials, SharedCredentialsProvider};
+use berth::boundary::InstanceMetadata;
 use berth::boundary::store::InstanceStore as _;
 use berth::domain::ids::TaskArn;
 use berth::domain::status::TaskStatus;
 use berth::ecs::{
-    AgentVersion, EcsConfig, Features, Outside, SentCredentials, StatusHandle, service,
+    AgentVersion, Ec2Settings, EcsConfig, Features, Outside, SentCredentials, StatusHandle, service,
 };
 use berth::testing::clock::SeededIds;
 use berth::testing::sim::Simulation;
@@ -30,6 +33,10 @@ struct Host {
     ids: Arc<SeededIds>,
     cluster: Option<String>,
     status: Option<StatusHandle>,
+    metadata: Option<Arc<dyn InstanceMetadata>>,
+    ec2: Ec2Settings,
+    external: bool,
+    region: Option<String>,
     _world: JoinSet<()>,
 }
 
@@ -57,6 +64,10 @@ impl Host {
             ids: Arc::new(SeededIds::new(3)),
             cluster: Some("lab".to_owned()),
             status: None,
+            metadata: None,
+            ec2: Ec2Settings::default(),
+            external: false,
+            region: Some(REGION.to_owned()),
             _world: world,
         }
     }
@@ -67,7 +78,7 @@ impl Host {
         let key = Credentials::new(KEY, SECRET, None, None, "test");
         let config = EcsConfig {
             cluster: self.cluster.clone(),
-            region: REGION.to_owned(),
+            region: self.region.clone(),
             endpoint: Some(self.plane.url()),
             attributes: BTreeMap::new(),
             tags: BTreeMap::new(),
@@ -78,7 +89,8 @@ impl Host {
                 task_roles: true,
                 exclude_ipv6_bindings: true,
             },
-            external: true,
+            external: self.external,
+            ec2: self.ec2,
             version: AgentVersion {
                 version: "1.2.3".into(),
                 commit: "abcdef01".into(),
@@ -90,7 +102,8 @@ impl Host {
             store: Arc::new(self.sim.store.clone()),
             clock: self.sim.clock.clone(),
             ids: self.ids.clone(),
-            credentials: SharedCredentialsProvider::new(key),
+            credentials: Box::new(move |_| SharedCredentialsProvider::new(key.clone())),
+            metadata: self.metadata.clone(),
             sent: SentCredentials::default(),
             roles: None,
             usage: Some(Arc::new(Arc::default)),

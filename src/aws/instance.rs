@@ -1,0 +1,93 @@
+//! The instance metadata service of EC2, version 2: a token for a session, then one text a path.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_config::imds::Client;
+use aws_config::imds::client::error::ImdsError;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+use super::sts::InstanceMetadata;
+use crate::boundary::{self, BoundaryError, ErrorKind, InstanceFact};
+
+/// Longest wait for a connection or an answer: the service is on the same machine.
+const STEP_LIMIT: Duration = Duration::from_secs(1);
+
+/// Longest that one fact may take, with the token.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// The service.
+#[derive(Debug)]
+pub struct Imds(Client);
+
+impl Imds {
+    /// Nothing is asked before the first fact is. `None` = it is not to be asked, or its address is none.
+    pub fn new(setting: &InstanceMetadata) -> Option<Self> {
+        // It is never reached by way of a proxy.
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        let config =
+            aws_config::provider_config::ProviderConfig::without_region().with_http_client(http);
+        let client = Client::builder()
+            .configure(&config)
+            .max_attempts(1)
+            .connect_timeout(STEP_LIMIT)
+            .read_timeout(STEP_LIMIT);
+        let client = match setting {
+            InstanceMetadata::Off => return None,
+            InstanceMetadata::Usual => client,
+            InstanceMetadata::At(endpoint) => client.endpoint(endpoint).ok()?,
+        };
+        Some(Self(client.build()))
+    }
+}
+
+/// Where the fact is.
+fn path(fact: InstanceFact) -> &'static str {
+    match fact {
+        InstanceFact::IdentityDocument => "/latest/dynamic/instance-identity/document",
+        InstanceFact::IdentitySignature => "/latest/dynamic/instance-identity/signature",
+        InstanceFact::InstanceId => "/latest/meta-data/instance-id",
+        InstanceFact::OutpostArn => "/latest/meta-data/outpost-arn",
+        InstanceFact::SpotAction => "/latest/meta-data/spot/instance-action",
+        InstanceFact::TargetLifecycleState => {
+            "/latest/meta-data/autoscaling/target-lifecycle-state"
+        }
+    }
+}
+
+#[async_trait]
+impl boundary::InstanceMetadata for Imds {
+    async fn read(&self, fact: InstanceFact) -> Result<Option<String>, BoundaryError> {
+        let path = path(fact);
+        let operation = format!("ask the instance metadata service for {path}");
+        let Ok(answer) = tokio::time::timeout(LIMIT, self.0.get(path)).await else {
+            return Err(BoundaryError::deadline(operation, LIMIT));
+        };
+        match answer {
+            Ok(text) => Ok(Some(text.into())),
+            Err(ImdsError::ErrorResponse(answer)) => match answer.response().status().as_u16() {
+                404 => Ok(None),
+                status => {
+                    let words = format!("it answers with status {status}");
+                    Err(BoundaryError::new(operation, kind(status), words))
+                }
+            },
+            Err(error) => {
+                // The chain of causes may quote what was answered; the first of them does not.
+                let words = error.to_string();
+                Err(BoundaryError::new(operation, ErrorKind::Unavailable, words))
+            }
+        }
+    }
+}
+
+fn kind(status: u16) -> ErrorKind {
+    match status {
+        429 => ErrorKind::Throttled,
+        500..=599 => ErrorKind::Transient,
+        401 | 403 => ErrorKind::Denied,
+        _ => ErrorKind::Invalid,
+    }
+}

@@ -1,0 +1,278 @@
+//! What this host is to EC2: asked of the instance metadata service, where it may be.
+//!
+//! **Invariants.** Nothing waits for the service longer than its budget, and nothing ends because it does not answer.
+//! An external instance does not ask it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::agent::Shared;
+use crate::boundary::{BoundaryError, InstanceFact, InstanceMetadata};
+use crate::ecs::link::{Backoff, BackoffSettings, Chance};
+use crate::ecs::register::{Ec2Identity, interruption, is_in_service};
+use crate::error::ErrorChain;
+
+/// Longest that a part of the identity is tried for (reference agent).
+const IDENTITY_BUDGET: Duration = Duration::from_secs(30);
+
+/// Waits between those tries (reference agent).
+const IDENTITY_BACKOFF: BackoffSettings = BackoffSettings {
+    first: Duration::from_millis(100),
+    longest: Duration::from_secs(5),
+    jitter_percent: 20,
+    growth_percent: 200,
+};
+
+/// How often what is needed at the start is tried, and the waits between (reference agent).
+const START_TRIES: u32 = 5;
+const START_BACKOFF: BackoffSettings = BackoffSettings {
+    first: Duration::from_secs(1),
+    longest: Duration::from_secs(5),
+    jitter_percent: 20,
+    growth_percent: 130,
+};
+
+/// How often it is looked for a notice of interruption (reference agent).
+const NOTICE_PACE: Duration = Duration::from_secs(1);
+
+/// How often an instance of a warm pool looks whether it may begin (reference agent).
+const POOL_PACE: Duration = Duration::from_mins(1);
+
+/// The service, asked with patience.
+#[derive(Clone)]
+pub(super) struct Ec2(Arc<dyn InstanceMetadata>);
+
+impl Ec2 {
+    pub(super) fn new(service: Arc<dyn InstanceMetadata>) -> Self {
+        Self(service)
+    }
+
+    /// The fact, tried a few times; `None` = there is none, or nobody says.
+    pub(super) async fn at_start(&self, fact: InstanceFact) -> Option<String> {
+        let mut backoff = Backoff::new(START_BACKOFF);
+        for _ in 1..START_TRIES {
+            match self.0.read(fact).await {
+                Ok(found) => return found,
+                Err(_) => sleep(backoff.wait(Chance::default())).await,
+            }
+        }
+        self.0.read(fact).await.unwrap_or_else(|error| {
+            let error = ErrorChain(&error).to_string();
+            warn!(
+                event = "instance-metadata-failing",
+                error,
+                "the instance metadata service does not answer; what it would say is left out"
+            );
+            None
+        })
+    }
+
+    /// Who the instance is, for a registration; parts that cannot be had are empty.
+    pub(super) async fn identity(&self) -> Ec2Identity {
+        let document = self.patiently(InstanceFact::IdentityDocument).await;
+        let signature = if document.is_empty() {
+            String::new()
+        } else {
+            self.patiently(InstanceFact::IdentitySignature).await
+        };
+        let outpost = self.0.read(InstanceFact::OutpostArn).await;
+        Ec2Identity {
+            document,
+            signature,
+            outpost: outpost.ok().flatten().filter(|arn| !arn.is_empty()),
+        }
+    }
+
+    async fn patiently(&self, fact: InstanceFact) -> String {
+        let until = Instant::now() + IDENTITY_BUDGET;
+        let mut backoff = Backoff::new(IDENTITY_BACKOFF);
+        loop {
+            let error = match self.0.read(fact).await {
+                Ok(found) => return found.unwrap_or_default(),
+                Err(error) => error,
+            };
+            let wait = backoff.wait(Chance::default());
+            if Instant::now() + wait >= until {
+                let error = ErrorChain(&error).to_string();
+                warn!(
+                    event = "instance-metadata-failing",
+                    error,
+                    "the instance metadata service does not answer; what it would say is left out"
+                );
+                return String::new();
+            }
+            sleep(wait).await;
+        }
+    }
+
+    /// Returns when the Auto Scaling group wants the instance in service. `tell` hears why it is waited.
+    pub(super) async fn in_service(&self, tell: impl Fn(&str)) {
+        loop {
+            let words = match self.0.read(InstanceFact::TargetLifecycleState).await {
+                Ok(Some(state)) if is_in_service(&state) => return,
+                Ok(Some(state)) => format!("the Auto Scaling group wants the instance {state:?}"),
+                Ok(None) => "the Auto Scaling group says nothing of the instance yet".to_owned(),
+                Err(error) => ErrorChain(&error).to_string(),
+            };
+            tell(&words);
+            sleep(POOL_PACE).await;
+        }
+    }
+
+    /// Returns the action of the first notice of interruption.
+    async fn notice(&self) -> String {
+        loop {
+            let seen: Result<_, BoundaryError> = self.0.read(InstanceFact::SpotAction).await;
+            // There is none most of the time, and no answer is none.
+            if let Some(action) = seen.ok().flatten().as_deref().and_then(interruption) {
+                return action;
+            }
+            sleep(NOTICE_PACE).await;
+        }
+    }
+}
+
+/// Drains the instance in ECS when EC2 says that it will be interrupted; once. Runs until `shutdown`.
+pub(super) async fn watch_notices(shared: &Shared, instance: &str, shutdown: CancellationToken) {
+    let drained = async {
+        let Some(ec2) = shared
+            .ec2
+            .as_ref()
+            .filter(|_| shared.config.ec2.spot_draining)
+        else {
+            return;
+        };
+        let action = ec2.notice().await;
+        info!(
+            event = "interruption-announced",
+            action, "EC2 will interrupt this instance; it is drained"
+        );
+        while let Err(error) = shared.api.drain(shared.config.cluster(), instance).await {
+            warn!(event = "draining-failing", %error, "ECS does not drain the instance; trying again");
+            sleep(NOTICE_PACE).await;
+        }
+        info!(event = "instance-drained", "ECS drains this instance");
+    };
+    if shutdown.run_until_cancelled(drained).await.is_some() {
+        shutdown.cancelled().await;
+    }
+}
+
+/// What the store says of the instance of before.
+pub(super) fn saved<'a>(facts: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
+    let text = facts.get(name).map(String::as_str);
+    text.filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::boundary::ErrorKind;
+
+    /// Answers from a list, the last one for ever; and keeps what it was asked for.
+    struct Script {
+        answers: Mutex<Vec<Result<Option<&'static str>, ErrorKind>>>,
+        asked: Mutex<Vec<InstanceFact>>,
+    }
+
+    #[async_trait]
+    impl InstanceMetadata for Script {
+        async fn read(&self, fact: InstanceFact) -> Result<Option<String>, BoundaryError> {
+            self.asked.lock().unwrap().push(fact);
+            let mut answers = self.answers.lock().unwrap();
+            let answer = if answers.len() > 1 {
+                answers.remove(0)
+            } else {
+                answers[0]
+            };
+            answer
+                .map(|text| text.map(ToOwned::to_owned))
+                .map_err(|kind| BoundaryError::new("ask", kind, "no"))
+        }
+    }
+
+    fn scripted(answers: &[Result<Option<&'static str>, ErrorKind>]) -> (Arc<Script>, Ec2) {
+        let script = Arc::new(Script {
+            answers: Mutex::new(answers.to_vec()),
+            asked: Mutex::default(),
+        });
+        (script.clone(), Ec2::new(script))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn check_025_and_026_the_document_is_tried_for_half_a_minute_and_then_left_out() {
+        let (script, ec2) = scripted(&[Err(ErrorKind::Unavailable)]);
+        let before = Instant::now();
+        assert_eq!(ec2.identity().await, Ec2Identity::default());
+        let took = before.elapsed();
+        assert!(
+            took > Duration::from_secs(20) && took <= IDENTITY_BUDGET,
+            "{took:?}"
+        );
+        let asked = script.asked.lock().unwrap().clone();
+        assert!(!asked.contains(&InstanceFact::IdentitySignature));
+        let late = [
+            Err(ErrorKind::Unavailable),
+            Err(ErrorKind::Transient),
+            Ok(Some("x")),
+        ];
+        let (_, ec2) = scripted(&late);
+        let before = Instant::now();
+        let found = ec2.identity().await;
+        assert_eq!(
+            (found.document.as_str(), found.signature.as_str()),
+            ("x", "x")
+        );
+        assert!(before.elapsed() < Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_needed_at_the_start_is_tried_five_times() {
+        let (script, ec2) = scripted(&[Err(ErrorKind::Unavailable)]);
+        let before = Instant::now();
+        assert_eq!(ec2.at_start(InstanceFact::InstanceId).await, None);
+        assert_eq!(script.asked.lock().unwrap().len(), 5);
+        assert!(before.elapsed() < Duration::from_secs(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn check_140_a_warm_pool_is_looked_at_each_minute() {
+        let (script, ec2) = scripted(&[
+            Ok(None),
+            Err(ErrorKind::Transient),
+            Ok(Some("Warmed:Pending")),
+            Ok(Some("InService")),
+        ]);
+        let told = Mutex::new(0);
+        let before = Instant::now();
+        ec2.in_service(|_| *told.lock().unwrap() += 1).await;
+        assert_eq!(before.elapsed(), 3 * POOL_PACE);
+        assert_eq!(
+            (*told.lock().unwrap(), script.asked.lock().unwrap().len()),
+            (3, 4)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn check_138_a_notice_is_seen_within_a_second_and_rubbish_is_none() {
+        let (_, ec2) = scripted(&[
+            Ok(None),
+            Err(ErrorKind::Unavailable),
+            Ok(Some("{")),
+            Ok(Some(r#"{"action": "nap"}"#)),
+            Ok(Some(r#"{"action": "stop"}"#)),
+        ]);
+        let before = Instant::now();
+        assert_eq!(ec2.notice().await, "stop");
+        assert_eq!(before.elapsed(), 4 * NOTICE_PACE);
+    }
+}

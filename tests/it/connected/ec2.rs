@@ -1,0 +1,273 @@
+//! A host of EC2: who it is, where it is, what EC2 is about to do with it. The instance metadata service is one on
+//! loopback.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use berth::aws::{Imds, InstanceMetadata as Setting};
+use berth::boundary::store::InstanceStore as _;
+use berth::boundary::{ErrorKind, InstanceFact, InstanceMetadata};
+use berth::ecs::Ec2Settings;
+use serde_json::json;
+
+use super::{Host, SERVE, arn, statuses, task};
+use crate::support::control_plane::{INSTANCE, REGION};
+use crate::support::instance_metadata::InstanceService;
+
+const DOCUMENT: &str = "{\n  \"instanceId\" : \"i-1\",\n  \"region\" : \"us-west-2\"\n}";
+const NOTICE: &str = "meta-data/spot/instance-action";
+
+/// A service that knows the instance.
+async fn instance() -> InstanceService {
+    let service = InstanceService::start().await;
+    service.tell("dynamic/instance-identity/document", DOCUMENT);
+    service.tell("dynamic/instance-identity/signature", "signed\nby EC2");
+    service.tell("meta-data/instance-id", "i-1");
+    service
+}
+
+fn client(service: &InstanceService) -> Arc<dyn InstanceMetadata> {
+    Arc::new(Imds::new(&Setting::At(service.url())).expect("an address"))
+}
+
+async fn host_of(service: &InstanceService) -> Host {
+    let mut host = Host::unconnected().await;
+    host.metadata = Some(client(service));
+    host
+}
+
+async fn registered(host: &Host, times: usize) {
+    host.plane
+        .until("it is registered", || {
+            (host.plane.opened().len() == times).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_fact_is_asked_for_with_a_token_and_what_is_not_there_is_no_failure() {
+    let service = instance().await;
+    let client = client(&service);
+    let id = client.read(InstanceFact::InstanceId).await;
+    assert_eq!(id.expect("an answer").as_deref(), Some("i-1"));
+    let notice = client.read(InstanceFact::SpotAction).await;
+    assert_eq!(notice.expect("an answer"), None);
+    assert_eq!(service.strangers(), 0);
+    assert_eq!(service.asked(), ["meta-data/instance-id", NOTICE]);
+    service.fail(Some(503));
+    let failed = client.read(InstanceFact::OutpostArn).await;
+    assert_eq!(failed.expect_err("none").kind, ErrorKind::Transient);
+    assert!(Imds::new(&Setting::Off).is_none());
+}
+
+#[tokio::test]
+async fn nobody_at_the_address_is_a_failure_soon() {
+    let address = {
+        let service = instance().await;
+        service.url()
+    };
+    let client = Imds::new(&Setting::At(address)).expect("an address");
+    let failed = client.read(InstanceFact::InstanceId).await;
+    assert_eq!(failed.expect_err("none").kind, ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn check_015_020_and_035_an_instance_is_registered_with_its_document_as_it_stands() {
+    let service = instance().await;
+    service.tell(
+        "meta-data/outpost-arn",
+        "arn:aws:outposts:us-west-2:1:outpost/op-1",
+    );
+    let mut host = host_of(&service).await;
+    host.region = None;
+    host.start();
+    registered(&host, 1).await;
+    let call = &host.plane.calls("RegisterContainerInstance")[0];
+    assert_eq!(call["instanceIdentityDocument"], DOCUMENT);
+    assert_eq!(call["instanceIdentityDocumentSignature"], "signed\nby EC2");
+    let attributes = call["attributes"].as_array().expect("a list");
+    let outpost =
+        json!({"name": "ecs.outpost-arn", "value": "arn:aws:outposts:us-west-2:1:outpost/op-1"});
+    assert!(attributes.contains(&outpost), "{attributes:?}");
+    assert!(
+        !attributes
+            .iter()
+            .any(|it| it["name"] == "ecs.cpu-architecture")
+    );
+    // The region was in the document: signatures name it.
+    assert_eq!(host.plane.bad_signatures(), [""; 0]);
+    let facts = host.sim.store.facts().await.expect("facts");
+    assert_eq!(facts["ec2-instance-id"], "i-1");
+}
+
+#[tokio::test]
+async fn check_001_without_a_region_nothing_is_called_and_tasks_run() {
+    let mut host = Host::unconnected().await;
+    host.region = None;
+    host.start();
+    let status = host.status.clone().expect("a status");
+    host.plane
+        .until("it says so", || {
+            let problem = status.now().problem;
+            problem.filter(|words| words.contains("AWS_DEFAULT_REGION"))
+        })
+        .await;
+    assert_eq!(host.plane.all_calls().len(), 0);
+    assert!(host.sim.agent_runs());
+}
+
+#[tokio::test]
+async fn check_009_state_of_another_instance_is_not_reported_and_the_host_registers_anew() {
+    let service = instance().await;
+    let mut host = host_of(&service).await;
+    host.start();
+    host.plane
+        .payload("m1", 1, &[task("a", SERVE, "RUNNING")])
+        .await;
+    host.plane.change(&arn("a"), "RUNNING").await;
+    host.crash().await;
+    service.tell("meta-data/instance-id", "i-2");
+    host.start();
+    registered(&host, 2).await;
+    let again = &host.plane.calls("RegisterContainerInstance")[1];
+    assert_eq!(again.get("containerInstanceArn"), None);
+    host.plane
+        .until("the task is gone", || {
+            host.sim.store.tasks().is_empty().then_some(())
+        })
+        .await;
+    assert_eq!(statuses(&host.plane.changes_of(&arn("a"))), ["RUNNING"]);
+    let facts = host.sim.store.facts().await.expect("facts");
+    assert_eq!(facts["ec2-instance-id"], "i-2");
+}
+
+#[tokio::test]
+async fn check_011_and_025_an_instance_whose_metadata_is_away_is_the_one_it_was() {
+    let service = instance().await;
+    let mut host = host_of(&service).await;
+    host.region = None;
+    host.start();
+    registered(&host, 1).await;
+    host.crash().await;
+    service.fail(Some(404));
+    host.start();
+    registered(&host, 2).await;
+    let again = &host.plane.calls("RegisterContainerInstance")[1];
+    assert_eq!(again["containerInstanceArn"], INSTANCE);
+    assert_eq!(again["instanceIdentityDocument"], "");
+    assert_eq!(again["instanceIdentityDocumentSignature"], "");
+    let query = &host.plane.opened()[1];
+    assert!(query.iter().any(|(_, value)| value.contains(REGION)));
+    assert_eq!(
+        host.plane.bad_signatures(),
+        [""; 0],
+        "the region is that of the ARN"
+    );
+}
+
+#[tokio::test]
+async fn check_014_an_external_instance_asks_no_metadata() {
+    let service = instance().await;
+    let mut host = host_of(&service).await;
+    host.external = true;
+    host.ec2.spot_draining = true;
+    host.start();
+    registered(&host, 1).await;
+    assert_eq!(service.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn check_021_no_vpc_is_named_without_network_interfaces_of_tasks() {
+    let service = instance().await;
+    let mut host = host_of(&service).await;
+    host.start();
+    registered(&host, 1).await;
+    let call = &host.plane.calls("RegisterContainerInstance")[0];
+    let attributes = call["attributes"].as_array().expect("a list");
+    let named = attributes.iter().filter_map(|it| it["name"].as_str());
+    let vpc: Vec<&str> = named
+        .filter(|name| ["ecs.vpc-id", "ecs.subnet-id"].contains(name))
+        .collect();
+    assert_eq!(vpc, [""; 0]);
+    assert!(!service.asked().iter().any(|path| path.contains("macs")));
+}
+
+#[tokio::test]
+async fn check_138_a_notice_of_interruption_drains_the_instance_once() {
+    let service = instance().await;
+    let mut host = host_of(&service).await;
+    host.ec2 = Ec2Settings {
+        spot_draining: true,
+        warm_pools: false,
+    };
+    host.plane
+        .fail("UpdateContainerInstancesState", 1, 500, "ServerException");
+    host.start();
+    registered(&host, 1).await;
+    service.tell(
+        NOTICE,
+        r#"{"action": "sleep", "time": "2026-01-01T00:00:00Z"}"#,
+    );
+    let asked = service.asked().len();
+    host.plane
+        .until("it is looked at", || {
+            (service.asked().len() > asked + 2).then_some(())
+        })
+        .await;
+    assert_eq!(host.plane.calls("UpdateContainerInstancesState").len(), 0);
+    service.tell(
+        NOTICE,
+        r#"{"action": "terminate", "time": "2026-01-01T00:00:00Z"}"#,
+    );
+    host.plane
+        .until("it drains", || {
+            (host.plane.calls("UpdateContainerInstancesState").len() == 2).then_some(())
+        })
+        .await;
+    let expected =
+        json!({"cluster": "lab", "containerInstances": [INSTANCE], "status": "DRAINING"});
+    assert_eq!(
+        host.plane.calls("UpdateContainerInstancesState")[1],
+        expected
+    );
+    let asked = service.asked().len();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(service.asked().len(), asked, "nobody looks any more");
+    assert_eq!(host.plane.calls("UpdateContainerInstancesState").len(), 2);
+}
+
+#[tokio::test]
+async fn check_139_without_the_setting_nobody_looks_for_notices() {
+    let service = instance().await;
+    service.tell(NOTICE, r#"{"action": "terminate"}"#);
+    let mut host = host_of(&service).await;
+    host.start();
+    registered(&host, 1).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert!(!service.asked().iter().any(|path| path == NOTICE));
+    assert_eq!(host.plane.calls("UpdateContainerInstancesState").len(), 0);
+}
+
+#[tokio::test]
+async fn check_140_an_instance_of_a_warm_pool_is_not_registered_before_it_is_in_service() {
+    let service = instance().await;
+    service.tell(
+        "meta-data/autoscaling/target-lifecycle-state",
+        "Warmed:Stopped",
+    );
+    let mut host = host_of(&service).await;
+    host.ec2.warm_pools = true;
+    host.start();
+    let status = host.status.clone().expect("a status");
+    host.plane
+        .until("it says what it waits for", || {
+            let problem = status.now().problem;
+            problem.filter(|words| words.contains("Warmed:Stopped"))
+        })
+        .await;
+    assert_eq!(host.plane.all_calls().len(), 0);
+    host.crash().await;
+    service.tell("meta-data/autoscaling/target-lifecycle-state", "InService");
+    host.start();
+    registered(&host, 1).await;
+}
