@@ -28,7 +28,7 @@ SOAK_CASES ?= 20000
 SOAK_SECONDS ?= 1800
 
 .NOTPARALLEL:
-.PHONY: demo test steps setup nextest fmt lint unit e2e sim soak smoke doc sqlx openapi fuzzapi ui deny bench help
+.PHONY: demo test steps setup nextest fmt lint unit e2e sim soak smoke doc sqlx openapi fuzzapi ui windows deny bench help
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -98,6 +98,9 @@ fuzzapi: ## generated requests to a running agent, compared with its OpenAPI doc
 ui: ## the web page in a real headless Chromium (after `make setup`)
 	$(BUILD)
 	@$(GUARD) .cache/venv/bin/python tools/ui_test.py
+
+windows: ## berth.exe: built, linted and tested under Wine (installs its tools; some minutes the first time)
+	@$(GUARD) python3 tools/windows.py
 
 deny: ## licences, sources and duplicates of dependencies, and unused ones (installs its tools)
 	cargo install --locked cargo-deny cargo-machete

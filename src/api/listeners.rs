@@ -6,7 +6,7 @@
 //! | introspection | 127.0.0.1:51678, and the classic routes alone on Docker's default bridge; all addresses if the operator says so | plain paths, body limit | classic routes, and for this host those beside them |
 //! | task server | 127.0.0.1:51679 | plain paths, body limit, rate | [`task_server_routes`](super::task_server::router::task_server_routes) |
 //!
-//! Connections have limits of their own where they are accepted (`unix_socket.rs`, `tcp.rs`). Streams (events, output) leave the
+//! Connections have limits of their own where they are accepted (`local.rs`, `tcp.rs`). Streams (events, output) leave the
 //! deadline and the concurrency limit when their answer begins; they have their own number of places.
 
 use std::sync::Arc;

@@ -29,7 +29,7 @@ pub mod introspection;
 
 pub mod task_server;
 
-pub mod unix_socket;
+pub mod local;
 
 pub mod observe;
 
@@ -43,5 +43,5 @@ mod tests;
 pub use admin::{AdminState, PlanSource, Switch, admin_router, openapi, starting_router};
 /// What a listener serves.
 pub use axum::Router;
+pub use local::{LocalServer, serve_local};
 pub use observe::{Figures, ObserveState, Surroundings};
-pub use unix_socket::{BindError, UnixServer, serve_unix};

@@ -1,19 +1,18 @@
-//! Listening on a Unix socket: the file, its mode, what is in the way, and the end.
+//! Listening for programs of this host: on Unix the file, its mode, what is in the way; everywhere the end.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use axum::Router;
 use axum::routing::get;
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
-use super::unix_socket::{BindError, UnixServer, serve_unix};
+use super::local::LocalServer;
+use crate::platform::local::{connect_local, test_address};
 
 async fn ask(path: &Path) -> String {
-    let stream = UnixStream::connect(path).await.expect("a connection");
+    let stream = connect_local(path).await.expect("a connection");
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .expect("a handshake");
@@ -36,78 +35,30 @@ fn hello() -> Router {
 }
 
 #[tokio::test]
-async fn serves_with_mode_0660_in_a_new_directory_and_leaves_nothing_behind() {
+async fn one_program_after_the_other_is_answered() {
     let directory = tempfile::tempdir().expect("a directory");
-    let path = directory.path().join("run/berth.sock");
-    let server = UnixServer::bind(&path).await.expect("a socket");
-    let mode = std::fs::metadata(&path)
-        .expect("a socket")
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o660);
+    let path = test_address(directory.path(), "berth.sock");
+    let server = LocalServer::bind(&path).await.expect("an address");
     let shutdown = CancellationToken::new();
     let asking = async {
-        assert_eq!(ask(&path).await, "hello");
+        for _ in 0..3 {
+            assert_eq!(ask(&path).await, "hello");
+        }
+        let together = std::iter::repeat_with(|| ask(&path)).take(100);
+        let answers = futures_util::future::join_all(together).await;
+        assert!(answers.iter().all(|answer| answer == "hello"));
         shutdown.cancel();
     };
     tokio::join!(server.run(hello(), shutdown.clone()), asking);
-    let left = std::fs::read_dir(path.parent().expect("a directory")).expect("a directory");
-    assert_eq!(left.count(), 0);
-}
-
-#[tokio::test]
-async fn a_socket_that_nobody_answers_on_is_replaced() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let path = directory.path().join("berth.sock");
-    drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket"));
-    let shutdown = CancellationToken::new();
-    let asking = async {
-        while UnixStream::connect(&path).await.is_err() {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(ask(&path).await, "hello");
-        shutdown.cancel();
-    };
-    let (served, ()) = tokio::join!(serve_unix(&path, hello(), shutdown.clone()), asking);
-    served.expect("served");
-}
-
-#[tokio::test]
-async fn what_belongs_to_others_is_left_alone() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let socket = directory.path().join("berth.sock");
-    let _theirs = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
-    let taken = UnixServer::bind(&socket).await.expect_err("taken");
-    assert!(matches!(taken, BindError::InUse(_)), "{taken}");
-    let file = directory.path().join("file");
-    std::fs::write(&file, "precious").expect("a file");
-    let taken = UnixServer::bind(&file).await.expect_err("taken");
-    assert!(matches!(taken, BindError::NotASocket(_)), "{taken}");
-    assert_eq!(std::fs::read_to_string(&file).expect("a file"), "precious");
-}
-
-#[tokio::test]
-async fn a_path_that_cannot_be_is_refused_with_its_name() {
-    let directory = tempfile::tempdir().expect("a directory");
-    std::fs::write(directory.path().join("file"), "").expect("a file");
-    for (path, words) in [
-        (Path::new("/").to_owned(), "/ is not a path of a file"),
-        (
-            directory.path().join("file/berth.sock"),
-            "cannot make the directory",
-        ),
-        (directory.path().join("x".repeat(200)), "cannot bind"),
-    ] {
-        let error = UnixServer::bind(&path).await.expect_err("refused");
-        assert!(error.to_string().starts_with(words), "{error}");
-    }
+    let gone = connect_local(&path).await.expect_err("nobody listens");
+    assert_eq!(gone.kind(), std::io::ErrorKind::NotFound);
 }
 
 #[tokio::test]
 async fn shutdown_waits_for_a_request_under_way() {
     let directory = tempfile::tempdir().expect("a directory");
-    let path = directory.path().join("berth.sock");
-    let server = UnixServer::bind(&path).await.expect("a socket");
+    let path = test_address(directory.path(), "berth.sock");
+    let server = LocalServer::bind(&path).await.expect("an address");
     let shutdown = CancellationToken::new();
     let token = shutdown.clone();
     let slow = move || {
@@ -121,4 +72,83 @@ async fn shutdown_waits_for_a_request_under_way() {
     let router = Router::new().route("/", get(slow));
     let (text, ()) = tokio::join!(ask(&path), server.run(router, shutdown));
     assert_eq!(text, "finished");
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::os::unix::fs::PermissionsExt;
+
+    use tokio::net::UnixStream;
+
+    use super::*;
+    use crate::api::serve_local;
+    use crate::platform::local::LocalBindError;
+
+    #[tokio::test]
+    async fn serves_with_mode_0660_in_a_new_directory_and_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("run/berth.sock");
+        let server = LocalServer::bind(&path).await.expect("a socket");
+        let mode = std::fs::metadata(&path)
+            .expect("a socket")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o660);
+        let shutdown = CancellationToken::new();
+        let asking = async {
+            assert_eq!(ask(&path).await, "hello");
+            shutdown.cancel();
+        };
+        tokio::join!(server.run(hello(), shutdown.clone()), asking);
+        let left = std::fs::read_dir(path.parent().expect("a directory")).expect("a directory");
+        assert_eq!(left.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_nobody_answers_on_is_replaced() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("berth.sock");
+        drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket"));
+        let shutdown = CancellationToken::new();
+        let asking = async {
+            while UnixStream::connect(&path).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(ask(&path).await, "hello");
+            shutdown.cancel();
+        };
+        let (served, ()) = tokio::join!(serve_local(&path, hello(), shutdown.clone()), asking);
+        served.expect("served");
+    }
+
+    #[tokio::test]
+    async fn what_belongs_to_others_is_left_alone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let socket = directory.path().join("berth.sock");
+        let _theirs = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+        let taken = LocalServer::bind(&socket).await.expect_err("taken");
+        assert!(matches!(taken, LocalBindError::InUse(_)), "{taken}");
+        let file = directory.path().join("file");
+        std::fs::write(&file, "precious").expect("a file");
+        let taken = LocalServer::bind(&file).await.expect_err("taken");
+        assert!(matches!(taken, LocalBindError::NotASocket(_)), "{taken}");
+        assert_eq!(std::fs::read_to_string(&file).expect("a file"), "precious");
+    }
+
+    #[tokio::test]
+    async fn a_path_that_cannot_be_is_refused_with_its_name() {
+        let directory = tempfile::tempdir().expect("a directory");
+        std::fs::write(directory.path().join("file"), "").expect("a file");
+        for (path, words) in [
+            (Path::new("/").to_owned(), "/ is not a path of a file"),
+            (
+                directory.path().join("file/berth.sock"),
+                "cannot make the directory",
+            ),
+            (directory.path().join("x".repeat(200)), "cannot bind"),
+        ] {
+            let error = LocalServer::bind(&path).await.expect_err("refused");
+            assert!(error.to_string().starts_with(words), "{error}");
+        }
+    }
 }

@@ -24,12 +24,14 @@ use super::settings;
 use super::surroundings::{Beside, ListenerBoard, Watched, settings_answer};
 use super::task_redirect;
 use crate::api::{
-    AdminState, BindError, ObserveState, Router, Switch, UnixServer, admin_router, starting_router,
+    AdminState, LocalServer, ObserveState, Router, Switch, admin_router, starting_router,
 };
 use crate::boundary::ContainerRuntime;
 use crate::config::Config;
 use crate::config::credentials::CredentialsFrom;
 use crate::domain::task::TaskOptions;
+use crate::platform;
+use crate::platform::local::LocalBindError;
 use crate::platform::{
     BarrierOs, DataDirLock, LockError, RedirectOs, SystemIds, private_directory,
     release_start_up_code, shutdown_signals,
@@ -67,6 +69,7 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
     config.engine.endpoints.metadata = true;
     config.engine.endpoints.credentials = config.credentials.source != CredentialsFrom::Off;
     let config = &config;
+    tell_limits();
     let data_dir = data_dir_of(config);
     // Cancel-safe: a lock that was not had is not held.
     let _lock = tokio::select! {
@@ -125,11 +128,26 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
     Ok(lifecycle.run(next(), next()).await?)
 }
 
+/// What is not to be had on this system.
+fn tell_limits() {
+    let missing = platform::missing_here();
+    if !missing.is_empty() {
+        info!(
+            event = "system-limits",
+            missing = missing.join(", "),
+            "this system does not have everything that the agent uses elsewhere"
+        );
+    }
+}
+
 /// The admin socket: the one that was handed over, else a new one.
-async fn admin_server(handed: &mut HandedOver, address: &Path) -> Result<UnixServer, BindError> {
+async fn admin_server(
+    handed: &mut HandedOver,
+    address: &Path,
+) -> Result<LocalServer, LocalBindError> {
     match handed.admin() {
-        Some(socket) => UnixServer::of(socket, address.to_owned()).map_err(BindError::Handed),
-        None => UnixServer::bind(address).await,
+        Some(socket) => LocalServer::of(socket, address.to_owned()).map_err(LocalBindError::Handed),
+        None => LocalServer::bind(address).await,
     }
 }
 
@@ -239,7 +257,7 @@ fn observe_state(config: &Config, engine: &Engine, beside: Beside) -> ObserveSta
 /// Serves the admin socket from now on; `switch` puts the engine's answers in place.
 fn serve_admin(
     lifecycle: &mut Lifecycle,
-    server: Result<UnixServer, BindError>,
+    server: Result<LocalServer, LocalBindError>,
     address: PathBuf,
     listeners: ListenerBoard,
     switch: Switch,
@@ -270,7 +288,7 @@ fn serve_admin(
             {
                 return;
             }
-            server = UnixServer::bind(&address).await;
+            server = LocalServer::bind(&address).await;
         }
     });
 }

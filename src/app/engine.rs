@@ -31,7 +31,7 @@ use crate::images::{HostPlatform, ImagesHandle, Outside, service};
 use crate::metrics::Counted;
 use crate::platform::{
     FactSettings, HostOs, RawFacts, SystemClock, SystemIds, UsageOs, capacity, dynamic_ports,
-    host_facts,
+    host_facts, os_version,
 };
 use crate::reconcile::roles::grants;
 use crate::reconcile::{Dependencies, Reconciler, ReconcilerHandle};
@@ -78,11 +78,12 @@ struct Probe {
 #[async_trait]
 impl HostProbe for Probe {
     async fn probe(&self, info: &RuntimeInfo) -> HostFacts {
-        let platform = HostPlatform::from_docker(&info.os_type, &info.architecture);
+        let platform = HostPlatform::from_docker(info);
         self.images.set_host(platform, info.root_dir.clone());
         host_facts(RawFacts {
             info,
             capacity: capacity(),
+            os_version: &os_version(),
             cgroups: self.host.probe_cgroups(info).await,
             dynamic_ports: dynamic_ports(),
             settings: &self.settings,

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::net::TcpListener;
-use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -18,6 +17,7 @@ use super::task_address::TASK_SERVER;
 use crate::api::ObserveState;
 use crate::api::observe::probes::is_ready;
 use crate::config::{Config, source};
+use crate::platform::local::KeptLocal;
 use crate::platform::{
     Handed, KeptSocket, Listening, end_with_parent, handed_descriptors, parent_id,
 };
@@ -39,7 +39,7 @@ const READY_PACE: Duration = Duration::from_millis(50);
 #[derive(Debug, Default)]
 pub(super) struct HandedOver {
     tcp: BTreeMap<&'static str, TcpListener>,
-    admin: Option<UnixListener>,
+    admin: Option<KeptLocal>,
     pipe: Option<File>,
 }
 
@@ -94,12 +94,12 @@ impl HandedOver {
         for (name, descriptor) in names.into_iter().zip(descriptors) {
             let place = match &descriptor {
                 Handed::Tcp(_, address) => Place::Tcp(*address),
-                Handed::Unix(_, path) => Place::Unix(path.clone()),
+                Handed::Local(_, path) => Place::Unix(path.clone()),
                 Handed::Pipe(_) | Handed::Other => Place::Nowhere,
             };
             match descriptor {
                 Handed::Pipe(pipe) if name == PROGRESS_PIPE => given.pipe = Some(pipe),
-                other @ (Handed::Tcp(..) | Handed::Unix(..) | Handed::Pipe(_) | Handed::Other) => {
+                other @ (Handed::Tcp(..) | Handed::Local(..) | Handed::Pipe(_) | Handed::Other) => {
                     offered.push(Offered { name, place });
                     sockets.push(other);
                 }
@@ -112,7 +112,7 @@ impl HandedOver {
                     info!(event = "handed-over", listener = name, %address, "the socket was handed over");
                     given.tcp.insert(name, listener);
                 }
-                (Use::Listener(name), Handed::Unix(listener, path)) => {
+                (Use::Listener(name), Handed::Local(listener, path)) => {
                     info!(event = "handed-over", listener = name, path = %path.display(), "the socket was handed over");
                     given.admin = Some(listener);
                 }
@@ -142,7 +142,7 @@ impl HandedOver {
     }
 
     /// The socket of the admin listener.
-    pub(super) fn admin(&mut self) -> Option<UnixListener> {
+    pub(super) fn admin(&mut self) -> Option<KeptLocal> {
         self.admin.take()
     }
 
@@ -154,7 +154,7 @@ impl HandedOver {
         });
         let admin = self.admin.map(|listener| KeptSocket {
             name: ADMIN,
-            socket: Listening::Unix(listener),
+            socket: Listening::Local(listener),
         });
         tcp.chain(admin).collect()
     }
@@ -212,11 +212,13 @@ mod tests {
         Config::read(&Strings::new().below(Origin::Flag, texts))
     }
 
+    // Nothing is handed over elsewhere.
+    #[cfg(unix)]
     #[test]
     fn each_socket_and_the_pipe_go_where_they_belong() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("s");
-        let unix = UnixListener::bind(&path).expect("a socket");
+        let unix = KeptLocal::bind(&path).expect("a socket");
         let tcp = || TcpListener::bind("127.0.0.1:0").expect("a port");
         let (own, stray) = (tcp(), tcp());
         let address = own.local_addr().expect("an address");
@@ -229,7 +231,7 @@ mod tests {
             Handed::Tcp(own, address),
             Handed::Tcp(stray, stray_address),
             Handed::Pipe(pipe),
-            Handed::Unix(unix, path),
+            Handed::Local(unix, path),
         ];
         let mut given = HandedOver::sorted(&wanted, names.to_vec(), descriptors);
         assert!(given.tcp(TASK_SERVER_LOCAL).is_some());

@@ -3,6 +3,7 @@
 //! **Invariant.** What containers ask is answered from the moment on that tasks are known, to the very end: when the
 //! engine has ended, the last state that it published still counts.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +12,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::bridge;
+use super::by_system::bind_advice;
 use super::callers::TaskCallers;
 use super::engine::Engine;
 use super::handed::{HandedOver, INTROSPECTION, TASK_SERVER_ADDRESS, TASK_SERVER_LOCAL};
 use super::lifecycle::Lifecycle;
+use super::place::system;
 use super::settings;
 use super::surroundings::ListenerBoard;
 use super::task_address::{self, TASK_SERVER};
@@ -29,11 +32,12 @@ use crate::api::task_server::requests::read_requests;
 use crate::api::task_server::router::task_server_routes;
 use crate::api::tcp::{Served, TcpServer};
 use crate::api::view::Views;
-use crate::boundary::Ids;
 use crate::boundary::callers::{Callers, UnknownCallers};
+use crate::boundary::{Host as _, Ids};
 use crate::config::Config;
+use crate::domain::port_mapping::Protocol;
 use crate::error::ErrorChain;
-use crate::platform::{PeersOs, SystemIds, TaskLink, docker_bridge_address};
+use crate::platform::{HostOptions, HostOs, PeersOs, SystemIds, TaskLink, docker_bridge_address};
 
 /// First and longest wait between tries to have an address (reference agent: 1 s to 1 m).
 const BIND_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
@@ -156,6 +160,25 @@ async fn keep_and_serve(listener: Listener, stop: CancellationToken) {
     );
 }
 
+/// Why the address cannot be had, and who has it as far as the host tells.
+async fn why_not(address: SocketAddr, error: &io::Error) -> String {
+    let host = HostOs::new(HostOptions::default());
+    let is_taken = matches!(
+        error.kind(),
+        io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
+    );
+    let holder = if is_taken {
+        host.port_holder(address.port(), Protocol::Tcp).await
+    } else {
+        None
+    };
+    let error_words = ErrorChain(error).to_string();
+    match bind_advice(system(), error.kind(), holder.as_ref()) {
+        Some(advice) => format!("{error_words}; {advice}"),
+        None => error_words,
+    }
+}
+
 struct Listener {
     address: SocketAddr,
     /// A socket that listens there already.
@@ -182,8 +205,8 @@ impl Listener {
                     return server.run(self.served, stop).await;
                 }
                 Err(error) => {
-                    let error = ErrorChain(&error).to_string();
                     let address = self.address;
+                    let error = why_not(address, &error).await;
                     warn!(event = "listener-failed", listener = name, %address, error, "the address cannot be had; trying again");
                     self.board.set(name, Err(format!("{address}: {error}")));
                 }

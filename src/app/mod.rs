@@ -20,6 +20,8 @@ pub mod judge;
 
 pub mod settings;
 
+mod by_system;
+
 mod registry_auth;
 
 mod tracked;

@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 use super::settings::{User, data_dir};
 use crate::config::{Config, source};
 use crate::domain::host::OsType;
+use crate::platform::rotating::FileConfig;
 use crate::platform::{self, paths};
 
+/// Name of the file of a service's log lines, as ECS agents have it.
+const SERVICE_LOG: &str = "ecs-agent.log";
+
 /// The system that the agent was built for.
-fn system() -> OsType {
+pub(super) fn system() -> OsType {
     match std::env::consts::OS {
         "windows" => OsType::Windows,
         _ => OsType::Linux,
@@ -19,7 +23,7 @@ fn system() -> OsType {
 
 /// The data directory of an agent with these settings. It need not exist yet.
 pub fn data_dir_of(config: &Config) -> PathBuf {
-    let usual = paths::default_data_dir(system(), None);
+    let usual = paths::default_data_dir(system(), source::program_data().as_deref());
     let user = if platform::is_root() || system() == OsType::Windows {
         User::System
     } else {
@@ -33,6 +37,26 @@ pub fn admin_address_of(config: &Config) -> PathBuf {
     let in_data_dir = || paths::admin_address(system(), &data_dir_of(config).to_string_lossy());
     let named = config.admin_socket.clone();
     named.unwrap_or_else(|| PathBuf::from(in_data_dir()))
+}
+
+/// File of the log lines of an agent that is a service.
+pub fn service_log(config: &Config) -> FileConfig {
+    let usual = || log_dir().join(SERVICE_LOG);
+    FileConfig {
+        path: config.log_file.clone().unwrap_or_else(usual),
+        max_bytes: config.audit.max_bytes,
+        max_files: config.audit.max_files,
+    }
+}
+
+/// Directories that a service needs before it starts.
+pub fn service_directories(config: &Config) -> Vec<PathBuf> {
+    vec![data_dir_of(config), log_dir()]
+}
+
+fn log_dir() -> PathBuf {
+    let program_data = source::program_data();
+    PathBuf::from(paths::default_log_dir(system(), program_data.as_deref()))
 }
 
 /// A new file that only its owner may read.

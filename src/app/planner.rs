@@ -70,6 +70,7 @@ fn known_host(config: &Config, info: &RuntimeInfo, trouble: Option<String>) -> K
     let facts = host_facts(RawFacts {
         info,
         capacity: platform::capacity(),
+        os_version: &platform::os_version(),
         cgroups: cgroups(info, platform::is_root()),
         dynamic_ports: platform::dynamic_ports(),
         settings: &settings::facts(config),
@@ -176,6 +177,8 @@ fn plain_linux() -> RuntimeInfo {
         swap_limit: true,
         security_options: words(&["name=seccomp,profile=default"]),
         root_dir: "/var/lib/docker".to_owned(),
+        os_version: None,
+        isolation: String::new(),
     }
 }
 

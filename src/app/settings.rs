@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::by_system::{pull_inactivity, reserved_ports, start_timeout};
 use super::instance::instance_of;
+use super::place::system;
 use super::registry_auth;
 use crate::api::task_server::limits::{Rate, RateLimits};
-use crate::audit::{AuditConfig, Context, FileConfig};
+use crate::audit::{AuditConfig, Context};
 use crate::aws::{InstanceMetadata, StsConfig};
 use crate::config::Config;
 use crate::config::credentials::{InstanceMetadataSetting, StsSection};
@@ -15,6 +17,7 @@ use crate::credentials::CredentialsConfig;
 use crate::docker::{Deadlines, DockerConfig};
 use crate::domain::fit::FitPolicy;
 use crate::images::config::{CleanupConfig, ImagesConfig};
+use crate::platform::rotating::FileConfig;
 use crate::platform::{FactSettings, HostOptions, UsageOptions};
 use crate::reconcile::settings::EngineSettings;
 use crate::standalone::plan::Policy;
@@ -34,10 +37,10 @@ pub fn docker(config: &Config, instance: &str) -> DockerConfig {
         endpoint: config.docker.host.clone(),
         deadlines: Deadlines {
             create: config.docker.create_timeout,
-            start: config.docker.start_timeout,
+            start: start_timeout(system(), config),
             manifest: config.images.manifest_timeout,
             pull_total: config.images.pull_timeout,
-            pull_idle: config.images.pull_inactivity,
+            pull_idle: pull_inactivity(system(), config),
             ..Deadlines::default()
         },
         registry_auth: logins.map_or_else(BTreeMap::new, registry_auth::logins),
@@ -85,7 +88,7 @@ pub fn images(config: &Config) -> ImagesConfig {
     };
     ImagesConfig {
         behavior: config.engine.pull_behavior,
-        inactivity: section.pull_inactivity,
+        inactivity: pull_inactivity(system(), config),
         total: section.pull_timeout,
         manifest: section.manifest_timeout,
         max_parallel: section.parallel_pulls,
@@ -97,7 +100,7 @@ pub fn images(config: &Config) -> ImagesConfig {
 pub fn facts(config: &Config) -> FactSettings {
     FactSettings {
         reserved_memory_mib: config.host.reserved_memory_mib,
-        reserved_ports: config.host.reserved_ports.iter().copied().collect(),
+        reserved_ports: reserved_ports(system(), config),
         reserved_ports_udp: config.host.reserved_ports_udp.iter().copied().collect(),
         dynamic_ports: config.host.dynamic_ports,
         attributes: config.host.attributes.clone(),
@@ -106,13 +109,12 @@ pub fn facts(config: &Config) -> FactSettings {
 
 /// How to handle the host.
 pub fn host(config: &Config) -> HostOptions {
-    let usual = HostOptions::default();
-    HostOptions {
-        cgroup_root: config.host.cgroup_path.clone().unwrap_or(usual.cgroup_root),
-        cpu_period: config.host.cgroup_cpu_period,
-        pids_limit: config.host.task_pids_limit,
-        systemctl: usual.systemctl,
-    }
+    let host = &config.host;
+    HostOptions::of(
+        host.cgroup_path.clone(),
+        host.cgroup_cpu_period,
+        host.task_pids_limit,
+    )
 }
 
 /// Where to read what containers use.
@@ -286,6 +288,7 @@ mod tests {
         );
         assert_eq!(images.cleanup.excluded.len(), 2);
         assert_eq!(facts(&config).reserved_memory_mib, 64);
+        #[cfg(unix)]
         assert_eq!(host(&config).cgroup_root, PathBuf::from("/cg"));
         assert_eq!(replacement(&config), Policy::Always);
     }

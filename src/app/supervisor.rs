@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::error::AppError;
 use super::handed::{HandedOver, listeners};
 use super::place::data_dir_of;
-use crate::api::UnixServer;
+use crate::api::LocalServer;
 use crate::config::{Config, source};
 use crate::error::ErrorChain;
 use crate::platform::{KeptSocket, Listening, listen_ahead, private_directory};
@@ -60,11 +60,11 @@ impl Kept {
                 Ok(Listening::Tcp(bound))
             }
             Place::Unix(path) => {
-                let bound = UnixServer::bind(path).await;
+                let bound = LocalServer::bind(path).await;
                 let bound = bound.map_err(|error| ErrorChain(&error).to_string())?;
                 self.made = Some(path.clone());
-                let bound = bound.into_listener().map_err(|error| error.to_string())?;
-                Ok(Listening::Unix(bound))
+                let bound = bound.into_kept().map_err(|error| error.to_string())?;
+                Ok(Listening::Local(bound))
             }
             Place::Nowhere => Err("it listens nowhere".to_owned()),
         }
@@ -119,32 +119,44 @@ impl Drop for Kept {
 mod tests {
     use super::*;
 
-    fn wanted(name: &'static str, place: Place) -> Wanted {
-        Wanted { name, place }
+    fn kept(wanted: &[(&'static str, Place)]) -> Kept {
+        let wanted = wanted.iter().map(|(name, place)| Wanted {
+            name,
+            place: place.clone(),
+        });
+        Kept {
+            wanted: wanted.collect(),
+            sockets: Vec::new(),
+            made: None,
+        }
+    }
+
+    fn names(kept: &[KeptSocket]) -> Vec<&'static str> {
+        kept.iter().map(|kept| kept.name).collect()
     }
 
     #[tokio::test]
-    async fn what_cannot_be_had_is_tried_again_at_the_next_start_and_the_file_goes_with_its_maker()
-    {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("s");
+    async fn what_cannot_be_had_is_tried_again_at_the_next_start() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = taken.local_addr().expect("an address");
-        let mut kept = Kept {
-            wanted: vec![
-                wanted("a", Place::Tcp(address)),
-                wanted("b", Place::Unix(path.clone())),
-            ],
-            sockets: Vec::new(),
-            made: None,
-        };
-        let names = |kept: &[KeptSocket]| kept.iter().map(|kept| kept.name).collect::<Vec<_>>();
+        let free = "127.0.0.1:0".parse().expect("an address");
+        let mut kept = kept(&[("a", Place::Tcp(address)), ("b", Place::Tcp(free))]);
         assert_eq!(names(kept.all().await), ["b"]);
         drop(taken);
         assert_eq!(names(kept.all().await), ["b", "a"]);
-        assert!(path.exists());
         // It listens although nobody serves: whoever asks waits.
         std::net::TcpStream::connect(address).expect("a connection");
+    }
+
+    // A pipe cannot be kept for others.
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_file_of_a_socket_goes_with_its_maker() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("s");
+        let mut kept = kept(&[("a", Place::Unix(path.clone()))]);
+        assert_eq!(names(kept.all().await), ["a"]);
+        assert!(path.exists());
         drop(kept);
         assert!(!path.exists());
     }

@@ -10,12 +10,10 @@
 
 mod line;
 
-mod file;
-
 mod service;
 
 pub use line::Context;
-pub use service::{AuditConfig, AuditHandle, AuditService, FileConfig, service};
+pub use service::{AuditConfig, AuditHandle, AuditService, service};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,5 @@
 //! The queue between requests and the file.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,9 +7,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::file::Rotating;
 use super::line::{Context, Lines};
 use crate::boundary::credentials::{AuditEntry, AuditLog};
+use crate::platform::rotating::{FileConfig, Rotating};
 
 /// Entries that may wait: a third of a second at 25,000 requests a second, 300 bytes each.
 const CAPACITY: usize = 8192;
@@ -25,17 +24,6 @@ pub struct AuditConfig {
     pub file: Option<FileConfig>,
     /// What is the same in every line.
     pub context: Context,
-}
-
-/// The file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileConfig {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Size at which it is set aside.
-    pub max_bytes: u64,
-    /// How many that were set aside are kept.
-    pub max_files: u32,
 }
 
 /// Builds the service and its handle.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{AuditConfig, Context, FileConfig, service};
+use super::{AuditConfig, Context, service};
 use crate::boundary::credentials::{AuditEntry, AuditEvent, AuditLog as _};
 use crate::domain::ids::UnixMillis;
+use crate::platform::rotating::FileConfig;
 
 fn entry(status: u16) -> AuditEntry {
     AuditEntry {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum as _};
 
 use super::input::NetworkAs;
 use crate::app::daemon;
@@ -28,6 +28,29 @@ pub struct AgentArgs {
 }
 
 impl AgentArgs {
+    /// The command line that these were read from.
+    pub fn words(&self) -> Vec<String> {
+        let network_as = self
+            .network_as
+            .and_then(|mode| mode.to_possible_value())
+            .map(|value| value.get_name().to_owned());
+        let dir = self.tasks_dir.as_ref();
+        let flags = [
+            ("--tasks-dir", dir.map(|dir| dir.display().to_string())),
+            ("--replace-stopped", self.replace_stopped.clone()),
+            ("--network-as", network_as),
+        ];
+        let mut words: Vec<String> = flags
+            .into_iter()
+            .filter_map(|(flag, value)| Some([flag.to_owned(), value?]))
+            .flatten()
+            .collect();
+        if self.ignore_compatibilities {
+            words.push("--ignore-compatibilities".to_owned());
+        }
+        words
+    }
+
     /// Settings that these flags give.
     pub fn settings(&self) -> Vec<(String, String)> {
         let dir = self

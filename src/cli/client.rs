@@ -16,11 +16,11 @@ use hyper::header::{HOST, IF_MATCH};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
-use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
 use super::lines::Lines;
 use crate::api::wire::ProblemDocument;
+use crate::platform::local::{LocalStream, MAY_CONNECT, connect_local};
 
 /// Longest wait for the connection: the socket is on this host.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
@@ -38,7 +38,7 @@ pub enum ClientError {
     #[error("there is no agent socket at {}: start the agent with `berth agent`, or name its data directory with --data-dir or its socket with BERTH_ADMIN_SOCKET", .0.display())]
     NoSocket(PathBuf),
     /// Not allowed.
-    #[error("no permission to use the agent socket {}: run as root or as a member of the group that owns it", .0.display())]
+    #[error("no permission to use the agent socket {}: run {MAY_CONNECT}", .0.display())]
     Denied(PathBuf),
     /// A socket that nobody listens on.
     #[error("nobody answers on the agent socket {}: the agent is not running, start it with `berth agent`", .0.display())]
@@ -246,9 +246,9 @@ impl Client {
         Err(ClientError::Problem(Box::new(problem(&body, status))))
     }
 
-    async fn connect(&self) -> Result<UnixStream, ClientError> {
+    async fn connect(&self) -> Result<LocalStream, ClientError> {
         let path = self.socket.clone();
-        UnixStream::connect(&path)
+        connect_local(&path)
             .await
             .map_err(|source| unconnected(path, source))
     }
@@ -315,19 +315,19 @@ pub fn encode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::UnixListener;
 
     use super::*;
+    use crate::platform::local::{LocalListener, test_address};
 
     /// What a client is told by somebody who answers each connection with these bytes and hangs up.
     async fn told_by(answer: &[u8]) -> (ClientError, ClientError) {
         let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("berth.sock");
-        let listener = UnixListener::bind(&path).expect("a socket");
+        let path = test_address(directory.path(), "berth.sock");
+        let mut listener = LocalListener::bind(&path).await.expect("a socket");
         let client = Client::new(path);
         let serving = async {
             for _ in 0..2 {
-                let (mut stream, _) = listener.accept().await.expect("a connection");
+                let mut stream = listener.accept().await.expect("a connection");
                 // Hanging up on an unread question would lose the answer.
                 let mut question = [0; 1024];
                 assert_ne!(stream.read(&mut question).await.expect("a question"), 0);
@@ -388,10 +388,7 @@ mod tests {
     fn each_way_not_to_connect_has_its_advice() {
         for (kind, advice) in [
             (io::ErrorKind::NotFound, "start the agent"),
-            (
-                io::ErrorKind::PermissionDenied,
-                "run as root or as a member of the group",
-            ),
+            (io::ErrorKind::PermissionDenied, MAY_CONNECT),
             (io::ErrorKind::ConnectionRefused, "the agent is not running"),
             (io::ErrorKind::ConnectionReset, "the agent is not running"),
             (io::ErrorKind::Other, "cannot connect"),

@@ -16,15 +16,16 @@ use super::output::{Format, Output, OutputStyle};
 use super::plan::plan;
 use super::root::{Cli, Command, Global};
 use super::run::command::{RunStyle, run as run_task};
+use super::service::{self, ServiceAction};
 use super::settings;
 use super::supervise::supervise;
 use super::{bundle, doctor, drain, events, exit, host, logs, openapi, ps, rm, stop, top, why};
-use crate::app::place::admin_address_of;
+use crate::app::place::{admin_address_of, service_directories, service_log};
 use crate::config::ecs_env::LOG_LEVEL;
 use crate::config::sections::LogLevel;
 use crate::config::source;
 use crate::config::{Config, Origin};
-use crate::telemetry;
+use crate::{platform, telemetry};
 
 /// Threads that run tasks: the work is waiting, so two keep one slow poll from holding up the rest.
 const WORKERS: usize = 2;
@@ -81,6 +82,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
             telemetry::install(config.log)?;
             return single_thread()?.block_on(supervise(&config));
         }
+        Command::Service(args) => return of_service(&args.action, global),
         Command::Ps(_)
         | Command::Why(_)
         | Command::Events(_)
@@ -93,6 +95,33 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         | Command::Drain(_)
         | Command::Rm(_) => return ask(cli),
     }
+    Ok(exit::OK)
+}
+
+/// Becomes the service, or does what is asked with it.
+fn of_service(action: &ServiceAction, global: &Global) -> anyhow::Result<u8> {
+    let ServiceAction::Run(args) = action else {
+        let config = quiet(settings::load(global, []));
+        telemetry::install(config.log)?;
+        let out = &mut Output::process(style(global));
+        return service::run(action, &service_directories(&config), out);
+    };
+    let (args, global) = (args.clone(), global.clone());
+    // The service manager waits: settings are read when it has heard of us.
+    platform::service::run(move || {
+        let config = settings::load(&global, args.settings());
+        let code = telemetry::install_to_file(config.log, service_log(&config))
+            .map_err(anyhow::Error::from)
+            .and_then(|()| runtime()?.block_on(agent(&args, &config)));
+        code.unwrap_or_else(|error| {
+            tracing::error!(
+                event = "agent-failed",
+                error = format!("{error:#}"),
+                "the agent has ended with an error"
+            );
+            exit_code_of(&error)
+        })
+    })?;
     Ok(exit::OK)
 }
 
@@ -127,6 +156,7 @@ fn ask(cli: &Cli) -> anyhow::Result<u8> {
             Command::Run(_)
             | Command::Agent(_)
             | Command::Supervise(_)
+            | Command::Service(_)
             | Command::Plan(_)
             | Command::CheckConfig
             | Command::Completions { .. }

@@ -14,6 +14,8 @@ pub mod agent;
 
 pub mod supervise;
 
+pub mod service;
+
 pub mod plan;
 
 pub mod check_config;

@@ -18,6 +18,7 @@ use super::plan::PlanArgs;
 use super::ps::PsArgs;
 use super::rm::RmArgs;
 use super::run::command::RunArgs;
+use super::service::ServiceArgs;
 use super::stop::StopArgs;
 use super::top::TopArgs;
 use super::why::WhyArgs;
@@ -80,6 +81,8 @@ pub enum Command {
     /// Run the agent and keep its sockets: it is started again when it ends, and on SIGHUP replaced by the version that
     /// lies at the program's path now, without a request of a container being lost
     Supervise(AgentArgs),
+    /// Install, start, stop or show the agent as a service of Windows
+    Service(ServiceArgs),
     /// List the agent's tasks
     Ps(PsArgs),
     /// Say why a task is not where it should be, or that it is

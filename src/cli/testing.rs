@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::client::Client;
 use super::output::{Format, Output, OutputStyle};
 use crate::api::admin::testing::{FakeEvents, FakeOutput, Rig, run_map};
+use crate::api::local::LocalServer;
 use crate::api::observe::task::wire::TaskSummary;
-use crate::api::unix_socket::UnixServer;
 use crate::api::wire::Time;
+use crate::platform::local::test_address;
 use crate::reconcile::detached::Publisher;
 use crate::reconcile::snapshot::Snapshot;
 
@@ -30,8 +31,8 @@ pub(super) struct Agent {
 impl Agent {
     pub(super) async fn start(snapshot: Snapshot) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let socket = directory.path().join("berth.sock");
-        let server = UnixServer::bind(&socket).await.expect("a socket");
+        let socket = test_address(directory.path(), "berth.sock");
+        let server = LocalServer::bind(&socket).await.expect("a socket");
         let mut rig = Rig::new(snapshot);
         let shutdown = CancellationToken::new();
         let mut running = JoinSet::new();

@@ -292,6 +292,8 @@ settings! {
         "Whether each container gets a file with its metadata.";
     TASK_SERVER_RATE "ECS_TASK_METADATA_RPS_LIMIT" None, Kind::Rate, "",
         "How often a task may ask for one path of the task server, `steady,burst`; none given: 50000 of each.";
+    LOG_FILE "ECS_LOGFILE" None, Kind::Path, "",
+        "File of log lines of a service of Windows; none given: `log\\ecs-agent.log` below `%ProgramData%\\Amazon\\ECS`.";
     AUDIT_LOG "ECS_AUDIT_LOGFILE" None, Kind::Path, "",
         "File of the record of requests for credentials; none given: `audit.log` in the data directory.";
     AUDIT_LOG_DISABLED "ECS_AUDIT_LOGFILE_DISABLED" None, Kind::Truth, "false",
@@ -329,7 +331,6 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "ECS_GMSA_SUPPORTED",
     "ECS_HOST_DATA_DIR",
     "ECS_INSTANCE_IP_COMPATIBILITY",
-    "ECS_LOGFILE",
     "ECS_LOGLEVEL_ON_INSTANCE",
     "ECS_LOG_DRIVER",
     "ECS_LOG_ROLLOVER_TYPE",

@@ -37,6 +37,8 @@ pub struct Config {
     pub connected: Option<ConnectedSection>,
     /// Log lines.
     pub log: LogSection,
+    /// File of the log lines of a service; `None` = in the log directory.
+    pub log_file: Option<PathBuf>,
     /// The container engine.
     pub docker: DockerSection,
     /// The engine; its `instance` is still to be filled in from the data directory.
@@ -260,6 +262,7 @@ impl Config {
             credentials: credentials(&mut reader, &metadata),
             instance_metadata: metadata,
             task_server: task_server(&mut reader),
+            log_file: reader.path(&env::LOG_FILE),
             audit: audit(&mut reader),
             problems: Vec::new(),
             effective: Vec::new(),

@@ -122,6 +122,16 @@ pub fn handed_over() -> [Option<String>; 4] {
     })
 }
 
+/// `%ProgramData%`: where programs keep what is not a user's, on Windows.
+pub fn program_data() -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
+    let text = std::env::var("ProgramData");
+    text.ok()
+}
+
 /// Where programs of this user keep their state, by the environment: for agents that do not run as root.
 pub fn user_state_dir() -> Option<PathBuf> {
     #[expect(

@@ -19,13 +19,31 @@ impl fmt::Display for Endpoint {
                 let path = address
                     .split_once("://")
                     .map_or(&**address, |(_, path)| path);
-                write!(f, "the Docker socket {path}")
+                let kind = if self.is_pipe() { "pipe" } else { "socket" };
+                write!(f, "the Docker {kind} {path}")
             }
             Self::Http(address) => write!(f, "Docker at {address}"),
         }
     }
 }
 
+impl Endpoint {
+    /// A named pipe.
+    fn is_pipe(&self) -> bool {
+        matches!(self, Self::Local(address) if address.starts_with(PIPE_SCHEME))
+    }
+
+    /// Who may use it, for people, after "run berth".
+    pub(super) fn may_use(&self) -> &'static str {
+        if self.is_pipe() {
+            "as SYSTEM or as an administrator"
+        } else {
+            "as root or as a member of the group that owns it"
+        }
+    }
+}
+
+const PIPE_SCHEME: &str = "npipe://";
 const UNIX_DEFAULT: &str = "unix:///var/run/docker.sock";
 const WINDOWS_DEFAULT: &str = "npipe:////./pipe/docker_engine";
 

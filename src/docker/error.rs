@@ -161,7 +161,8 @@ fn transport(endpoint: &Endpoint, error: &Error) -> (ErrorKind, String) {
     let cause = io_kind(error);
     if cause == Some(io::ErrorKind::PermissionDenied) {
         let words = format!(
-            "no permission to use {endpoint}: run berth as root or as a member of the group that owns it"
+            "no permission to use {endpoint}: run berth {}",
+            endpoint.may_use()
         );
         return (ErrorKind::Unavailable, words);
     }

@@ -45,6 +45,11 @@ pub(super) struct Info {
     #[serde(deserialize_with = "or_default")]
     pub(super) security_options: Vec<String>,
     pub(super) docker_root_dir: String,
+    /// API 1.39 and newer.
+    #[serde(rename = "OSVersion")]
+    pub(super) os_version: Option<String>,
+    /// Windows only.
+    pub(super) isolation: Option<String>,
     pub(super) plugins: Plugins,
     pub(super) system_time: Option<String>,
 }

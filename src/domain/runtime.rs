@@ -217,6 +217,10 @@ pub struct RuntimeInfo {
     pub security_options: Vec<String>,
     /// Docker's data directory.
     pub root_dir: String,
+    /// Version of the operating system; on Windows `10.0.20348`.
+    pub os_version: Option<String>,
+    /// How containers are kept apart unless they say otherwise, Windows only: `process` or `hyperv`.
+    pub isolation: String,
 }
 
 /// A volume to make.

@@ -42,6 +42,8 @@ pub struct ContainerSpec {
     pub memory_mib: Option<u32>,
     /// CPU shares after all rules.
     pub cpu_shares: u32,
+    /// Percent of the host's CPUs, which is how Windows counts; `None` = shares count.
+    pub cpu_percent: Option<u32>,
     /// Log driver and options after the host's policy; `None` = Docker's default.
     pub log: Option<LogChoice>,
 }
@@ -51,6 +53,8 @@ pub struct ContainerSpec {
 pub enum NetworkChoice {
     /// `bridge`.
     Bridge,
+    /// `nat`: what the same is on Windows.
+    Nat,
     /// `host`.
     Host,
     /// `none`.

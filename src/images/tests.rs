@@ -43,7 +43,7 @@ fn bench_with(config: ImagesConfig, known: Vec<ImageRecord>) -> Bench {
             known,
         },
     );
-    images.set_host(HostPlatform::from_docker("linux", "x86_64"), "/images");
+    images.set_host(HostPlatform::linux("x86_64"), "/images");
     let stop = CancellationToken::new();
     let mut running = tokio::task::JoinSet::new();
     running.spawn(service.run(stop.clone()));

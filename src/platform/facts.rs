@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::os_family::OsVersion;
 use crate::domain::host::{CgroupSupport, HostFacts, OsType};
 use crate::domain::port_mapping::Protocol;
 use crate::domain::runtime::RuntimeInfo;
@@ -43,6 +44,8 @@ pub struct RawFacts<'a> {
     pub info: &'a RuntimeInfo,
     /// What the system says; counts where Docker does not say.
     pub capacity: Capacity,
+    /// Which Windows this is.
+    pub os_version: &'a OsVersion,
     /// What the probe of the cgroups found.
     pub cgroups: CgroupSupport,
     /// The system's range for ports that nobody asked for by number.
@@ -81,7 +84,7 @@ pub fn host_facts(raw: RawFacts<'_>) -> HostFacts {
         selinux: has_security_option(info, "selinux"),
         apparmor: has_security_option(info, "apparmor"),
         runtime_version: info.version.clone(),
-        attributes: attributes(os_type, architecture, settings),
+        attributes: attributes(os_type, architecture, raw),
     }
 }
 
@@ -118,22 +121,18 @@ fn has_security_option(info: &RuntimeInfo, name: &str) -> bool {
 
 /// The agent's own attributes win over the operator's. What only ECS or the cloud knows (`ecs.instance-type`,
 /// `ecs.availability-zone`) is not there.
-fn attributes(
-    os_type: OsType,
-    architecture: &str,
-    settings: &FactSettings,
-) -> BTreeMap<String, String> {
+fn attributes(os_type: OsType, architecture: &str, raw: RawFacts<'_>) -> BTreeMap<String, String> {
     let family = match os_type {
-        OsType::Linux => "LINUX",
-        OsType::Windows => "windows",
+        OsType::Linux => "LINUX".to_owned(),
+        OsType::Windows => raw.os_version.family(),
     };
     let own = [
         ("ecs.os-type", os_type.as_str()),
-        ("ecs.os-family", family),
-        ("ecs.os-type-detailed", family),
+        ("ecs.os-family", &family),
+        ("ecs.os-type-detailed", &family),
         ("ecs.cpu-architecture", architecture),
     ];
-    let mut attributes = settings.attributes.clone();
+    let mut attributes = raw.settings.attributes.clone();
     attributes.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
     attributes
 }
@@ -160,6 +159,8 @@ mod tests {
                 "name=seccomp,profile=default".to_owned(),
             ],
             root_dir: "/var/lib/docker".to_owned(),
+            os_version: None,
+            isolation: String::new(),
         }
     }
 
@@ -169,6 +170,10 @@ mod tests {
             capacity: Capacity {
                 cpus: 8,
                 memory_bytes: 1024 * MIB,
+            },
+            os_version: &OsVersion {
+                build: Some(20348),
+                installation: Some("Server Core".to_owned()),
             },
             cgroups: CgroupSupport::V1,
             dynamic_ports: (32768, 60999),
@@ -239,6 +244,20 @@ mod tests {
             ]
         );
         assert_eq!(facts.cpu_architecture, "ARM64");
+    }
+
+    #[test]
+    fn a_host_of_windows_containers_says_which_windows_it_is() {
+        let windows = RuntimeInfo {
+            os_type: "windows".to_owned(),
+            architecture: "x86_64".to_owned(),
+            ..info()
+        };
+        let facts = facts(&windows, &FactSettings::default());
+        let value = |name: &str| facts.attributes.get(name).map(String::as_str);
+        assert_eq!(value("ecs.os-type"), Some("windows"));
+        assert_eq!(value("ecs.os-family"), Some("WINDOWS_SERVER_2022_CORE"));
+        assert_eq!(value("ecs.os-type-detailed"), value("ecs.os-family"));
     }
 
     #[test]

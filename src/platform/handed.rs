@@ -3,16 +3,17 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+
+use super::local::KeptLocal;
 
 /// What a descriptor is that was handed over. Sockets do not block.
 #[derive(Debug)]
 pub enum Handed {
     /// A socket that listens.
     Tcp(TcpListener, SocketAddr),
-    /// A socket that listens at a path, which is empty if it has no name.
-    Unix(UnixListener, PathBuf),
+    /// One that listens at a path, which is empty if it has no name.
+    Local(KeptLocal, PathBuf),
     /// A pipe.
     Pipe(File),
     /// Something else, closed by now.
@@ -34,7 +35,7 @@ pub enum Listening {
     /// At an address.
     Tcp(TcpListener),
     /// At a path.
-    Unix(UnixListener),
+    Local(KeptLocal),
 }
 
 /// How a child is started.

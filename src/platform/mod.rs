@@ -11,13 +11,28 @@ pub mod command;
 
 pub mod lock;
 
+pub mod local;
+
 pub mod paths;
 
 pub mod private;
 
+pub mod rotating;
+
+pub mod service;
+
+// Compiled for the tests of every system.
+#[cfg(any(windows, test))]
+pub mod task_host;
+
+#[cfg(any(windows, test))]
+mod port_owner;
+
 pub mod signals;
 
 pub mod facts;
+
+pub mod os_family;
 
 pub mod process;
 
@@ -28,6 +43,12 @@ pub mod handed;
 pub mod kept_key;
 
 mod ports;
+
+#[cfg(not(windows))]
+mod no_service;
+
+#[cfg(unix)]
+mod unix_local;
 
 #[cfg(unix)]
 mod unix_signals;
@@ -63,7 +84,8 @@ pub use lock::{DataDirLock, LockError};
 pub use os::{
     AgentProcess, BarrierOs, HostOptions, HostOs, ParentSignals, PeersOs, Program, RedirectOs,
     TaskLink, UsageOptions, UsageOs, capacity, dynamic_ports, end_with_parent, forget_key,
-    handed_descriptors, is_root, kept_key, listen_ahead, parent_id, release_start_up_code,
+    handed_descriptors, is_root, kept_key, listen_ahead, missing_here, os_version, parent_id,
+    release_start_up_code,
 };
 pub use private::{private_directory, private_file, readable_directory, readable_file};
 pub use process::{ProcessFigures, process_figures};

@@ -6,12 +6,14 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::facts::Capacity;
 use super::handed::{Asked, ChildNews, Handed, Launch};
 use super::kept_key::{KEY_BYTES, KeptKey};
+use super::os_family::OsVersion;
 use super::ports;
 use crate::boundary::connections::{Connections, Ends, Holder, NoConnections};
 use crate::boundary::host::{CgroupLimits, DiskSpace, PortHolder};
@@ -27,11 +29,26 @@ use crate::domain::runtime::RuntimeInfo;
 use crate::domain::secret::Secret;
 
 #[cfg(all(unix, not(target_os = "linux")))]
+pub use super::no_service::{install, run, start, status, stop, uninstall};
+#[cfg(all(unix, not(target_os = "linux")))]
+pub use super::unix_local::{KeptLocal, LocalListener, LocalStream, MAY_CONNECT, connect_local};
+#[cfg(all(unix, not(target_os = "linux")))]
 pub(super) use super::unix_signals::Signals;
 
 /// There is nothing to set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostOptions {}
+
+impl HostOptions {
+    /// Takes what the other systems do.
+    pub fn of(
+        _cgroup_root: Option<PathBuf>,
+        _cpu_period: Duration,
+        _pids_limit: Option<u32>,
+    ) -> Self {
+        Self {}
+    }
+}
 
 /// This host.
 #[derive(Debug)]
@@ -311,6 +328,23 @@ pub fn capacity() -> Capacity {
         cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
         memory_bytes: 0,
     }
+}
+
+/// Only Windows has several.
+pub fn os_version() -> OsVersion {
+    OsVersion::default()
+}
+
+/// What the agent does without here, for people.
+pub fn missing_here() -> &'static [&'static str] {
+    &[
+        "limits of tasks by cgroups",
+        "usage of containers from the kernel",
+        "who has connected to the task server",
+        "the barrier before the instance metadata service",
+        "berth supervise",
+        "credentials that outlive the agent",
+    ]
 }
 
 /// The range that IANA sets aside for ports that nobody asks for by number; also the default of Windows.

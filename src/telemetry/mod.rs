@@ -1,10 +1,13 @@
 //! Log lines: for people on a terminal, one JSON object a line elsewhere.
 //!
-//! **Invariants.** Lines go to standard error, so that standard output stays with what was asked for. The level of the
+//! **Invariants.** Lines go to standard error, so that standard output stays with what was asked for; those of a service,
+//! which has no standard error, to a file. The level of the
 //! settings is ours; other crates speak from `warn` on, since their detail repeats ours. Errors are logged once, as the
 //! field `error`, printed with their causes through [`crate::error::ErrorChain`]. A place in the code that writes too
 //! often is cut short and says by how much. Every line from `info` on has the field `event`, a word for programs that
 //! stays the same (`docs/operating.md` lists them).
+
+mod file;
 
 mod limit;
 
@@ -21,9 +24,11 @@ use tracing_subscriber::fmt::format::{JsonFields, format};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 
+use file::LogFile;
 use lines::Limited;
 
 use crate::config::sections::{LogFormat, LogLevel, LogSection};
+use crate::platform::rotating::{FileConfig, Rotating};
 
 /// Log lines could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +43,18 @@ pub fn install(section: LogSection) -> Result<(), TelemetryError> {
     let terminal = io::stderr().is_terminal();
     let json = is_json(section.format, terminal);
     set_global_default(subscriber(section.level, json, terminal, io::stderr))?;
+    Ok(())
+}
+
+/// Sends log lines of the whole process to a file from now on.
+///
+/// # Errors
+/// If lines are sent somewhere already.
+pub fn install_to_file(section: LogSection, file: FileConfig) -> Result<(), TelemetryError> {
+    let lines = LogFile::new(Rotating::new(file));
+    let json = is_json(section.format, false);
+    let writer = move || lines.clone();
+    set_global_default(subscriber(section.level, json, false, writer))?;
     Ok(())
 }
 
@@ -117,6 +134,28 @@ mod tests {
         });
         let bytes = lines.0.lock().expect("unpoisoned").clone();
         String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    #[test]
+    fn lines_of_a_service_go_to_its_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("log/ecs-agent.log");
+        let file = LogFile::new(Rotating::new(FileConfig {
+            path: path.clone(),
+            max_bytes: 300,
+            max_files: 1,
+        }));
+        let subscriber = subscriber(LogLevel::Info, true, false, move || file.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            for number in 0..5 {
+                tracing::info!(event = "line", number, "said");
+            }
+        });
+        let text = std::fs::read_to_string(&path).expect("a log");
+        let last = text.lines().last().expect("a line");
+        let line: serde_json::Value = serde_json::from_str(last).expect("JSON");
+        assert_eq!(line["number"], 4);
+        assert!(path.with_file_name("ecs-agent.log.1").exists());
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The vault over real files and the kernel's keyring: what is found again, by whom, and what is on the disk.
 
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,9 +138,11 @@ async fn the_next_process_finds_what_was_kept_and_what_nobody_wants_is_removed()
     assert_eq!(site.files().len(), 1);
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn files_are_for_the_owner_and_hold_no_secret() {
     use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
     let Some(site) = Site::new() else { return };
     site.process(|vault| vault.keep(&grant(1), &some(1))).await;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;

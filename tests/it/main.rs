@@ -2,6 +2,7 @@
 //!
 //! Modules whose name starts with `e2e` need a real Docker Engine; `make unit` leaves them out.
 #![cfg(test)]
+#![cfg(unix)]
 
 mod support;
 

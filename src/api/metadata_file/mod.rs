@@ -141,6 +141,7 @@ mod tests {
             cgroup_parent: None,
             memory_mib: None,
             cpu_shares: 2,
+            cpu_percent: None,
             log: None,
         };
         let text = String::from_utf8(initial(&spec)).unwrap();

@@ -69,6 +69,7 @@ fn limits(spec: &ContainerSpec, body: &mut Body) {
         body.set_some("MemorySwappiness", parameters.swappiness);
     }
     body.set("CpuShares", spec.cpu_shares);
+    body.set_some("CpuPercent", spec.cpu_percent);
     body.set_some("CgroupParent", spec.cgroup_parent.as_deref());
     body.set_some("ShmSize", parameters.shared_memory_mib.map(bytes));
     let ulimits = spec
@@ -83,6 +84,7 @@ fn limits(spec: &ContainerSpec, body: &mut Body) {
 fn namespaces(spec: &ContainerSpec, body: &mut Body) {
     let network = match &spec.network {
         NetworkChoice::Bridge => "bridge".to_owned(),
+        NetworkChoice::Nat => "nat".to_owned(),
         NetworkChoice::Host => "host".to_owned(),
         NetworkChoice::None => "none".to_owned(),
         NetworkChoice::Container(name) => format!("container:{name}"),

@@ -35,6 +35,8 @@ pub(in super::super) fn info(
         swap_limit: said.swap_limit,
         security_options,
         root_dir: said.docker_root_dir,
+        os_version: said.os_version.filter(|text| !text.is_empty()),
+        isolation: said.isolation.unwrap_or_default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether an image can run on this host.
 
-use crate::domain::runtime::{ImagePlatform, LocalImage, RemoteManifest};
+use crate::domain::runtime::{ImagePlatform, LocalImage, RemoteManifest, RuntimeInfo};
 
 /// What the host runs, in the words of image configurations: `linux`, `amd64`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,21 +9,34 @@ pub struct HostPlatform {
     pub os: String,
     /// `amd64`, `arm64`, …
     pub architecture: String,
+    /// Windows alone: `10.0.20348`.
+    pub os_version: Option<String>,
+    /// Containers share the host's kernel, so that their Windows must be the host's.
+    pub shares_kernel: bool,
 }
 
+/// From this build on (Server 2022), a later Windows runs what was made for an earlier one.
+const FIRST_STABLE_BUILD: u32 = 20348;
+
 impl HostPlatform {
-    /// From what Docker says of itself: `linux` and `x86_64`, `aarch64`, …
-    pub fn from_docker(os_type: &str, architecture: &str) -> Self {
-        let architecture = match architecture {
-            "x86_64" => "amd64",
-            "aarch64" => "arm64",
-            "i386" | "i686" => "386",
-            arm if arm.starts_with("armv") => "arm",
-            other => other,
-        };
+    /// From what Docker says of itself.
+    pub fn from_docker(info: &RuntimeInfo) -> Self {
+        let windows = info.os_type == "windows";
         Self {
-            os: os_type.to_owned(),
-            architecture: architecture.to_owned(),
+            os: info.os_type.clone(),
+            architecture: architecture(&info.architecture).to_owned(),
+            os_version: info.os_version.clone().filter(|_| windows),
+            shares_kernel: info.isolation != "hyperv",
+        }
+    }
+
+    /// A host of Linux containers; the architecture is spelt as Docker does.
+    pub fn linux(docker: &str) -> Self {
+        Self {
+            os: "linux".to_owned(),
+            architecture: architecture(docker).to_owned(),
+            os_version: None,
+            shares_kernel: true,
         }
     }
 
@@ -39,6 +52,31 @@ impl HostPlatform {
             );
         os_fits && architecture_fits
     }
+
+    /// Whether containers of an image for that Windows can run here. Without two build numbers nothing is known.
+    fn runs_version(&self, image: Option<&str>) -> bool {
+        let host = self.os_version.as_deref().and_then(build);
+        let (Some(host), Some(image)) = (host, image.and_then(build)) else {
+            return true;
+        };
+        image == host || image < host && (!self.shares_kernel || image >= FIRST_STABLE_BUILD)
+    }
+}
+
+/// Docker's word for an architecture in that of image configurations.
+fn architecture(docker: &str) -> &str {
+    match docker {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "i386" | "i686" => "386",
+        arm if arm.starts_with("armv") => "arm",
+        other => other,
+    }
+}
+
+/// `20348` of `10.0.20348.1906`.
+fn build(version: &str) -> Option<u32> {
+    version.split('.').nth(2)?.parse().ok()
 }
 
 /// Why the image in the registry cannot run here; `None` = it can, or nothing is known.
@@ -51,8 +89,12 @@ pub fn remote_mismatch(host: Option<&HostPlatform>, manifest: &RemoteManifest) -
         .filter(|platform| platform.os != "unknown")
         .collect();
     let fits = |platform: &&ImagePlatform| host.runs(&platform.os, &platform.architecture);
-    if programs.is_empty() || programs.iter().any(fits) {
+    let fitting: Vec<&ImagePlatform> = programs.iter().copied().filter(|one| fits(one)).collect();
+    if programs.is_empty() {
         return None;
+    }
+    if !fitting.is_empty() {
+        return version_mismatch(host, &fitting);
     }
     let offered: Vec<String> = programs
         .iter()
@@ -66,6 +108,20 @@ pub fn local_mismatch(host: Option<&HostPlatform>, image: &LocalImage) -> Option
     let host = host?;
     (!host.runs(&image.os, &image.architecture))
         .then(|| mismatch(&format!("{}/{}", image.os, image.architecture), host))
+}
+
+/// Why none of these fits for its version of Windows, in words that name both; `None` = one does.
+fn version_mismatch(host: &HostPlatform, fitting: &[&ImagePlatform]) -> Option<String> {
+    let runs = |one: &&ImagePlatform| host.runs_version(one.os_version.as_deref());
+    if fitting.iter().any(runs) {
+        return None;
+    }
+    let versions = fitting.iter().filter_map(|one| one.os_version.as_deref());
+    Some(format!(
+        "the image is for Windows {}, this host runs Windows {}",
+        versions.collect::<Vec<_>>().join(", "),
+        host.os_version.as_deref().unwrap_or_default()
+    ))
 }
 
 fn mismatch(offered: &str, host: &HostPlatform) -> String {
@@ -96,7 +152,7 @@ mod tests {
 
     #[test]
     fn an_image_fits_if_one_of_its_platforms_does() {
-        let host = HostPlatform::from_docker("linux", "x86_64");
+        let host = HostPlatform::linux("x86_64");
         for (platforms, fits) in [
             (&[][..], true),
             (&[("linux", "amd64")][..], true),
@@ -118,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_mismatch_names_both_sides() {
-        let host = HostPlatform::from_docker("linux", "aarch64");
+        let host = HostPlatform::linux("aarch64");
         let text = remote_mismatch(
             Some(&host),
             &manifest(&[("linux", "amd64"), ("linux", "386")]),
@@ -126,6 +182,51 @@ mod tests {
         assert_eq!(
             text.as_deref(),
             Some("the image is for linux/amd64, linux/386, this host runs linux/arm64")
+        );
+    }
+
+    #[test]
+    fn an_image_for_another_windows_is_refused_with_both_versions() {
+        let host = |version: &str, isolation: &str| HostPlatform {
+            os: "windows".to_owned(),
+            architecture: "amd64".to_owned(),
+            os_version: Some(version.to_owned()),
+            shares_kernel: isolation != "hyperv",
+        };
+        let offers = |versions: &[&str]| {
+            let mut offered = manifest(&vec![("windows", "amd64"); versions.len()]);
+            for (platform, version) in offered.platforms.iter_mut().zip(versions) {
+                platform.os_version = (!version.is_empty()).then(|| (*version).to_owned());
+            }
+            offered
+        };
+        for (host_version, isolation, versions, fits) in [
+            ("10.0.20348", "process", &["10.0.20348.1906"][..], true),
+            ("10.0.20348", "process", &["10.0.17763.1"][..], false),
+            ("10.0.20348", "hyperv", &["10.0.17763.1"][..], true),
+            ("10.0.17763", "process", &["10.0.20348.1"][..], false),
+            ("10.0.17763", "hyperv", &["10.0.20348.1"][..], false),
+            ("10.0.26100", "process", &["10.0.20348.1"][..], true),
+            (
+                "10.0.17763",
+                "process",
+                &["10.0.20348.1", "10.0.17763.2"][..],
+                true,
+            ),
+            ("10.0.17763", "process", &[""][..], true),
+            ("?", "process", &["10.0.20348.1"][..], true),
+        ] {
+            let verdict = remote_mismatch(Some(&host(host_version, isolation)), &offers(versions));
+            assert_eq!(
+                verdict.is_none(),
+                fits,
+                "{host_version} {versions:?}: {verdict:?}"
+            );
+        }
+        let words = remote_mismatch(Some(&host("10.0.17763", "")), &offers(&["10.0.20348.1"]));
+        assert_eq!(
+            words.as_deref(),
+            Some("the image is for Windows 10.0.20348.1, this host runs Windows 10.0.17763")
         );
     }
 }

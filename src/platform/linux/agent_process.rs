@@ -180,7 +180,7 @@ fn ended(status: io::Result<std::process::ExitStatus>) -> ChildNews {
 fn duplicate(kept: &KeptSocket) -> io::Result<OwnedFd> {
     match &kept.socket {
         Listening::Tcp(listener) => listener.as_fd().try_clone_to_owned(),
-        Listening::Unix(listener) => listener.as_fd().try_clone_to_owned(),
+        Listening::Local(listener) => listener.as_fd().try_clone_to_owned(),
     }
 }
 

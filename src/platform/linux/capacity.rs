@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::platform::facts::Capacity;
+use crate::platform::os_family::OsVersion;
 use crate::platform::port_table;
 
 /// CPUs that the agent may use, and the memory of the host. What cannot be read is 0.
@@ -20,6 +21,16 @@ pub fn dynamic_ports() -> (u16, u16) {
     let range = read(settings.join("ip_local_port_range"));
     let reserved = read(settings.join("ip_local_reserved_ports"));
     port_table::dynamic_range(&range, &reserved)
+}
+
+/// What the agent does without here: nothing.
+pub fn missing_here() -> &'static [&'static str] {
+    &[]
+}
+
+/// Only Windows has several.
+pub fn os_version() -> OsVersion {
+    OsVersion::default()
 }
 
 /// Whether the agent runs as root.

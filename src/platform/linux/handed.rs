@@ -72,7 +72,7 @@ fn look(fd: OwnedFd) -> io::Result<Handed> {
     let listener = UnixListener::from(OwnedFd::from(listener));
     let address = listener.local_addr()?;
     let path = address.as_pathname().map(Path::to_path_buf);
-    Ok(Handed::Unix(listener, path.unwrap_or_default()))
+    Ok(Handed::Local(listener, path.unwrap_or_default()))
 }
 
 /// The process that started this one.
@@ -123,7 +123,7 @@ mod tests {
         let unix = UnixListener::bind(&path).unwrap();
         let client = std::net::TcpStream::connect(address).unwrap();
         assert!(matches!(look(tcp.into()).unwrap(), Handed::Tcp(_, found) if found == address));
-        assert!(matches!(look(unix.into()).unwrap(), Handed::Unix(_, found) if found == path));
+        assert!(matches!(look(unix.into()).unwrap(), Handed::Local(_, found) if found == path));
         assert!(matches!(look(client.into()).unwrap(), Handed::Other));
         let (reader, writer) = io::pipe().unwrap();
         let Handed::Pipe(mut pipe) = look(OwnedFd::from(reader)).unwrap() else {

@@ -49,6 +49,19 @@ impl Default for HostOptions {
     }
 }
 
+impl HostOptions {
+    /// What operators set; the rest is as usual.
+    pub fn of(cgroup_root: Option<PathBuf>, cpu_period: Duration, pids_limit: Option<u32>) -> Self {
+        let usual = Self::default();
+        Self {
+            cgroup_root: cgroup_root.unwrap_or(usual.cgroup_root),
+            cpu_period,
+            pids_limit,
+            systemctl: usual.systemctl,
+        }
+    }
+}
+
 /// This host.
 #[derive(Debug)]
 pub struct HostOs {

@@ -33,7 +33,7 @@ mod keyring;
 
 pub use agent_process::{AgentProcess, ParentSignals, Program};
 pub use barrier::BarrierOs;
-pub use capacity::{capacity, dynamic_ports, is_root};
+pub use capacity::{capacity, dynamic_ports, is_root, missing_here, os_version};
 pub use handed::{end_with_parent, handed_descriptors, listen_ahead, parent_id};
 pub use host::{HostOptions, HostOs};
 pub use keyring::{forget_key, kept_key};
@@ -43,6 +43,8 @@ pub use peers::PeersOs;
 pub use redirect::RedirectOs;
 pub use usage::{UsageOptions, UsageOs};
 
+pub use super::no_service::{install, run, start, status, stop, uninstall};
+pub use super::unix_local::{KeptLocal, LocalListener, LocalStream, MAY_CONNECT, connect_local};
 pub(super) use super::unix_signals::Signals;
 
 #[cfg(test)]

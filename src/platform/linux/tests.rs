@@ -27,6 +27,8 @@ fn info(version: &str, driver: &str) -> RuntimeInfo {
         swap_limit: false,
         security_options: Vec::new(),
         root_dir: String::new(),
+        os_version: None,
+        isolation: String::new(),
     }
 }
 

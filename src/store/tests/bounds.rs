@@ -1,7 +1,5 @@
 //! Sizes, numbers, modes.
 
-use std::fs;
-
 use super::world::{World, changes_of, new_task, two_tasks};
 use crate::boundary::TaskStore as _;
 use crate::boundary::store::Change;
@@ -114,6 +112,7 @@ async fn closing_leaves_one_file() {
 #[cfg(unix)]
 #[tokio::test]
 async fn only_the_owner_may_read_the_files() {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
     let world = World::new();
     let store = world.open().await.store;

@@ -57,6 +57,7 @@ pub fn container(docker_name: &str, image: &ImageRef, command: &str) -> Containe
         cgroup_parent: None,
         memory_mib: None,
         cpu_shares: 2,
+        cpu_percent: None,
         log: None,
     }
 }

@@ -227,7 +227,7 @@ fn networks(container: &Container) -> Vec<ContainerNetwork> {
         ..ContainerNetwork::default()
     };
     match &container.spec.network {
-        NetworkChoice::Bridge => vec![ContainerNetwork {
+        NetworkChoice::Bridge | NetworkChoice::Nat => vec![ContainerNetwork {
             ipv4: "172.17.0.2".to_owned(),
             ipv4_prefix: 16,
             ipv4_gateway: "172.17.0.1".to_owned(),
@@ -277,6 +277,8 @@ impl ContainerRuntime for World {
                 swap_limit: true,
                 security_options: Vec::new(),
                 root_dir: "/var/lib/docker".to_owned(),
+                os_version: None,
+                isolation: String::new(),
             })
         })
         .await

@@ -24,6 +24,7 @@ use berth::domain::status::DesiredStatus;
 use berth::domain::task::{DesiredTask, Origin, TaskOptions};
 use berth::domain::task_ids::TaskIds;
 use berth::images::{HostPlatform, ImagesConfig, ImagesHandle, Outside, service};
+use berth::platform::os_family::OsVersion;
 use berth::platform::{
     FactSettings, HostOptions, HostOs, RawFacts, SystemClock, SystemIds, capacity, dynamic_ports,
     host_facts,
@@ -94,7 +95,7 @@ struct Probe {
 #[async_trait]
 impl HostProbe for Probe {
     async fn probe(&self, info: &RuntimeInfo) -> HostFacts {
-        let platform = HostPlatform::from_docker(&info.os_type, &info.architecture);
+        let platform = HostPlatform::from_docker(info);
         self.images.set_host(platform, info.root_dir.clone());
         let settings = FactSettings {
             reserved_memory_mib: 0,
@@ -106,6 +107,7 @@ impl HostProbe for Probe {
         host_facts(RawFacts {
             info,
             capacity: capacity(),
+            os_version: &OsVersion::default(),
             cgroups: self.host.probe_cgroups(info).await,
             dynamic_ports: dynamic_ports(),
             settings: &settings,

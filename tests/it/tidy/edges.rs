@@ -46,6 +46,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "credentials",
             "definition",
             "domain",
+            // Programs of the host connect to a socket or to a named pipe.
+            "platform",
             "reconcile",
             "stats",
         ],
@@ -77,6 +79,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "config",
             "definition",
             "domain",
+            // The other end of that.
+            "platform",
             "reconcile",
             "standalone",
         ],
@@ -127,7 +131,8 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("error", &[]),
-    ("telemetry", &["config"]),
+    // The file of a service's lines is for the owner only.
+    ("telemetry", &["config", "platform"]),
 ];
 
 /// Rooms that every room may name.
@@ -172,6 +177,7 @@ const HOMES: &[(&[&str], &[&str])] = &[
             "windows",
             "windows_registry",
             "windows_service",
+            "windows_sys",
         ],
         &["platform"],
     ),

@@ -34,6 +34,7 @@ pub(super) fn spec() -> ContainerSpec {
         cgroup_parent: None,
         memory_mib: None,
         cpu_shares: 2,
+        cpu_percent: None,
         log: None,
     }
 }

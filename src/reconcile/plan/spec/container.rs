@@ -171,6 +171,7 @@ fn bare(
         cgroup_parent: limits::cgroup_parent(inputs),
         memory_mib: None,
         cpu_shares: limits::cpu_shares(inputs, &definition),
+        cpu_percent: limits::cpu_percent(inputs, &definition),
         log: None,
         definition,
     }

@@ -80,10 +80,24 @@ pub(super) fn memory_mib(inputs: &SpecInputs<'_>, container: &ContainerDefinitio
     own.or_else(of_task).map(|mib| mib.max(least))
 }
 
-/// Shares relative to other containers. On Windows the adapter turns CPU units into its own measure, so they stay.
+/// Shares relative to other containers. Windows has a measure of its own.
 pub(super) fn cpu_shares(inputs: &SpecInputs<'_>, container: &ContainerDefinition) -> u32 {
     match inputs.host.os_type {
         OsType::Linux => container.cpu_units.clamp(LEAST_CPU_SHARES, MOST_CPU_SHARES),
-        OsType::Windows => container.cpu_units,
+        OsType::Windows => 0,
+    }
+}
+
+/// Percent of the whole host that a container of Windows may have (`windows.md` 11.2): at least one, also where nothing
+/// is asked for.
+pub(super) fn cpu_percent(inputs: &SpecInputs<'_>, container: &ContainerDefinition) -> Option<u32> {
+    match inputs.host.os_type {
+        OsType::Linux => None,
+        OsType::Windows => {
+            let units = u64::from(container.cpu_units.max(LEAST_CPU_SHARES));
+            let host = u64::from(inputs.host.cpu_units.max(1));
+            let percent = units.saturating_mul(100) / host;
+            Some(u32::try_from(percent).unwrap_or(u32::MAX).max(1))
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::container::{SpecInputs, docker_name};
 use crate::domain::definition::{ContainerDefinition, NetworkMode};
+use crate::domain::host::OsType;
 use crate::domain::ids::ContainerName;
 use crate::domain::layout::{effective_network_mode, shared_network, shares_network};
 use crate::domain::port_mapping::{ContainerPorts, PortMapping, PortReservation};
@@ -30,6 +31,7 @@ pub(super) fn choose(
         return Ok(NetworkChoice::Container(holder));
     }
     match effective_network_mode(&desired.definition, &desired.options) {
+        NetworkMode::Bridge if inputs.host.os_type == OsType::Windows => Ok(NetworkChoice::Nat),
         NetworkMode::Bridge => Ok(NetworkChoice::Bridge),
         NetworkMode::Host => Ok(NetworkChoice::Host),
         NetworkMode::None => Ok(NetworkChoice::None),
@@ -110,7 +112,7 @@ pub(super) fn published_ports(
     choice: &NetworkChoice,
 ) -> Result<Vec<PublishedPort>, Reason> {
     match choice {
-        NetworkChoice::Bridge => ports_of(inputs, container),
+        NetworkChoice::Bridge | NetworkChoice::Nat => ports_of(inputs, container),
         NetworkChoice::Host | NetworkChoice::None | NetworkChoice::Container(_) => Ok(Vec::new()),
     }
 }
@@ -192,7 +194,9 @@ fn publish(
 fn joins(choice: &NetworkChoice) -> bool {
     match choice {
         NetworkChoice::Container(_) => true,
-        NetworkChoice::Bridge | NetworkChoice::Host | NetworkChoice::None => false,
+        NetworkChoice::Bridge | NetworkChoice::Nat | NetworkChoice::Host | NetworkChoice::None => {
+            false
+        }
     }
 }
 

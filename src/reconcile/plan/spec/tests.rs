@@ -247,6 +247,17 @@ fn network_modes_become_dockers() {
 }
 
 #[test]
+fn a_bridge_of_windows_is_its_nat() {
+    let spec = spec_of_a(|s| {
+        s.host.os_type = OsType::Windows;
+        s.definition.network_mode = NetworkMode::Bridge;
+        s.a().port_mappings = vec![sample::port(80, None)];
+    });
+    assert_eq!(spec.network, NetworkChoice::Nat);
+    assert_eq!(spec.ports.len(), 1, "the engine draws the port of the host");
+}
+
+#[test]
 fn a_container_without_networking_has_none_in_any_mode() {
     for mode in [NetworkMode::Bridge, NetworkMode::Host, NetworkMode::Awsvpc] {
         let scene = Scene::new(|s| {
@@ -566,20 +577,38 @@ fn memory_is_raised_to_the_least_and_falls_back_to_the_tasks_on_cgroup_v2() {
 
 #[test]
 fn cpu_shares_stay_in_what_the_kernel_takes() {
-    for (units, linux, windows) in [
-        (0, 2, 0),
-        (1, 2, 1),
-        (256, 256, 256),
-        (300_000, 262_144, 300_000),
-    ] {
+    for (units, linux) in [(0, 2), (1, 2), (256, 256), (300_000, 262_144)] {
         let on = |os_type| {
-            spec_of_a(|s| {
+            let spec = spec_of_a(|s| {
                 s.host.os_type = os_type;
                 s.a().cpu_units = units;
-            })
-            .cpu_shares
+            });
+            (spec.cpu_shares, spec.cpu_percent.is_some())
         };
-        assert_eq!((on(OsType::Linux), on(OsType::Windows)), (linux, windows));
+        assert_eq!(on(OsType::Linux), (linux, false));
+        assert_eq!(on(OsType::Windows), (0, true));
+    }
+}
+
+#[test]
+fn windows_counts_in_percent_of_the_host() {
+    for (cpus, units, percent) in [
+        (4, 1024, 25),
+        (4, 100, 2),
+        (4, 10, 1),
+        (4, 0, 1),
+        (4, 1, 1),
+        (2, 4096, 200),
+        (1, 1, 1),
+        (128, 1024, 1),
+        (128, 131_072, 100),
+    ] {
+        let spec = spec_of_a(|s| {
+            s.host.os_type = OsType::Windows;
+            s.host.cpu_units = cpus * 1024;
+            s.a().cpu_units = units;
+        });
+        assert_eq!(spec.cpu_percent, Some(percent), "{units} of {cpus} CPUs");
     }
 }
 

@@ -1,27 +1,40 @@
-//! A file that is set aside when it is full: `audit.log.1` is the youngest of those.
+//! A file of lines that is set aside when it is full: `audit.log.1` is the youngest of those. Only its owner may read it.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::platform::{private_directory, private_file};
+use super::private::{private_directory, private_file};
 
-use super::service::FileConfig;
+/// Where a file of lines lies and how much of it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileConfig {
+    /// Path of the file that is written.
+    pub path: PathBuf,
+    /// Size in bytes at which it is set aside.
+    pub max_bytes: u64,
+    /// How many of those that were set aside are kept.
+    pub max_files: u32,
+}
 
 /// The file that is written now.
 #[derive(Debug)]
-pub(super) struct Rotating {
+pub struct Rotating {
     config: FileConfig,
     open: Option<(File, u64)>,
 }
 
 impl Rotating {
-    pub(super) fn new(config: FileConfig) -> Self {
+    /// Opens nothing yet.
+    pub fn new(config: FileConfig) -> Self {
         Self { config, open: None }
     }
 
     /// Appends whole lines. After an error nothing is known of what was written; the next call opens the file anew.
-    pub(super) fn append(&mut self, lines: &str) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn append(&mut self, lines: &str) -> io::Result<()> {
         let written = self.try_append(lines);
         if written.is_err() {
             self.open = None;
