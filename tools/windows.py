@@ -1,10 +1,11 @@
 """Builds berth.exe on Debian and tests it under Wine.
 
-    python3 tools/windows.py           set up, build, lint, unit tests: all of `make windows`
+    python3 tools/windows.py           all of that in turn: `make windows`
     python3 tools/windows.py setup     only install what is needed
     python3 tools/windows.py lint      clippy for the Windows target
     python3 tools/windows.py build     berth.exe
     python3 tools/windows.py unit      unit tests and properties under Wine
+    python3 tools/windows.py e2e       the program itself under Wine, against Docker Engine (under tools/guard.py)
 
 There is no standard library for Windows to be had for the toolchain that builds the Linux program, and a library fits
 its own compiler only. So Debian's compiler is taken, whose sources are a package beside it, and the library is built
@@ -193,7 +194,8 @@ def lint():
 
 def build():
     # The empty integration test makes this the same build as that of the tests: nothing is compiled twice.
-    return cargo("build", "--target", TARGET, "--all-features", "--bins", "--lib", "--test", "it")
+    return cargo("build", "--target", TARGET, "--all-features", "--bins", "--lib", "--test", "it",
+                 "--example", "pipe_relay")
 
 
 def unit():
@@ -206,7 +208,12 @@ def unit():
         end_wine(environment()["WINEPREFIX"])
 
 
-STEPS = {"build": build, "lint": lint, "unit": unit}
+def e2e():
+    """The program itself, in a console and as a service."""
+    return subprocess.run([sys.executable, os.path.join(engine.ROOT, "tools", "windows_e2e.py")], check=False).returncode
+
+
+STEPS = {"build": build, "lint": lint, "unit": unit, "e2e": e2e}
 
 
 def main(arguments):

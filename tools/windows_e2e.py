@@ -144,13 +144,12 @@ class Run:
         """The task as the admin API shows it, or None."""
         shown = self.berth("ps", "--json", check=False)
         with contextlib.suppress(ValueError):
-            tasks = [json.loads(line) for line in shown.splitlines() if line.startswith("{")]
-            tasks = [task for entry in tasks for task in entry.get("tasks", [entry])]
-            return next((task for task in tasks if self.family in json.dumps(task)), None)
+            tasks = json.loads(shown)["tasks"]
+            return next((task for task in tasks if task["family"] == self.family), None)
         return None
 
     def status(self):
-        return (self.task() or {}).get("lastStatus")
+        return (self.task() or {}).get("status")
 
     def containers(self):
         return self.docker.containers(f"{FAMILY_LABEL}={self.family}")
@@ -182,7 +181,7 @@ class Run:
     def put_task(self):
         definition = {"family": self.family, "networkMode": "bridge", "taskRoleArn": ROLE, "containerDefinitions": [{
             "name": "web", "image": demo_images.IMAGE, "essential": True, "cpu": 16, "memory": 32,
-            "command": ["sh", "-c", "trap 'exit 0' TERM; echo said by the container; while :; do sleep 1; done"]}]}
+            "command": ["sh", "-c", "trap 'exit 0' TERM; echo said by the container; while :; do echo tick; sleep 1; done"]}]}
         path = os.path.join(self.tasks, "web.json")
         with open(path + ".new", "w", encoding="utf-8") as file:
             json.dump(definition, file)
@@ -198,6 +197,13 @@ class Run:
         expect("RUNNING" in why.upper(), f"why says: {why}")
         logs = self.berth("logs", self.task()["taskArn"])
         expect("said by the container" in logs, f"logs say: {logs}")
+        follow = self.spawn([windows.WINE, windows.EXE, "logs", "--follow", "--tail", "0", self.task()["taskArn"]],
+                            output=subprocess.PIPE)
+        lines = [follow.stdout.readline().strip() for _ in range(3)]
+        os.killpg(follow.pid, signal.SIGKILL)
+        expect(lines == ["tick"] * 3, f"logs are followed: {lines}")
+        events = self.berth("events", self.task()["taskArn"])
+        expect("Started" in events, f"events say: {events}")
         answer = self.introspect("/v1/tasks")
         expect(any(task.get("Family") == self.family for task in answer["Tasks"]), f"introspection says: {answer}")
         return agent, container

@@ -252,7 +252,7 @@ mod tests {
             .collect();
         let tcp = |text: &str| Place::Tcp(text.parse().expect("an address"));
         let expected = [
-            (ADMIN, Place::Unix("/d/berth.sock".into())),
+            (ADMIN, Place::Unix(admin_address_of(&config()))),
             (INTROSPECTION, tcp("127.0.0.1:51678")),
             (TASK_SERVER_LOCAL, tcp("127.0.0.1:0")),
             (TASK_SERVER_ADDRESS, tcp("169.254.170.2:80")),

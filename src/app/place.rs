@@ -84,7 +84,7 @@ mod tests {
             Config::read(&Strings::new().below(Origin::Flag, texts))
         };
         let address = admin_address_of(&read(&[("ECS_DATADIR", "/d")]));
-        assert_eq!(address, PathBuf::from("/d/berth.sock"));
+        assert_eq!(address, PathBuf::from(paths::admin_address(system(), "/d")));
         let address = admin_address_of(&read(&[("BERTH_ADMIN_SOCKET", "/s")]));
         assert_eq!(address, PathBuf::from("/s"));
     }

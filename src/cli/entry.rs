@@ -110,7 +110,7 @@ fn of_service(action: &ServiceAction, global: &Global) -> anyhow::Result<u8> {
     // The service manager waits: settings are read when it has heard of us.
     platform::service::run(move || {
         let config = settings::load(&global, args.settings());
-        let code = telemetry::install_to_file(config.log, service_log(&config))
+        let code = telemetry::install_for_service(config.log, service_log(&config))
             .map_err(anyhow::Error::from)
             .and_then(|()| runtime()?.block_on(agent(&args, &config)));
         code.unwrap_or_else(|error| {

@@ -11,6 +11,8 @@ pub mod port_mapping;
 
 pub mod volume;
 
+pub mod windows_path;
+
 pub mod definition;
 
 pub mod depends_on;
@@ -42,6 +44,8 @@ pub mod placement;
 pub mod fit;
 
 pub mod secret;
+
+pub mod credential_spec;
 
 pub mod credentials;
 

@@ -4,7 +4,7 @@
 //! name is how a container is found again after a crash, so the hash below never changes. Two containers that may
 //! exist at once never share a name. Not here: what the labels hold (`crate::reconcile::plan`).
 
-use super::host::CgroupSupport;
+use super::host::{CgroupSupport, OsType};
 use super::ids::{ContainerName, Family, TaskId, VolumeName};
 
 /// ARN of the task (reference agent).
@@ -51,8 +51,11 @@ pub fn metadata_directory(
 }
 
 /// Directory of its metadata file as the container sees it, which has an id of its own (reference agent).
-pub fn metadata_mount(id: &str) -> String {
-    format!("/opt/ecs/metadata/{id}")
+pub fn metadata_mount(os: OsType, id: &str) -> String {
+    match os {
+        OsType::Linux => format!("/opt/ecs/metadata/{id}"),
+        OsType::Windows => format!(r"C:\ProgramData\Amazon\ECS\metadata\{id}"),
+    }
 }
 
 /// Docker name of a container: `ecs-<family>-<revision>-<container>-<hash>`.

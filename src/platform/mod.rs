@@ -30,6 +30,8 @@ mod port_owner;
 
 pub mod signals;
 
+pub mod event_log;
+
 pub mod facts;
 
 pub mod os_family;

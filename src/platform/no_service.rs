@@ -1,6 +1,32 @@
 //! Systems whose services are no programs' own affair: a unit file or the like makes the agent one.
 
+use std::convert::Infallible;
+use std::io;
+
+use super::event_log::Severity;
 use super::service::{Installation, ServiceError};
+
+/// The log of events, of which there is none.
+#[derive(Debug)]
+pub struct EventLog(Infallible);
+
+impl EventLog {
+    /// There is none.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn open() -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Cannot be: there is none.
+    ///
+    /// # Errors
+    /// Never comes to it.
+    pub fn report(&self, _: Severity, _: &str) -> io::Result<()> {
+        match self.0 {}
+    }
+}
 
 /// There is no service manager.
 ///

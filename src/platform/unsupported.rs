@@ -29,7 +29,7 @@ use crate::domain::runtime::RuntimeInfo;
 use crate::domain::secret::Secret;
 
 #[cfg(all(unix, not(target_os = "linux")))]
-pub use super::no_service::{install, run, start, status, stop, uninstall};
+pub use super::no_service::{EventLog, install, run, start, status, stop, uninstall};
 #[cfg(all(unix, not(target_os = "linux")))]
 pub use super::unix_local::{KeptLocal, LocalListener, LocalStream, MAY_CONNECT, connect_local};
 #[cfg(all(unix, not(target_os = "linux")))]

@@ -7,6 +7,8 @@
 //! often is cut short and says by how much. Every line from `info` on has the field `event`, a word for programs that
 //! stays the same (`docs/operating.md` lists them).
 
+mod event_log;
+
 mod file;
 
 mod limit;
@@ -22,12 +24,14 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{JsonFields, format};
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::Registry;
+use tracing_subscriber::registry::{LookupSpan, Registry};
 
+use event_log::Events;
 use file::LogFile;
 use lines::Limited;
 
 use crate::config::sections::{LogFormat, LogLevel, LogSection};
+use crate::platform::event_log::EventLog;
 use crate::platform::rotating::{FileConfig, Rotating};
 
 /// Log lines could not be set up.
@@ -46,15 +50,30 @@ pub fn install(section: LogSection) -> Result<(), TelemetryError> {
     Ok(())
 }
 
-/// Sends log lines of the whole process to a file from now on.
+/// Sends log lines of the whole process, which is a service, to a file from now on, and those from `warn` on to the
+/// event log as well, where there is one.
 ///
 /// # Errors
 /// If lines are sent somewhere already.
-pub fn install_to_file(section: LogSection, file: FileConfig) -> Result<(), TelemetryError> {
+pub fn install_for_service(section: LogSection, file: FileConfig) -> Result<(), TelemetryError> {
     let lines = LogFile::new(Rotating::new(file));
     let json = is_json(section.format, false);
     let writer = move || lines.clone();
-    set_global_default(subscriber(section.level, json, false, writer))?;
+    // A log that cannot be opened keeps no service from running: its lines are in the file.
+    let events = EventLog::open().ok().map(|log| {
+        let form = format()
+            .with_ansi(false)
+            .with_target(false)
+            .with_level(false)
+            .without_time();
+        tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(Events::new(log))
+            .event_format(Limited::new(form, false))
+            .with_filter(targets(section.level))
+            .with_filter(LevelFilter::WARN)
+    });
+    set_global_default(subscriber(section.level, json, false, writer).with(events))?;
     Ok(())
 }
 
@@ -71,7 +90,7 @@ fn subscriber<W>(
     json: bool,
     ansi: bool,
     writer: W,
-) -> impl tracing::Subscriber + Send + Sync
+) -> impl tracing::Subscriber + for<'a> LookupSpan<'a> + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {

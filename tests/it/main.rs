@@ -22,6 +22,8 @@ mod fuzz;
 
 mod host_rules;
 
+mod windows_deploy;
+
 mod e2e_docker_contract;
 
 mod e2e_engine;

@@ -214,6 +214,14 @@ fn who_cannot_be_reached_is_named_with_what_to_do() {
         let error = translate("ask", Area::Engine, &socket(), error);
         assert!(error.message.contains(words), "{error}");
     }
+    let pipe = Endpoint::Local("npipe:////./pipe/docker_engine".to_owned());
+    let denied = Error::IOError {
+        err: io::ErrorKind::PermissionDenied.into(),
+    };
+    assert_eq!(
+        translate("ask", Area::Engine, &pipe, denied).message,
+        "no permission to use the Docker pipe //./pipe/docker_engine: run berth as SYSTEM or as an administrator"
+    );
     let error = silent("ask", &socket(), Duration::from_secs(10));
     assert!(
         error

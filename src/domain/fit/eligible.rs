@@ -7,6 +7,9 @@ use crate::domain::placement::Expression;
 /// Compatibilities that plain Docker satisfies.
 const SATISFIED: [&str; 3] = ["EC2", "EXTERNAL", "MANAGED_INSTANCES"];
 
+/// How names of Windows releases begin; a host that does not know its own is just `windows`.
+const WINDOWS_SERVER: &str = "WINDOWS_SERVER_";
+
 pub(super) fn compatibilities(case: &Case<'_>, findings: &mut Findings) {
     const PATH: &str = "requiresCompatibilities";
     let required = &case.definition.requires_compatibilities;
@@ -48,6 +51,19 @@ pub(super) fn runtime_platform(case: &Case<'_>, findings: &mut Findings) {
                 ),
             );
         }
+    }
+    if let (Some(wanted), Some(has)) = (
+        &platform.operating_system_family,
+        host.attributes.get("ecs.os-family"),
+    ) && [wanted, has]
+        .iter()
+        .all(|family| family.starts_with(WINDOWS_SERVER))
+        && wanted != has
+    {
+        findings.refused(
+            "runtimePlatform.operatingSystemFamily",
+            format!("made for {wanted}, this host is {has}"),
+        );
     }
     if let Some(architecture) = &platform.cpu_architecture
         && *architecture != host.cpu_architecture

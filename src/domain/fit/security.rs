@@ -22,6 +22,8 @@ pub(super) fn options(case: &Case<'_>, findings: &mut Findings) {
             let path = format!("{path}.dockerSecurityOptions[{index}]");
             let kind = option.split([':', '=']).next().unwrap_or_default();
             match kind {
+                "credentialspec" | "credentialspecdomainless"
+                    if case.host.os_type == OsType::Windows => {}
                 "credentialspec" | "credentialspecdomainless" => {
                     findings.refused(path, "not supported yet by this version");
                 }

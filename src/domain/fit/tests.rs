@@ -677,12 +677,86 @@ fn a_windows_host_refuses_or_ignores_what_is_for_linux() {
             c.linux_parameters.init_process_enabled = true;
         },
         &[
-            "containerDefinitions[0].privileged: refused: Docker for Windows containers refuses it",
-            "containerDefinitions[0].readonlyRootFilesystem: refused: Docker for Windows containers refuses it",
-            "containerDefinitions[0].ulimits: refused: Docker for Windows containers refuses it",
-            "containerDefinitions[0].memoryReservation: refused: Docker for Windows containers refuses it",
+            "containerDefinitions[0].privileged: refused: invalid --privileged: Windows does not support this feature",
+            "containerDefinitions[0].readonlyRootFilesystem: refused: invalid --read-only: Windows does not support this feature",
+            "containerDefinitions[0].ulimits: refused: invalid option: Windows does not support Ulimits",
+            "containerDefinitions[0].memoryReservation: refused: invalid option: Windows does not support MemoryReservation",
             "containerDefinitions[0].systemControls: ignored: has no effect on Windows containers",
             "containerDefinitions[0].linuxParameters: ignored: has no effect on Windows containers",
+        ],
+    );
+}
+
+#[test]
+fn a_windows_host_says_what_it_raises_and_what_it_leaves_to_docker() {
+    check(
+        |s| {
+            on_windows(s);
+            let c = &mut s.definition.containers[0];
+            c.memory_mib = Some(6);
+            c.user = Some("app".to_owned());
+            c.extra_hosts = vec![("db".to_owned(), "10.0.0.1".to_owned())];
+            c.linux_parameters.swappiness = Some(10);
+        },
+        &[
+            "containerDefinitions[0].linuxParameters.swappiness: refused: invalid option: Windows does not support MemorySwappiness",
+            "containerDefinitions[0].extraHosts: changed: not supported by ECS on Windows: Docker is given it and may do something else with it",
+            "containerDefinitions[0].user: changed: not supported by ECS on Windows: Docker is given it and may do something else with it",
+            "containerDefinitions[0].memory: changed: raised to 256 MiB, the least on Windows",
+        ],
+    );
+}
+
+#[test]
+fn a_windows_release_runs_what_is_made_for_it() {
+    let on = |family: &'static str, wanted: &'static str| {
+        move |s: &mut Scene| {
+            on_windows(s);
+            let attributes = &mut s.host.attributes;
+            attributes.insert("ecs.os-family".to_owned(), family.to_owned());
+            s.definition.runtime_platform.operating_system_family = Some(wanted.to_owned());
+        }
+    };
+    let host = "WINDOWS_SERVER_2022_CORE";
+    check(on(host, host), &[]);
+    // Which one it is cannot be told: placement leaves such a host out, a person may know better.
+    check(on("windows", host), &[]);
+    check(
+        on(host, "WINDOWS_SERVER_2019_CORE"),
+        &[
+            "runtimePlatform.operatingSystemFamily: refused: made for WINDOWS_SERVER_2019_CORE, this host is WINDOWS_SERVER_2022_CORE",
+        ],
+    );
+    check(
+        on(host, "LINUX"),
+        &[
+            "runtimePlatform.operatingSystemFamily: refused: made for LINUX, this host runs windows containers",
+        ],
+    );
+}
+
+#[test]
+fn a_windows_host_takes_credential_specs_that_are_files() {
+    check(
+        |s| {
+            on_windows(s);
+            let c = &mut s.definition.containers[0];
+            c.credential_specs = text(&["credentialspec:file://web.json"]);
+            c.docker_security_options = text(&["credentialspec:file://web.json"]);
+        },
+        &[],
+    );
+    check(
+        |s| {
+            on_windows(s);
+            let c = &mut s.definition.containers[0];
+            c.credential_specs = text(&["credentialspec:arn:aws:s3:::b/k", "x"]);
+            c.docker_security_options = text(&["credentialspecdomainless:file://web.json"]);
+        },
+        &[
+            "containerDefinitions[0].credentialSpecs[0]: refused: only files that need no rewriting are supported yet",
+            "containerDefinitions[0].credentialSpecs[1]: refused: does not begin with `credentialspec:` or `credentialspecdomainless:`",
+            "containerDefinitions[0].dockerSecurityOptions[0]: refused: only files that need no rewriting are supported yet",
         ],
     );
 }

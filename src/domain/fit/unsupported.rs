@@ -1,6 +1,7 @@
 //! Rules for what this version cannot do: refused by name where the task would miss it, ignored where it would not.
 
 use super::finding::{Case, Findings};
+use crate::domain::host::OsType;
 use crate::domain::volume::VolumeSource;
 
 const NOT_YET: &str = "not supported yet by this version";
@@ -25,6 +26,7 @@ pub(super) fn task_parameters(case: &Case<'_>, findings: &mut Findings) {
 }
 
 pub(super) fn container_parameters(case: &Case<'_>, findings: &mut Findings) {
+    let on_linux = case.host.os_type == OsType::Linux;
     for (path, container) in case.containers() {
         let log_secrets = container
             .log_configuration
@@ -38,7 +40,11 @@ pub(super) fn container_parameters(case: &Case<'_>, findings: &mut Findings) {
                 container.repository_credentials.is_some(),
             ),
             ("firelensConfiguration", container.firelens.is_some()),
-            ("credentialSpecs", !container.credential_specs.is_empty()),
+            // On Windows each is judged by itself.
+            (
+                "credentialSpecs",
+                on_linux && !container.credential_specs.is_empty(),
+            ),
             ("logConfiguration.secretOptions", log_secrets),
         ];
         for (field, _) in used.iter().filter(|(_, used)| *used) {

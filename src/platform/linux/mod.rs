@@ -43,7 +43,7 @@ pub use peers::PeersOs;
 pub use redirect::RedirectOs;
 pub use usage::{UsageOptions, UsageOs};
 
-pub use super::no_service::{install, run, start, status, stop, uninstall};
+pub use super::no_service::{EventLog, install, run, start, status, stop, uninstall};
 pub use super::unix_local::{KeptLocal, LocalListener, LocalStream, MAY_CONNECT, connect_local};
 pub(super) use super::unix_signals::Signals;
 

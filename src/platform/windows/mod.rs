@@ -3,6 +3,8 @@
 
 mod console;
 
+mod event_log;
+
 mod host;
 
 mod named_pipe;
@@ -18,6 +20,7 @@ pub use super::unsupported::{
     capacity, dynamic_ports, end_with_parent, forget_key, handed_descriptors, is_root, kept_key,
     listen_ahead, missing_here, parent_id, release_start_up_code,
 };
+pub use event_log::EventLog;
 pub use host::{HostOptions, HostOs};
 pub use named_pipe::{KeptLocal, LocalListener, LocalStream, MAY_CONNECT, connect_local};
 pub use registry::os_version;

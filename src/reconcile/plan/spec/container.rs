@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{environment, limits, log, mounts, network};
+use super::{account, environment, limits, log, mounts, network};
 use crate::domain::definition::{ContainerDefinition, IpcMode, PidMode, TaskDefinition};
-use crate::domain::host::HostFacts;
+use crate::domain::host::{HostFacts, OsType};
 use crate::domain::ids::ContainerName;
 use crate::domain::image::ImageRef;
 use crate::domain::layout::{ContainerKind, Layout, PAUSE_IMAGE};
@@ -88,8 +88,10 @@ fn application(
     inputs: &SpecInputs<'_>,
     container: &ContainerDefinition,
 ) -> Result<ContainerSpec, Reason> {
-    refuse_unsupported(container)?;
+    refuse_unsupported(inputs.host.os_type, container)?;
     let choice = network::choose(inputs, container)?;
+    let definition = network::without_shared(container, &choice);
+    let definition = account::with_account(inputs, definition)?;
     let mut environment = container.environment.clone();
     environment.extend(environment::injected(inputs, container));
     let spec = ContainerSpec {
@@ -102,7 +104,7 @@ fn application(
         ports: network::published_ports(inputs, container, &choice)?,
         memory_mib: limits::memory_mib(inputs, container),
         log: log::choose(container),
-        ..bare(inputs, network::without_shared(container, &choice), choice)
+        ..bare(inputs, definition, choice)
     };
     let degraded = inputs
         .known(&container.name)
@@ -230,13 +232,14 @@ fn ipc(inputs: &SpecInputs<'_>) -> IpcChoice {
 
 /// What only an AWS service or a later version can resolve. Drivers refuse such tasks before they are put; this
 /// holds for the ones that reach the engine all the same.
-fn refuse_unsupported(container: &ContainerDefinition) -> Result<(), Reason> {
+fn refuse_unsupported(os: OsType, container: &ContainerDefinition) -> Result<(), Reason> {
+    let accounts = os == OsType::Linux && !container.credential_specs.is_empty();
     let log = container.log_configuration.as_ref();
     let used = [
         ("secrets", !container.secrets.is_empty()),
         ("environmentFiles", !container.environment_files.is_empty()),
         ("firelensConfiguration", container.firelens.is_some()),
-        ("credentialSpecs", !container.credential_specs.is_empty()),
+        ("credentialSpecs", accounts),
         (
             "resourceRequirements",
             !container.resource_requirements.is_empty(),

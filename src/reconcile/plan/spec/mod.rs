@@ -19,6 +19,8 @@ mod limits;
 
 mod log;
 
+mod account;
+
 pub use container::{SpecInputs, container_spec, docker_name};
 pub use limits::{cgroup_limits, enforced_cgroups};
 pub use log::degraded_log;

@@ -2,6 +2,7 @@
 
 use super::container::{SpecInputs, docker_name};
 use crate::domain::definition::ContainerDefinition;
+use crate::domain::host::OsType;
 use crate::domain::ids::VolumeName;
 use crate::domain::layout::volume_docker_name;
 use crate::domain::names::{
@@ -12,6 +13,7 @@ use crate::domain::runtime::VolumeSpec;
 use crate::domain::spec::Bind;
 use crate::domain::task::DesiredTask;
 use crate::domain::volume::{DockerVolume, VolumeScope, VolumeSource};
+use crate::domain::windows_path::canonical;
 use crate::reconcile::settings::EngineSettings;
 
 /// `mountPoints` with Docker volume names and host paths, and the metadata file.
@@ -33,7 +35,7 @@ pub(super) fn binds(
         }
         Ok(Bind {
             source,
-            target: mount.container_path.clone(),
+            target: on_host(inputs, &mount.container_path),
             read_only: mount.read_only,
         })
     });
@@ -51,9 +53,17 @@ pub(super) fn metadata_file(
     let (cluster, task) = (&inputs.settings.cluster, inputs.task.arn().task_id());
     Some(Bind {
         source: metadata_directory(root, cluster, task, &container.name),
-        target: metadata_mount(id.expose()),
+        target: metadata_mount(inputs.host.os_type, id.expose()),
         read_only: true,
     })
+}
+
+/// A path as the host's system writes it.
+fn on_host(inputs: &SpecInputs<'_>, path: &str) -> String {
+    match inputs.host.os_type {
+        OsType::Linux => path.to_owned(),
+        OsType::Windows => canonical(path),
+    }
 }
 
 fn source(inputs: &SpecInputs<'_>, name: &VolumeName) -> Result<String, Reason> {
@@ -62,7 +72,7 @@ fn source(inputs: &SpecInputs<'_>, name: &VolumeName) -> Result<String, Reason> 
         .volume(name)
         .ok_or_else(|| host_config(format!("Invalid volume referenced: {name}")))?;
     match &volume.source {
-        VolumeSource::HostPath(path) => Ok(path.clone()),
+        VolumeSource::HostPath(path) => Ok(on_host(inputs, path)),
         VolumeSource::Aws(parameter) => Err(Reason::new(
             ReasonName::UnsupportedError,
             format!("{parameter} of volume {name} is not supported yet by this version"),

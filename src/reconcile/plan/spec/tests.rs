@@ -436,6 +436,68 @@ fn mounts_name_docker_volumes_and_host_paths() {
 }
 
 #[test]
+fn mounts_of_windows_are_paths_of_windows_and_pipes() {
+    let spec = spec_of_a(|s| {
+        s.host.os_type = OsType::Windows;
+        s.definition.volumes = vec![
+            volume("logs", VolumeSource::HostPath(r"C:\Data//Logs\".to_owned())),
+            volume("drive", VolumeSource::HostPath("D:".to_owned())),
+            volume(
+                "docker",
+                VolumeSource::HostPath(r"\.\pipe\Docker_Engine".to_owned()),
+            ),
+        ];
+        s.a().mount_points = vec![
+            mount("logs", "C:/Logs"),
+            mount("drive", "D:"),
+            mount("docker", r"\.\pipe\docker_engine"),
+        ];
+    });
+    let pairs = spec
+        .binds
+        .iter()
+        .map(|bind| format!("{}:{}", bind.source, bind.target));
+    assert_eq!(
+        pairs.collect::<Vec<_>>(),
+        [
+            r"c:\data\logs:c:\logs",
+            "d::d:",
+            r"\.\pipe\docker_engine:\.\pipe\docker_engine",
+        ]
+    );
+}
+
+#[test]
+fn the_account_of_a_windows_container_is_a_security_option() {
+    let options = |specs: &[&str], options: &[&str]| {
+        let texts = |all: &[&str]| all.iter().map(|&one| one.to_owned()).collect::<Vec<_>>();
+        let (specs, options) = (texts(specs), texts(options));
+        let scene = Scene::new(|s| {
+            s.host.os_type = OsType::Windows;
+            s.a().credential_specs = specs;
+            s.a().docker_security_options = options;
+        });
+        scene.spec("a").definition.docker_security_options.clone()
+    };
+    let file = "credentialspec:file://web.json";
+    let said = ["credentialspec=file://web.json"];
+    assert_eq!(options(&[file], &[]), said);
+    assert_eq!(options(&[], &[file]), said);
+    assert_eq!(
+        options(&[file], &["credentialspec:file://other.json"]),
+        said
+    );
+    assert!(options(&[], &[]).is_empty());
+    assert_eq!(
+        error_of_a(|s| {
+            s.host.os_type = OsType::Windows;
+            s.a().credential_specs = vec!["credentialspec:arn:aws:kms:r:a:k".to_owned()];
+        }),
+        "UnsupportedError: credential spec credentialspec:arn:aws:kms:r:a:k: unsupported credentialspec ARN, only s3/ssm ARNs are valid"
+    );
+}
+
+#[test]
 fn what_cannot_be_resolved_is_an_error_in_the_reference_agents_words() {
     let cases: [(Change, &str); 6] = [
         (
