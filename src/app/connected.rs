@@ -1,7 +1,10 @@
 //! Connected mode put together from the settings and the engine.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tracing::warn;
 
 use super::engine::Engine;
 use super::lifecycle::Lifecycle;
@@ -9,10 +12,11 @@ use super::settings;
 use crate::aws::{Imds, host_credentials};
 use crate::boundary::InstanceMetadata;
 use crate::config::Config;
-use crate::config::connected::ConnectedSection;
+use crate::config::connected::{ConnectedSection, NetworkSection};
 use crate::config::credentials::CredentialsFrom;
 use crate::ecs::{
-    AgentVersion, Ec2Settings, EcsConfig, Features, Outside, StatusHandle, Usage, service,
+    AgentVersion, Authorities, Ec2Settings, EcsConfig, EndpointKinds, Features, Network, Outside,
+    Proxies, Proxy, StatusHandle, Usage, service,
 };
 use crate::platform::SystemIds;
 
@@ -47,6 +51,53 @@ pub(super) fn start(
     Some(status)
 }
 
+/// What cannot be used is named and left out: a connection that needs it says so too.
+fn network(section: &NetworkSection) -> Network {
+    Network {
+        proxies: Proxies {
+            http: proxy(section.http_proxy.as_deref(), "HTTP_PROXY"),
+            https: proxy(section.https_proxy.as_deref(), "HTTPS_PROXY"),
+            except: section.no_proxy.clone(),
+        },
+        authorities: authorities(section.ca_bundle.as_deref()),
+        endpoints: EndpointKinds {
+            fips: section.fips,
+            dual_stack: section.dual_stack,
+        },
+    }
+}
+
+fn proxy(text: Option<&str>, setting: &str) -> Option<Proxy> {
+    let proxy = Proxy::parse(text?);
+    if proxy.is_none() {
+        warn!(
+            event = "proxy-unusable",
+            setting, "{setting} is no address of an HTTP proxy; none is used"
+        );
+    }
+    proxy
+}
+
+fn authorities(file: Option<&Path>) -> Authorities {
+    let Some(file) = file else {
+        return Authorities::default();
+    };
+    match std::fs::read(file) {
+        Ok(pem) => {
+            let (authorities, bad) = Authorities::read(&pem);
+            if bad > 0 || authorities.is_empty() {
+                let good = authorities.len();
+                warn!(event = "ca-bundle-unusable", file = %file.display(), good, bad, "AWS_CA_BUNDLE has texts that are no certificates of authorities");
+            }
+            authorities
+        }
+        Err(error) => {
+            warn!(event = "ca-bundle-unusable", file = %file.display(), %error, "AWS_CA_BUNDLE cannot be read");
+            Authorities::default()
+        }
+    }
+}
+
 /// As the driver takes it.
 fn shared(imds: Imds) -> Arc<dyn InstanceMetadata> {
     Arc::new(imds)
@@ -78,6 +129,7 @@ fn ecs_config(config: &Config, section: &ConnectedSection) -> EcsConfig {
             exclude_ipv6_bindings: section.exclude_ipv6_bindings,
         },
         external: section.external,
+        network: network(&section.network),
         ec2: Ec2Settings {
             spot_draining: section.spot_draining,
             warm_pools: section.warm_pools,

@@ -1,6 +1,8 @@
 //! Settings of connected mode: whether there is one, and where its control plane is.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
 
 use super::ecs_env as env;
 use super::reader::Reader;
@@ -25,10 +27,38 @@ pub struct ConnectedSection {
     pub tags: BTreeMap<String, String>,
     /// IPv6 addresses of published ports are not reported.
     pub exclude_ipv6_bindings: bool,
+    /// How ECS is reached.
+    pub network: NetworkSection,
     /// A notice of interruption drains the instance.
     pub spot_draining: bool,
     /// Registration waits for the warm pool.
     pub warm_pools: bool,
+}
+
+/// How ECS is reached. Proxies may hold passwords, so they are not shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct NetworkSection {
+    /// For clear text.
+    pub http_proxy: Option<String>,
+    /// For TLS.
+    pub https_proxy: Option<String>,
+    /// Who is reached without.
+    pub no_proxy: String,
+    /// File of authorities.
+    pub ca_bundle: Option<PathBuf>,
+    /// Endpoints that are validated for FIPS.
+    pub fips: bool,
+    /// Endpoints that have IPv6 too.
+    pub dual_stack: bool,
+}
+
+impl fmt::Debug for NetworkSection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetworkSection")
+            .field("no_proxy", &self.no_proxy)
+            .field("ca_bundle", &self.ca_bundle)
+            .finish_non_exhaustive()
+    }
 }
 
 /// `None` = standalone.
@@ -56,10 +86,27 @@ pub(super) fn connected(reader: &mut Reader<'_>) -> Option<ConnectedSection> {
         external: reader.truth(&env::EXTERNAL),
         tags: reader.attributes(&env::INSTANCE_TAGS),
         exclude_ipv6_bindings: reader.truth(&env::EXCLUDE_IPV6_BINDINGS),
+        network: network(reader),
         spot_draining: reader.truth(&env::SPOT_DRAINING),
         warm_pools: reader.truth(&env::WARM_POOLS),
     };
     connects.then_some(section)
+}
+
+fn network(reader: &mut Reader<'_>) -> NetworkSection {
+    let large = [&env::HTTP_PROXY, &env::HTTPS_PROXY].map(|it| reader.secret(it));
+    let except = reader.text(&env::NO_PROXY);
+    let small = [&env::HTTP_PROXY_SMALL, &env::HTTPS_PROXY_SMALL].map(|it| reader.secret(it));
+    let except_small = reader.text(&env::NO_PROXY_SMALL);
+    let ([http, https], [plain, tls]) = (large, small);
+    NetworkSection {
+        http_proxy: http.or(plain),
+        https_proxy: https.or(tls),
+        no_proxy: except.or(except_small).unwrap_or_default(),
+        ca_bundle: reader.path(&env::CA_BUNDLE),
+        fips: reader.truth(&env::FIPS_ENDPOINT),
+        dual_stack: reader.truth(&env::DUAL_STACK_ENDPOINT),
+    }
 }
 
 /// An address without a scheme is one of TLS (reference agent).
@@ -91,6 +138,25 @@ mod tests {
         let lab = section(&[("ECS_CLUSTER", "lab")]).unwrap();
         assert_eq!(lab.cluster.as_deref(), Some("lab"));
         assert!(lab.exclude_ipv6_bindings && !lab.external);
+    }
+
+    #[test]
+    fn proxies_may_be_written_small_and_are_not_shown() {
+        let lab = ("ECS_CLUSTER", "lab");
+        let both = [
+            lab,
+            ("https_proxy", "http://small"),
+            ("HTTPS_PROXY", "http://u:marked@big"),
+            ("no_proxy", "ecs.test"),
+            ("AWS_USE_FIPS_ENDPOINT", "true"),
+        ];
+        let network = section(&both).unwrap().network;
+        assert_eq!(network.https_proxy.as_deref(), Some("http://u:marked@big"));
+        assert_eq!(network.no_proxy, "ecs.test");
+        assert!(network.fips && !network.dual_stack);
+        assert!(!format!("{network:?}").contains("marked"));
+        let small = section(&[lab, ("http_proxy", "http://small")]).unwrap();
+        assert_eq!(small.network.http_proxy.as_deref(), Some("http://small"));
     }
 
     #[test]

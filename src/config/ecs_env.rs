@@ -119,6 +119,24 @@ settings! {
         "Whether this host is none of EC2 and registers as an external instance.";
     INSTANCE_TAGS "ECS_CONTAINER_INSTANCE_TAGS" Some("ContainerInstanceTags"), Kind::Attributes, "",
         "Tags of the container instance, JSON.";
+    HTTP_PROXY "HTTP_PROXY" None, Kind::Secret, "",
+        "Proxy of connections to ECS in clear text, and over TLS for sessions without another.";
+    HTTPS_PROXY "HTTPS_PROXY" None, Kind::Secret, "",
+        "Proxy of connections to ECS over TLS.";
+    NO_PROXY "NO_PROXY" None, Kind::Text, "",
+        "Who is reached without a proxy: names, addresses, networks, with a port where only that is meant.";
+    HTTP_PROXY_SMALL "http_proxy" None, Kind::Secret, "",
+        "`HTTP_PROXY` where that is not given.";
+    HTTPS_PROXY_SMALL "https_proxy" None, Kind::Secret, "",
+        "`HTTPS_PROXY` where that is not given.";
+    NO_PROXY_SMALL "no_proxy" None, Kind::Text, "",
+        "`NO_PROXY` where that is not given.";
+    CA_BUNDLE "AWS_CA_BUNDLE" None, Kind::Path, "",
+        "File of certificates, PEM: authorities that are trusted beside the host's own in connections to ECS.";
+    FIPS_ENDPOINT "AWS_USE_FIPS_ENDPOINT" None, Kind::Truth, "false",
+        "Whether the endpoint of ECS that is validated for FIPS is used; `ECS_BACKEND_HOST` counts before it.";
+    DUAL_STACK_ENDPOINT "AWS_USE_DUALSTACK_ENDPOINT" None, Kind::Truth, "false",
+        "Whether the endpoint of ECS with IPv6 is used; `ECS_BACKEND_HOST` counts before it.";
     SPOT_DRAINING "ECS_ENABLE_SPOT_INSTANCE_DRAINING" Some("SpotInstanceDrainingEnabled"), Kind::Truth, "false",
         "Whether the instance drains when EC2 says that it will be interrupted.";
     WARM_POOLS "ECS_WARM_POOLS_CHECK" Some("WarmPoolsSupport"), Kind::Truth, "false",

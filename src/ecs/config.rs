@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::connect::Network;
+
 /// Settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EcsConfig {
@@ -23,6 +25,8 @@ pub struct EcsConfig {
     pub features: Features,
     /// Whether the host is none of EC2 (`ECS_EXTERNAL`).
     pub external: bool,
+    /// How this host reaches others.
+    pub network: Network,
     /// What a host of EC2 does about what EC2 says.
     pub ec2: Ec2Settings,
     /// Version and commit, as the control plane is told.

@@ -35,5 +35,6 @@ pub mod service;
 pub use api::HostCredentials;
 pub use config::EcsConfig;
 pub use config::{AgentVersion, Ec2Settings, Features};
+pub use connect::{Authorities, EndpointKinds, Network, Proxies, Proxy};
 pub use credentials::{AcsSource, SentCredentials};
 pub use service::{ConnectedStatus, Outside, StatusHandle, Usage, service};

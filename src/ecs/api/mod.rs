@@ -4,6 +4,8 @@
 
 mod error;
 
+mod http;
+
 mod sdk;
 
 mod submit;

@@ -16,13 +16,12 @@ use aws_sdk_ecs::config::{
 };
 use aws_sdk_ecs::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_ecs::types::{Attribute, ContainerInstanceStatus, Resource, Tag};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde_json::{Map, Value};
 
 use super::error::from_sdk;
-use super::submit;
 use super::user_agent::UserAgent;
 use super::{ApiError, ControlPlane, Endpoints, Registered, Registration, Resources};
+use super::{http, submit};
 use crate::ecs::config::EcsConfig;
 use crate::ecs::report::TaskChange;
 
@@ -41,10 +40,6 @@ pub struct Sdk {
 impl Sdk {
     /// Nothing is asked before the first call.
     pub fn new(config: &EcsConfig, region: &str, credentials: HostCredentials, os: &str) -> Self {
-        let tls = Provider::Rustls(CryptoMode::Ring);
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls)
-            .build_https();
         let limits = TimeoutConfig::builder()
             .connect_timeout(CONNECT_LIMIT)
             .operation_timeout(config.call_limit);
@@ -52,14 +47,17 @@ impl Sdk {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .credentials_provider(credentials)
-            .http_client(http)
+            .http_client(http::client(config, region))
             .timeout_config(limits.build())
             .retry_config(RetryConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .interceptor(UserAgent::new(&config.version, os));
-        if let Some(endpoint) = &config.endpoint {
-            client = client.endpoint_url(endpoint);
-        }
+        let kinds = config.network.endpoints;
+        client = match &config.endpoint {
+            Some(endpoint) => client.endpoint_url(endpoint),
+            // Of an endpoint that is named nothing else can be asked.
+            None => client.use_fips(kinds.fips).use_dual_stack(kinds.dual_stack),
+        };
         Self {
             client: Client::from_conf(client.build()),
             limit: config.call_limit,

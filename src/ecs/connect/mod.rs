@@ -8,10 +8,17 @@ mod key;
 
 mod tls;
 
+mod proxy;
+
+mod stream;
+
 mod socket;
 
 #[cfg(test)]
 mod tests;
 
 pub use address::{AcsQuery, TcsQuery, acs_url, tcs_url};
+pub use proxy::{Proxies, Proxy, Target};
 pub use socket::{Connector, OpenError, Socket, SocketReader, SocketWriter};
+pub use stream::{EndpointKinds, Network};
+pub use tls::Authorities;

@@ -7,10 +7,6 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -21,15 +17,14 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::key::Key;
-use super::{sign, tls};
+use super::proxy::Target;
+use super::sign;
+use super::stream::{Io, Network, STEP_LIMIT, connect, within};
 use crate::boundary::Clock;
 use crate::domain::ids::UnixMillis;
 use crate::ecs::acs;
 use crate::ecs::api::HostCredentials;
 use crate::ecs::link::How;
-
-/// Longest wait for a connection, and for each of the handshakes on it (reference agent).
-const STEP_LIMIT: Duration = Duration::from_secs(30);
 
 /// Largest message taken, in bytes: a payload of 1,000 tasks has some 3 MiB.
 const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
@@ -58,6 +53,9 @@ pub enum OpenError {
     /// TLS cannot be had.
     #[error("TLS cannot be had")]
     Tls(#[source] tokio_rustls::rustls::Error),
+    /// The proxy opens no way.
+    #[error("the proxy answers {0:?}")]
+    Proxy(String),
     /// A step took too long.
     #[error("no answer within {} s", STEP_LIMIT.as_secs())]
     Late,
@@ -76,16 +74,13 @@ pub enum OpenError {
     Handshake(#[source] Box<Error>),
 }
 
-trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
-
 type Stream = WebSocketStream<Box<dyn Io>>;
 
 /// Opens sessions.
 pub struct Connector {
     key: Key,
     region: String,
+    network: Network,
     clock: Arc<dyn Clock>,
 }
 
@@ -104,11 +99,17 @@ pub struct SocketReader(SplitStream<Stream>);
 pub struct SocketWriter(SplitSink<Stream, Message>);
 
 impl Connector {
-    /// Sessions that are signed with these credentials for that region.
-    pub fn new(credentials: HostCredentials, region: String, clock: Arc<dyn Clock>) -> Self {
+    /// Sessions over that network that are signed with these credentials for that region.
+    pub fn new(
+        credentials: HostCredentials,
+        region: String,
+        network: Network,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             key: Key::new(credentials),
             region,
+            network,
             clock,
         }
     }
@@ -130,23 +131,8 @@ impl Connector {
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let headers = sign::sign_get(url, authority, self.signer().await?, b"")?;
         let request = request(&uri, authority, headers).map_err(|_| address())?;
-        let failed = |error| OpenError::Connect(authority.to_owned(), error);
-        let tcp = within(TcpStream::connect((host, port)))
-            .await?
-            .map_err(failed)?;
-        // Frames are small and each is an answer.
-        tcp.set_nodelay(true).map_err(failed)?;
-        let stream: Box<dyn Io> = if secure {
-            let name = ServerName::try_from(host.to_owned()).map_err(|_| address())?;
-            let connector = tls::connector().map_err(OpenError::Tls)?;
-            Box::new(
-                within(connector.connect(name, tcp))
-                    .await?
-                    .map_err(failed)?,
-            )
-        } else {
-            Box::new(tcp)
-        };
+        let target = Target { secure, host, port };
+        let stream = connect(&self.network, target).await?;
         let limits = WebSocketConfig::default()
             .max_message_size(Some(MAX_MESSAGE_BYTES))
             .max_frame_size(Some(MAX_MESSAGE_BYTES));
@@ -293,10 +279,6 @@ fn refused(error: Error) -> OpenError {
             |(name, text)| format!("{name}: {text}"),
         ),
     }
-}
-
-async fn within<T>(step: impl Future<Output = T>) -> Result<T, OpenError> {
-    timeout(STEP_LIMIT, step).await.map_err(|_| OpenError::Late)
 }
 
 fn system_time(now: UnixMillis) -> SystemTime {

@@ -8,6 +8,7 @@ use crate::domain::host::{CgroupSupport, HostFacts};
 use crate::domain::sample;
 use crate::ecs::api::{ApiError, Failure, Registered, Registration};
 use crate::ecs::config::{AgentVersion, Ec2Settings, EcsConfig, Features};
+use crate::ecs::connect::Network;
 
 fn config() -> EcsConfig {
     EcsConfig {
@@ -25,6 +26,7 @@ fn config() -> EcsConfig {
         },
         external: false,
         ec2: Ec2Settings::default(),
+        network: Network::default(),
         version: AgentVersion {
             version: "0".into(),
             commit: "0".into(),

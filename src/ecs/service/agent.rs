@@ -208,6 +208,7 @@ impl Service {
         };
         let (engine, ids) = (outside.engine.clone(), outside.ids.clone());
         let (sender, rejections) = Sender::new(report, api.clone(), engine, ids);
+        let (network, clock) = (config.network.clone(), outside.clock.clone());
         let shared = Arc::new(Shared {
             config,
             discovery: Discovery::new(api.clone()),
@@ -215,7 +216,7 @@ impl Service {
             ec2,
             engine: outside.engine,
             store: outside.store,
-            connector: Connector::new(credentials, origin.region, outside.clock.clone()),
+            connector: Connector::new(credentials, origin.region, network, clock),
             clock: outside.clock,
             usage: outside.usage,
             heartbeats: watch::channel(0).0,

@@ -5,6 +5,8 @@
 
 mod ec2;
 
+mod network;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +17,8 @@ use berth::boundary::store::InstanceStore as _;
 use berth::domain::ids::TaskArn;
 use berth::domain::status::TaskStatus;
 use berth::ecs::{
-    AgentVersion, Ec2Settings, EcsConfig, Features, Outside, SentCredentials, StatusHandle, service,
+    AgentVersion, Ec2Settings, EcsConfig, Features, Network, Outside, SentCredentials,
+    StatusHandle, service,
 };
 use berth::testing::clock::SeededIds;
 use berth::testing::sim::Simulation;
@@ -35,6 +38,9 @@ struct Host {
     status: Option<StatusHandle>,
     metadata: Option<Arc<dyn InstanceMetadata>>,
     ec2: Ec2Settings,
+    network: Network,
+    /// The region's endpoints are used.
+    no_endpoint: bool,
     external: bool,
     region: Option<String>,
     _world: JoinSet<()>,
@@ -66,6 +72,8 @@ impl Host {
             status: None,
             metadata: None,
             ec2: Ec2Settings::default(),
+            network: Network::default(),
+            no_endpoint: false,
             external: false,
             region: Some(REGION.to_owned()),
             _world: world,
@@ -79,7 +87,7 @@ impl Host {
         let config = EcsConfig {
             cluster: self.cluster.clone(),
             region: self.region.clone(),
-            endpoint: Some(self.plane.url()),
+            endpoint: (!self.no_endpoint).then(|| self.plane.url()),
             attributes: BTreeMap::new(),
             tags: BTreeMap::new(),
             reserved_ports: (vec![22], Vec::new()),
@@ -91,6 +99,7 @@ impl Host {
             },
             external: self.external,
             ec2: self.ec2,
+            network: self.network.clone(),
             version: AgentVersion {
                 version: "1.2.3".into(),
                 commit: "abcdef01".into(),

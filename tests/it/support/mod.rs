@@ -27,3 +27,7 @@ pub(crate) mod moto;
 pub(crate) mod control_plane;
 
 pub(crate) mod instance_metadata;
+
+pub(crate) mod certificates;
+
+pub(crate) mod http_proxy;

@@ -208,6 +208,7 @@ const PURE: &[&str] = &[
     "ecs/report/change",
     "ecs/report/lanes",
     "ecs/connect/address",
+    "ecs/connect/proxy",
     "supervise/plan",
 ];
 

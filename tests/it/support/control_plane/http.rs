@@ -1,11 +1,9 @@
 //! The ECS API: JSON 1.1 over HTTP/1.1.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::{Call, INSTANCE, State, locked, signature};
 
@@ -18,13 +16,16 @@ struct Request {
     body: Vec<u8>,
 }
 
-pub(super) async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>, address: SocketAddr) {
+pub(super) async fn serve<S>(mut stream: S, state: Arc<Mutex<State>>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin,
+{
     let mut buffer = Vec::new();
     while let Some(request) = read(&mut stream, &mut buffer).await {
         if locked(&state).away {
             return;
         }
-        let (status, body) = answer(&request, &state, address);
+        let (status, body) = answer(&request, &state);
         let text = body.to_string();
         let head = format!(
             "HTTP/1.1 {status} X\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\n\r\n",
@@ -40,7 +41,10 @@ pub(super) async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>, addre
     }
 }
 
-async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
+async fn read<S>(stream: &mut S, buffer: &mut Vec<u8>) -> Option<Request>
+where
+    S: AsyncRead + Unpin,
+{
     let head_end = loop {
         if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             break at;
@@ -73,15 +77,17 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
     })
 }
 
-fn answer(request: &Request, state: &Mutex<State>, address: SocketAddr) -> (u16, Value) {
+fn answer(request: &Request, state: &Mutex<State>) -> (u16, Value) {
     let header = |name: &str| {
         let found = request.headers.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.clone()).unwrap_or_default()
     };
     let mut state = locked(state);
+    // The SDK writes the whole address also through a tunnel; the signature covers the path.
+    let path = request.path.strip_prefix(state.url.as_str());
     let checked = signature::check(
         &request.method,
-        &request.path,
+        path.unwrap_or(&request.path),
         &request.headers,
         &request.body,
     );
@@ -120,7 +126,7 @@ fn answer(request: &Request, state: &Mutex<State>, address: SocketAddr) -> (u16,
         ),
         "DiscoverPollEndpoint" => (
             200,
-            json!({"endpoint": format!("http://{address}/acs"), "telemetryEndpoint": format!("http://{address}/tcs")}),
+            json!({"endpoint": format!("{}/acs", state.url), "telemetryEndpoint": format!("{}/tcs", state.url)}),
         ),
         "UpdateContainerInstancesState" => (200, json!({"containerInstances": [], "failures": []})),
         "SubmitTaskStateChange" => (200, json!({"acknowledgment": "ACK"})),

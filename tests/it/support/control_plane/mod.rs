@@ -3,6 +3,8 @@
 //! It checks every signature, keeps what it was told, and fails on demand: answers with an error, refuses sessions,
 //! lets them go half-way.
 
+mod begun;
+
 mod http;
 
 mod sessions;
@@ -15,9 +17,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use begun::Begun;
 
 /// What the agent signs with.
 pub(crate) const KEY: &str = "LABACCESSKEY";
@@ -58,6 +64,8 @@ pub(super) enum Saying {
 
 #[derive(Default)]
 struct State {
+    /// Where its sessions go.
+    url: String,
     calls: Vec<Call>,
     failures: Vec<Failure>,
     /// Queries of the sessions opened, oldest first.
@@ -76,6 +84,8 @@ struct State {
 /// The control plane. Gone when dropped.
 pub(crate) struct ControlPlane {
     address: SocketAddr,
+    /// Where it says that its sessions go.
+    url: String,
     state: Arc<Mutex<State>>,
     _server: JoinSet<()>,
 }
@@ -86,26 +96,48 @@ fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 impl ControlPlane {
     pub(crate) async fn start() -> Self {
+        Self::serving(None).await
+    }
+
+    /// One that speaks TLS as `name`.
+    pub(crate) async fn start_tls(name: &str, tls: TlsAcceptor) -> Self {
+        Self::serving(Some((name, tls))).await
+    }
+
+    async fn serving(tls: Option<(&str, TlsAcceptor)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let state = Arc::new(Mutex::new(State::default()));
+        let url = match &tls {
+            Some((name, _)) => format!("https://{name}:{}", address.port()),
+            None => format!("http://{address}"),
+        };
+        let state = Arc::new(Mutex::new(State {
+            url: url.clone(),
+            ..State::default()
+        }));
+        let tls = tls.map(|(_, acceptor)| acceptor);
         let mut server = JoinSet::new();
         let shared = Arc::clone(&state);
         server.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(serve(stream, Arc::clone(&shared), address));
+                connections.spawn(accept(stream, tls.clone(), Arc::clone(&shared)));
             }
         });
         Self {
             address,
+            url,
             state,
             _server: server,
         }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.url.clone()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Bodies of the calls of an operation, oldest first.
@@ -289,17 +321,29 @@ impl ControlPlane {
     }
 }
 
+async fn accept(stream: TcpStream, tls: Option<TlsAcceptor>, state: Arc<Mutex<State>>) {
+    match tls {
+        None => serve(stream, state).await,
+        Some(tls) => {
+            if let Ok(stream) = tls.accept(stream).await {
+                serve(stream, state).await;
+            }
+        }
+    }
+}
+
 /// A connection is a session if it begins with GET.
-async fn serve(stream: TcpStream, state: Arc<Mutex<State>>, address: SocketAddr) {
+async fn serve<S>(mut stream: S, state: Arc<Mutex<State>>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin,
+{
     let mut first = [0; 4];
-    while let Ok(read) = stream.peek(&mut first).await {
-        if locked(&state).away || read == 0 {
-            return;
-        }
-        match &first {
-            b"GET " => return sessions::serve(stream, state).await,
-            b"POST" => return http::serve(stream, state, address).await,
-            _ => tokio::time::sleep(Duration::from_millis(1)).await,
-        }
+    if stream.read_exact(&mut first).await.is_err() || locked(&state).away {
+        return;
+    }
+    let stream = Begun::new(first, stream);
+    match &first {
+        b"GET " => sessions::serve(stream, state).await,
+        _ => http::serve(stream, state).await,
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use percent_encoding::percent_decode_str;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
@@ -17,7 +17,10 @@ use super::{Saying, State, locked, signature};
     clippy::result_large_err,
     reason = "the handshake's callback has this type"
 )]
-pub(super) async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
+pub(super) async fn serve<S>(stream: S, state: Arc<Mutex<State>>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin,
+{
     let (shared, mut telemetry) = (Arc::clone(&state), None);
     let opening = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
         let mut state = locked(&shared);
@@ -59,7 +62,10 @@ pub(super) async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
 }
 
 /// Says what the test says and keeps what it hears.
-async fn acs_session(mut socket: WebSocketStream<TcpStream>, state: &Mutex<State>) {
+async fn acs_session<S>(mut socket: WebSocketStream<S>, state: &Mutex<State>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin,
+{
     let (sender, mut sayings) = mpsc::channel(64);
     locked(state).session = Some(sender.clone());
     loop {
@@ -102,11 +108,10 @@ async fn acs_session(mut socket: WebSocketStream<TcpStream>, state: &Mutex<State
 }
 
 /// Requests are header lines, an empty line and JSON, each signed.
-async fn telemetry_session(
-    mut socket: WebSocketStream<TcpStream>,
-    address: &str,
-    state: &Mutex<State>,
-) {
+async fn telemetry_session<S>(mut socket: WebSocketStream<S>, address: &str, state: &Mutex<State>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin,
+{
     while let Some(Ok(frame)) = socket.next().await {
         let Message::Text(text) = frame else {
             continue;
