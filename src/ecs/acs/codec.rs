@@ -27,11 +27,8 @@ const EXCEPTIONS: [&str; 7] = [
 ];
 
 /// Messages of the model that this version has no answer to; they are signs of life all the same.
-const UNHANDLED: [&str; 10] = [
+const UNHANDLED: [&str; 7] = [
     "CloseMessage",
-    "AttachTaskNetworkInterfacesMessage",
-    "AttachInstanceNetworkInterfacesMessage",
-    "ConfirmAttachmentMessage",
     "HeartbeatAckRequest",
     "AckRequest",
     "NackRequest",
@@ -66,6 +63,12 @@ pub enum Inbound {
     StageUpdate(Addressed),
     /// `PerformUpdateMessage`.
     PerformUpdate(Addressed),
+    /// `AttachTaskNetworkInterfacesMessage`.
+    TaskInterfaces(Value),
+    /// `AttachInstanceNetworkInterfacesMessage`.
+    InstanceInterfaces(Value),
+    /// `ConfirmAttachmentMessage`.
+    Volume(Value),
     /// An exception: name and text.
     Exception(&'static str, String),
     /// A known type that has no answer here.
@@ -116,6 +119,9 @@ fn read(kind: &str, message: Value) -> Result<Inbound, String> {
         "TaskStopVerificationAck" => Inbound::StopVerified(typed(kind, message)?),
         "StageUpdateMessage" => Inbound::StageUpdate(typed(kind, message)?),
         "PerformUpdateMessage" => Inbound::PerformUpdate(typed(kind, message)?),
+        "AttachTaskNetworkInterfacesMessage" => Inbound::TaskInterfaces(message),
+        "AttachInstanceNetworkInterfacesMessage" => Inbound::InstanceInterfaces(message),
+        "ConfirmAttachmentMessage" => Inbound::Volume(message),
         _ => {
             if let Some(name) = known(&EXCEPTIONS, kind) {
                 let text = message.get("message").and_then(Value::as_str);

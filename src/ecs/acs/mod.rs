@@ -9,12 +9,17 @@ pub mod wire;
 
 mod codec;
 
+mod attachments;
+
 mod credentials;
 
 mod session;
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod attachment_tests;
 
 pub use codec::{Decoded, Inbound, Outbound, decode, encode, is_inactive, refusal};
 pub use credentials::{Delivery, Given};

@@ -12,7 +12,9 @@
 //! outlive a connection; what they would answer then goes out on the next one, where nobody minds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use super::attachments::{self, Attachment};
 use super::codec::{Decoded, Inbound, Outbound, decode};
 use super::credentials::{Delivery, Given, role_kind};
 use super::wire::{
@@ -82,6 +84,8 @@ pub enum Note {
     Unanswered(&'static str, String),
     /// An exception of the service: name and text.
     Exception(&'static str, String),
+    /// A message that is acknowledged, and what it announces is not attached: how long ECS waits for it.
+    NotAttached(&'static str, Duration),
 }
 
 /// What waits for a job.
@@ -159,6 +163,17 @@ impl Session {
             Inbound::Manifest(manifest) => self.on_manifest(manifest),
             Inbound::StopVerified(ack) => self.on_stops(ack, tasks),
             Inbound::StageUpdate(update) | Inbound::PerformUpdate(update) => refuse_update(update),
+            Inbound::TaskInterfaces(message) => not_attached(
+                "AttachTaskNetworkInterfacesMessage",
+                attachments::interfaces(&message, true),
+            ),
+            Inbound::InstanceInterfaces(message) => not_attached(
+                "AttachInstanceNetworkInterfacesMessage",
+                attachments::interfaces(&message, false),
+            ),
+            Inbound::Volume(message) => {
+                not_attached("ConfirmAttachmentMessage", attachments::volume(&message))
+            }
             Inbound::Exception(name, text) => vec![Effect::Note(Note::Exception(name, text))],
             Inbound::Unhandled(name) => unanswered(name, "is not handled"),
         }
@@ -294,6 +309,17 @@ fn reject(unreadable: Unreadable) -> Effect {
             Effect::Reject(arn, reason)
         }
         None => Effect::Note(Note::Unanswered("PayloadMessage", unreadable.why)),
+    }
+}
+
+/// Heard, and that is all: nothing is reported, and ECS gives up in its time.
+fn not_attached(kind: &'static str, read: Result<Attachment, String>) -> Vec<Effect> {
+    match read {
+        Ok(Attachment { ack, wait }) => vec![
+            Effect::Send(Outbound::Ack(ack)),
+            Effect::Note(Note::NotAttached(kind, wait)),
+        ],
+        Err(why) => unanswered(kind, why),
     }
 }
 

@@ -152,7 +152,7 @@ fn check_058_known_messages_without_a_handler_are_signs_of_life_and_get_no_reply
     let mut rig = Rig::new(World::default());
     for kind in [
         "CloseMessage",
-        "AttachTaskNetworkInterfacesMessage",
+        "AckRequest",
         "ErrorMessage",
         "InvalidClusterException",
     ] {

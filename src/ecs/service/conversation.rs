@@ -323,6 +323,12 @@ fn tell(note: &Note) {
             why, "a frame of ACS is passed over"
         ),
         Note::Unanswered(kind, why) => debug!(kind, why, "a message of ACS gets no answer"),
+        Note::NotAttached(kind, wait) => warn!(
+            event = "attachment-not-made",
+            kind,
+            wait_seconds = wait.as_secs(),
+            "ECS announces an attachment, and this version makes none"
+        ),
         Note::Exception(name, text) => {
             warn!(event = "acs-problem", name, text, "ACS reports a problem");
         }
