@@ -4,7 +4,6 @@
 //! is answered while a payload is worked on. Jobs outlive the session that they came by.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -16,18 +15,15 @@ use super::agent::Shared;
 use super::facts::SnapshotTasks;
 use super::jobs;
 use super::registrar::SEQUENCE;
+use super::session::{self, Opened, Peer, Trouble, WRITE_LIMIT};
 use crate::ecs::acs::timers::ACS;
 use crate::ecs::acs::{Effect, JobId, Note, Session, encode};
-use crate::ecs::connect::{AcsQuery, OpenError, Socket, SocketReader, SocketWriter, acs_url};
+use crate::ecs::connect::{Socket, SocketReader, SocketWriter};
 use crate::ecs::link::{Action, Event, How, Link};
 use crate::ecs::report::Rejections;
-use crate::error::ErrorChain;
 
 /// Answers that may wait to be written: those to a payload of 1,000 tasks with two roles each.
 const OUTGOING: usize = 4096;
-
-/// Longest that one frame may take to be written (reference agent).
-const WRITE_LIMIT: Duration = Duration::from_mins(3);
 
 enum Outgoing {
     Text(String),
@@ -43,15 +39,9 @@ struct Open {
 }
 
 enum Beside {
-    Opened(Result<Socket, Trouble>),
+    Opened(Result<Opened, Trouble>),
     Done(JobId, bool),
     Reported,
-}
-
-/// Why no session was opened.
-struct Trouble {
-    words: String,
-    inactive: bool,
 }
 
 enum Turn {
@@ -105,7 +95,7 @@ impl Conversation {
                 Turn::Frame(Ok(text)) => self.take_frame(&text),
                 Turn::Frame(Err(how)) => self.ended(how),
                 Turn::WriterEnded => self.ended(How::Broken),
-                Turn::Beside(Beside::Opened(Ok(socket))) => self.opened(socket),
+                Turn::Beside(Beside::Opened(Ok(opened))) => self.opened(opened.socket),
                 Turn::Beside(Beside::Opened(Err(trouble))) => self.refused(&trouble),
                 Turn::Beside(Beside::Done(job, durable)) => {
                     let snapshot = self.shared.engine.snapshot();
@@ -156,10 +146,11 @@ impl Conversation {
 
     fn connect(&mut self) {
         let (shared, instance) = (Arc::clone(&self.shared), self.instance.clone());
-        let wants_credentials = self.wants_credentials;
-        self.beside.spawn(async move {
-            Beside::Opened(open(&shared, &instance, wants_credentials).await)
-        });
+        let peer = Peer::Acs {
+            send_credentials: self.wants_credentials,
+        };
+        self.beside
+            .spawn(async move { Beside::Opened(session::open(&shared, &instance, peer).await) });
     }
 
     fn opened(&mut self, socket: Socket) {
@@ -285,35 +276,6 @@ async fn write(mut socket: SocketWriter, mut texts: mpsc::Receiver<Outgoing>) {
             return;
         }
     }
-}
-
-async fn open(shared: &Shared, instance: &str, wants_credentials: bool) -> Result<Socket, Trouble> {
-    let failed = |words: String| Trouble {
-        words,
-        inactive: false,
-    };
-    let config = &shared.config;
-    let endpoints = shared.discovery.endpoints(instance, config.cluster()).await;
-    let endpoints = endpoints.map_err(|error| failed(error.to_string()))?;
-    let endpoint = endpoints
-        .acs
-        .ok_or_else(|| failed("DiscoverPollEndpoint names no endpoint".to_owned()))?;
-    let docker = shared.docker_version();
-    let url = acs_url(
-        &endpoint,
-        &AcsQuery {
-            agent_hash: &config.version.commit,
-            agent_version: &config.version.version,
-            cluster: config.cluster(),
-            container_instance: instance,
-            docker_version: docker.as_deref(),
-            send_credentials: wants_credentials,
-        },
-    );
-    shared.connector.open(&url).await.map_err(|error| Trouble {
-        words: ErrorChain(&error).to_string(),
-        inactive: matches!(error, OpenError::Refused { inactive: true, .. }),
-    })
 }
 
 fn tell(note: &Note) {

@@ -12,6 +12,8 @@ mod origin;
 
 mod registrar;
 
+mod session;
+
 mod jobs;
 
 mod conversation;

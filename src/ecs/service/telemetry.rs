@@ -3,7 +3,6 @@
 //! **Invariant.** Rounds are made whether there is a session or not; those that wait are few, and the newest are let
 //! go of when there are too many.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::agent::Shared;
+use super::session::{self, Opened, Peer, Trouble, WRITE_LIMIT};
 use crate::domain::ids::UnixMillis;
 use crate::domain::status::TaskStatus;
-use crate::ecs::connect::{OpenError, Socket, TcsQuery, tcs_url};
 use crate::ecs::link::{Action, Event, How, Link};
-use crate::ecs::tcs::timers::{PACE, TCS, WAITING_ROUNDS};
+use crate::ecs::tcs::timers::{PACE, TCS};
 use crate::ecs::tcs::{
-    Round, Series, health_requests, health_tasks, is_sign_of_life, metrics_requests,
+    Round, Series, Waiting, health_requests, health_tasks, is_sign_of_life, metrics_requests,
     runtime_status, status_request,
 };
 use crate::error::ErrorChain;
@@ -28,17 +27,9 @@ use crate::error::ErrorChain;
 /// How often it is looked for new readings: more often than they are taken.
 const LOOK_PACE: Duration = Duration::from_secs(1);
 
-/// Longest that one frame may take to be written (reference agent).
-const WRITE_LIMIT: Duration = Duration::from_mins(3);
-
-struct Open {
-    socket: Socket,
-    url: String,
-}
-
 enum Turn {
     Frame(Result<String, How>),
-    Opened(Result<Open, String>),
+    Opened(Result<Opened, Trouble>),
     Broke,
     Look,
     Round,
@@ -53,10 +44,10 @@ pub(super) struct Telemetry {
     shared: Arc<Shared>,
     instance: String,
     link: Link,
-    open: Option<Open>,
-    opening: JoinSet<Result<Open, String>>,
+    open: Option<Opened>,
+    opening: JoinSet<Result<Opened, Trouble>>,
     series: Series,
-    waiting: VecDeque<Vec<String>>,
+    waiting: Waiting,
     /// Whether the container engine answered when it was last looked at, and since when.
     runtime: (bool, UnixMillis),
     /// Its state is to be told.
@@ -74,7 +65,7 @@ impl Telemetry {
             open: None,
             opening: JoinSet::new(),
             series: Series::default(),
-            waiting: VecDeque::new(),
+            waiting: Waiting::default(),
             runtime: (true, now),
             tell_status: true,
             problem: String::new(),
@@ -113,7 +104,7 @@ impl Telemetry {
                 Turn::Frame(Ok(text)) => self.heard(&text),
                 Turn::Frame(Err(how)) => self.ended(how),
                 Turn::Opened(Ok(open)) => self.opened(open),
-                Turn::Opened(Err(words)) => self.refused(words),
+                Turn::Opened(Err(trouble)) => self.refused(trouble.words),
                 Turn::Broke => self.refused("a step failed unexpectedly".to_owned()),
                 Turn::Look => self.look(),
                 Turn::Round => self.round(),
@@ -136,7 +127,7 @@ impl Telemetry {
             Some(Action::Connect) => {
                 let (shared, instance) = (Arc::clone(&self.shared), self.instance.clone());
                 self.opening
-                    .spawn(async move { open(&shared, &instance).await });
+                    .spawn(async move { session::open(&shared, &instance, Peer::Tcs).await });
             }
             Some(Action::Close) => self.close().await,
             Some(Action::Drop) => self.open = None,
@@ -150,7 +141,7 @@ impl Telemetry {
         }
     }
 
-    fn opened(&mut self, open: Open) {
+    fn opened(&mut self, open: Opened) {
         info!(event = "tcs-open", "a telemetry session is open");
         self.problem.clear();
         self.open = Some(open);
@@ -228,9 +219,7 @@ impl Telemetry {
             let status = runtime_status(answered, self.runtime.0, self.runtime.1, now);
             frames.push(status_request(&self.a_round(), status));
         }
-        if self.waiting.len() < WAITING_ROUNDS {
-            self.waiting.push_back(frames);
-        }
+        self.waiting.add(frames);
     }
 
     fn a_round(&self) -> Round {
@@ -244,7 +233,7 @@ impl Telemetry {
 
     async fn send_waiting(&mut self) {
         while let Some(open) = &mut self.open {
-            let Some(frames) = self.waiting.pop_front() else {
+            let Some(frames) = self.waiting.take() else {
                 return;
             };
             for frame in frames {
@@ -265,30 +254,9 @@ impl Telemetry {
     }
 }
 
-async fn heard(open: Option<&mut Open>) -> Result<String, How> {
+async fn heard(open: Option<&mut Opened>) -> Result<String, How> {
     match open {
         Some(open) => open.socket.reader.next().await,
         None => std::future::pending().await,
     }
-}
-
-async fn open(shared: &Shared, instance: &str) -> Result<Open, String> {
-    let config = &shared.config;
-    let endpoints = shared.discovery.endpoints(instance, config.cluster()).await;
-    let endpoint = endpoints.map_err(|error| error.to_string())?.telemetry;
-    let endpoint = endpoint.ok_or("DiscoverPollEndpoint names no telemetry endpoint")?;
-    let docker = shared.docker_version();
-    let url = tcs_url(
-        &endpoint,
-        &TcsQuery {
-            agent_hash: &config.version.commit,
-            agent_version: &config.version.version,
-            cluster: config.cluster(),
-            container_instance: instance,
-            docker_version: docker.as_deref(),
-        },
-    );
-    let opened = shared.connector.open(&url).await;
-    let socket = opened.map_err(|error: OpenError| ErrorChain(&error).to_string())?;
-    Ok(Open { socket, url })
 }

@@ -16,6 +16,8 @@ mod requests;
 
 mod heard;
 
+mod waiting;
+
 #[cfg(test)]
 mod tests;
 
@@ -23,3 +25,4 @@ pub use health::{health_tasks, runtime_status};
 pub use heard::is_sign_of_life;
 pub use requests::{Round, health_requests, metrics_requests, status_request};
 pub use series::Series;
+pub use waiting::Waiting;
