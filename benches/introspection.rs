@@ -235,10 +235,9 @@ async fn serve(tasks: usize, containers: usize) -> Fallible<Agent> {
     let views = Arc::new(Views::new(handle, "default".to_owned()));
     let about = About {
         cluster: "default".to_owned(),
-        container_instance_arn: None,
         version: "berth - v0.0.0 (00000000)".to_owned(),
     };
-    let classic = classic_routes(IntrospectionState::new(views, &about));
+    let classic = classic_routes(IntrospectionState::new(views, about, Arc::new(|| None)));
     let router = plain_layers(classic.merge(superset(observe, Arc::new(SystemIds), Access::Full)));
     let bound = TcpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
     let address = bound.address();

@@ -22,7 +22,7 @@ use super::settings;
 use super::surroundings::ListenerBoard;
 use super::task_address::{self, TASK_SERVER};
 use crate::api::ObserveState;
-use crate::api::introspection::{About, IntrospectionState, classic_routes};
+use crate::api::introspection::{About, Instance, IntrospectionState, classic_routes};
 use crate::api::listeners::{plain_layers, task_server_layers};
 use crate::api::observe::Access;
 use crate::api::observe::superset::superset;
@@ -65,13 +65,13 @@ pub(super) fn start(
     let cluster = config.cluster.to_string();
     let views = Arc::new(Views::new(engine.handle.clone(), cluster.clone()));
     let commit = option_env!("BERTH_COMMIT").unwrap_or("00000000");
+    let surroundings = Arc::clone(&observe.surroundings);
+    let instance: Instance = Arc::new(move || surroundings.container_instance());
     let about = About {
         cluster,
-        // No control plane has given one.
-        container_instance_arn: None,
         version: format!("{VERSION} ({commit})"),
     };
-    let classic = classic_routes(IntrospectionState::new(Arc::clone(&views), &about));
+    let classic = classic_routes(IntrospectionState::new(Arc::clone(&views), about, instance));
     let ids: Arc<dyn Ids> = Arc::new(SystemIds);
     let beside = |access| superset(observe.clone(), Arc::clone(&ids), access);
     let listener = Listener {

@@ -12,6 +12,7 @@ use crate::api::observe::files::wire::{TaskFile, TaskFiles};
 use crate::api::observe::probes::Check;
 use crate::api::observe::settings::wire::{Setting, SettingProblem, SettingsAnswer};
 use crate::config::Config;
+use crate::domain::ids::UnixMillis;
 use crate::ecs::{ConnectedStatus, StatusHandle};
 use crate::standalone::status::{DirectoryStatus, FileState, FileStatus};
 
@@ -69,6 +70,14 @@ impl Surroundings for Beside {
                 .map(|status| control_plane(&status.now())),
         );
         checks
+    }
+
+    fn control_plane_heard_at(&self) -> Option<UnixMillis> {
+        self.connected.as_ref()?.now().heard_at
+    }
+
+    fn container_instance(&self) -> Option<String> {
+        self.connected.as_ref()?.now().instance
     }
 
     fn task_files(&self) -> Option<TaskFiles> {

@@ -12,17 +12,15 @@ use super::wire;
 pub struct About {
     /// Cluster as configured.
     pub cluster: String,
-    /// Container instance; `None` where no control plane has given one.
-    pub container_instance_arn: Option<String>,
     /// `<product> - v<semver> (<commit>)`: scripts cut the text between `v` and the blank.
     pub version: String,
 }
 
 impl About {
-    pub(super) fn encoded(&self) -> Bytes {
+    pub(super) fn encoded(&self, instance: Option<&str>) -> Bytes {
         let body = wire::Metadata {
             cluster: &self.cluster,
-            container_instance_arn: self.container_instance_arn.as_deref(),
+            container_instance_arn: instance,
             version: &self.version,
         };
         serde_json::to_vec(&body).unwrap_or_default().into()
@@ -30,5 +28,5 @@ impl About {
 }
 
 pub(super) async fn get(State(state): State<IntrospectionState>) -> Response {
-    json(axum::http::StatusCode::OK, state.metadata)
+    json(axum::http::StatusCode::OK, state.metadata())
 }

@@ -17,4 +17,4 @@ mod router;
 mod tests;
 
 pub use metadata::About;
-pub use router::{IntrospectionState, classic_routes};
+pub use router::{Instance, IntrospectionState, classic_routes};

@@ -22,16 +22,25 @@ const COMMANDS: &str = r#"{"AvailableCommands":["/v1/metadata","/v1/tasks","/lic
 #[derive(Clone)]
 pub struct IntrospectionState {
     pub(super) views: Arc<Views>,
-    pub(super) metadata: Bytes,
+    about: Arc<About>,
+    instance: Instance,
 }
 
+/// ARN of the container instance; `None` = no control plane has given one yet.
+pub type Instance = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 impl IntrospectionState {
-    /// Answers come from `views`; `about` is encoded once.
-    pub fn new(views: Arc<Views>, about: &About) -> Self {
+    /// Answers come from `views`, `about` and whoever knows the instance.
+    pub fn new(views: Arc<Views>, about: About, instance: Instance) -> Self {
         Self {
             views,
-            metadata: about.encoded(),
+            about: Arc::new(about),
+            instance,
         }
+    }
+
+    pub(super) fn metadata(&self) -> Bytes {
+        self.about.encoded((self.instance)().as_deref())
     }
 }
 

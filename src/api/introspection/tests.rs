@@ -1,9 +1,12 @@
 //! Recorded answers of the reference agent, with the differences that the module names.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::Router;
 use axum::http::Method;
 
-use super::{About, IntrospectionState, classic_routes};
+use super::{About, Instance, IntrospectionState, classic_routes};
 use crate::api::listeners::plain_layers;
 use crate::api::view::sample::{self, ARN, MAIN_ID, SIDE_ID, docker_name, lab};
 use crate::domain::ids::TaskArn;
@@ -14,14 +17,17 @@ const COMMANDS: &str = r#"{"AvailableCommands":["/v1/metadata","/v1/tasks","/lic
 const REFUSAL: &str = r#"{"Arn":"","KnownStatus":"","Family":"","Version":"","Containers":null}"#;
 
 fn router(tasks: impl IntoIterator<Item = Task>) -> Router {
+    router_of(tasks, Arc::new(|| None))
+}
+
+fn router_of(tasks: impl IntoIterator<Item = Task>, instance: Instance) -> Router {
     let about = About {
         cluster: "lab".to_owned(),
-        container_instance_arn: None,
         version: "berth - v1.2.3 (0123abcd)".to_owned(),
     };
+    let views = sample::views(tasks);
     plain_layers(classic_routes(IntrospectionState::new(
-        sample::views(tasks),
-        &about,
+        views, about, instance,
     )))
 }
 
@@ -50,6 +56,26 @@ async fn metadata_has_three_members_in_order_whatever_the_method() {
     }
     let (status, _, body) = sample::ask(&router, Method::HEAD, "/v1/metadata").await;
     assert_eq!((status, body.as_str()), (200, ""));
+}
+
+#[tokio::test]
+async fn metadata_names_the_instance_from_the_moment_on_that_ecs_has_given_one() {
+    let known = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&known);
+    let arn = "arn:aws:ecs:us-west-2:123456789012:container-instance/lab/4641";
+    let instance = move || seen.load(Ordering::Relaxed).then(|| arn.to_owned());
+    let router = router_of([], Arc::new(instance));
+    let (_, before) = get(&router, "/v1/metadata").await;
+    assert!(
+        before.contains(r#""ContainerInstanceArn":null"#),
+        "{before}"
+    );
+    known.store(true, Ordering::Relaxed);
+    let (_, after) = get(&router, "/v1/metadata").await;
+    let expected = format!(
+        r#"{{"Cluster":"lab","ContainerInstanceArn":"{arn}","Version":"berth - v1.2.3 (0123abcd)"}}"#
+    );
+    assert_eq!(after, expected);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use super::settings::wire::SettingsAnswer;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::boundary::images::ImageInventory;
 use crate::boundary::{Clock, TaskStore};
-use crate::domain::ids::ClusterName;
+use crate::domain::ids::{ClusterName, UnixMillis};
 use crate::reconcile::handle::ReconcilerHandle;
 use crate::stats::StatsHandle;
 
@@ -53,6 +53,16 @@ pub trait Surroundings: Send + Sync {
 
     /// The watched directory; `None` = there is none.
     fn task_files(&self) -> Option<TaskFiles>;
+
+    /// When the control plane last said something; `None` = it has not, or there is none.
+    fn control_plane_heard_at(&self) -> Option<UnixMillis> {
+        None
+    }
+
+    /// ARN of the container instance; `None` = no control plane has given one.
+    fn container_instance(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Places for open streams.

@@ -209,6 +209,7 @@ impl Conversation {
         let (alive, effects) = self.session.on_frame(text, &SnapshotTasks(&snapshot));
         if alive {
             self.on(Event::Heard);
+            self.shared.status.heard(self.shared.now());
         }
         self.carry_out(effects);
     }

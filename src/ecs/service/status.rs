@@ -2,6 +2,8 @@
 
 use tokio::sync::watch;
 
+use crate::domain::ids::UnixMillis;
+
 /// How it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConnectedStatus {
@@ -11,6 +13,8 @@ pub struct ConnectedStatus {
     pub instance: Option<String>,
     /// Whether a session with ACS is open.
     pub connected: bool,
+    /// When ACS last said something that counts.
+    pub heard_at: Option<UnixMillis>,
     /// What keeps it from that, in words.
     pub problem: Option<String>,
 }
@@ -44,6 +48,10 @@ impl StatusBoard {
             status.instance = Some(instance.to_owned());
             status.problem = None;
         });
+    }
+
+    pub(super) fn heard(&self, at: UnixMillis) {
+        self.0.send_modify(|status| status.heard_at = Some(at));
     }
 
     pub(super) fn connected(&self, connected: bool) {

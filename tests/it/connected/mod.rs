@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ecs::config::{Credentials, SharedCredentialsProvider};
-use berth::boundary::InstanceMetadata;
 use berth::boundary::store::InstanceStore as _;
+use berth::boundary::{Clock as _, InstanceMetadata};
 use berth::domain::ids::TaskArn;
 use berth::domain::status::TaskStatus;
 use berth::ecs::{
     AgentVersion, Ec2Settings, EcsConfig, Features, Network, Outside, SentCredentials,
-    StatusHandle, service,
+    StatusHandle, Usage, service,
 };
 use berth::testing::clock::SeededIds;
 use berth::testing::sim::Simulation;
@@ -38,6 +38,7 @@ struct Host {
     status: Option<StatusHandle>,
     metadata: Option<Arc<dyn InstanceMetadata>>,
     ec2: Ec2Settings,
+    metrics: bool,
     network: Network,
     /// The region's endpoints are used.
     no_endpoint: bool,
@@ -72,6 +73,7 @@ impl Host {
             status: None,
             metadata: None,
             ec2: Ec2Settings::default(),
+            metrics: true,
             network: Network::default(),
             no_endpoint: false,
             external: false,
@@ -115,7 +117,7 @@ impl Host {
             metadata: self.metadata.clone(),
             sent: SentCredentials::default(),
             roles: None,
-            usage: Some(Arc::new(Arc::default)),
+            usage: self.metrics.then(usage),
             os: "linux",
         };
         let (service, status) = service(config, outside);
@@ -137,6 +139,10 @@ impl Host {
     fn status_of(&self, arn: &str) -> Option<TaskStatus> {
         self.sim.status(&TaskArn::parse(arn).expect("an ARN"))
     }
+}
+
+fn usage() -> Usage {
+    Arc::new(Arc::default)
 }
 
 fn arn(id: &str) -> String {
@@ -740,4 +746,63 @@ async fn check_118_119_120_and_130_an_idle_instance_says_so_with_signed_frames_a
         "{address}"
     );
     assert_eq!(host.plane.bad_signatures(), [""; 0]);
+}
+
+/// Without readings the session stays and says that the instance is idle.
+#[tokio::test]
+async fn check_136_without_metrics_the_session_says_idle_also_while_tasks_run() {
+    let mut host = Host::unconnected().await;
+    host.metrics = false;
+    host.start();
+    host.plane
+        .payload("m1", 1, &[task("a", SERVE, "RUNNING")])
+        .await;
+    host.plane.change(&arn("a"), "RUNNING").await;
+    host.crash().await;
+    let before = host.plane.telemetry_of("PublishMetricsRequest").len();
+    host.start();
+    let metrics = host
+        .plane
+        .until("it says so", || {
+            let all = host.plane.telemetry_of("PublishMetricsRequest");
+            all.get(before).cloned()
+        })
+        .await;
+    assert_eq!(metrics["metadata"]["idle"], true);
+    assert_eq!(metrics.get("taskMetrics"), None);
+}
+
+#[tokio::test]
+async fn check_141_an_agent_that_ends_leaves_its_instance_registered() {
+    let mut host = Host::new().await;
+    host.plane
+        .until("a session is open", || {
+            (host.plane.opened().len() == 1).then_some(())
+        })
+        .await;
+    let (stop, mut running) = host.agent.take().expect("an agent");
+    stop.cancel();
+    while running.join_next().await.is_some() {}
+    let calls = host.plane.all_calls().into_iter();
+    let operations: Vec<String> = calls.map(|call| call.operation).collect();
+    let expected = ["RegisterContainerInstance", "DiscoverPollEndpoint"];
+    assert_eq!(operations, expected);
+}
+
+/// What `/healthz` gives the age of.
+#[tokio::test]
+async fn the_last_word_of_acs_has_an_instant() {
+    let host = Host::new().await;
+    let status = host.status.clone().expect("a status");
+    assert_eq!(status.now().heard_at, None);
+    host.plane.say_text("{").await;
+    host.plane
+        .say("HeartbeatMessage", json!({"messageId": "h"}))
+        .await;
+    let heard = host
+        .plane
+        .until("it is heard", || status.now().heard_at)
+        .await;
+    let now = host.sim.clock.now();
+    assert!(now.since(heard) < Duration::from_mins(1));
 }

@@ -16,8 +16,8 @@ use crate::domain::ids::UnixMillis;
 
 /// Show how the agent is.
 ///
-/// With the ages of the last full list of containers, the last answer of Docker and the last commit. 503 while a check
-/// fails; a check that only warns does not change the status.
+/// With the ages of the last full list of containers, the last answer of Docker, the last commit and, in connected
+/// mode, the last message of ECS. 503 while a check fails; a check that only warns does not change the status.
 #[utoipa::path(
     get, path = "/healthz", operation_id = "healthz", tag = "probes",
     responses(
@@ -54,6 +54,7 @@ pub(in crate::api) async fn healthz(
             relist_seconds: age(engine.relisted_at),
             docker_seconds: age(engine.runtime_answered_at),
             commit_seconds: age(engine.committed_at),
+            control_plane_seconds: age(state.surroundings.control_plane_heard_at()),
         },
         engine: engine_wire(engine),
         checks: checks.iter().map(Into::into).collect(),

@@ -71,6 +71,9 @@ pub struct Ages {
     /// Last commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit_seconds: Option<u64>,
+    /// Last message of ECS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_plane_seconds: Option<u64>,
 }
 
 /// One thing that was looked at.
