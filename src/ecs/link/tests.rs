@@ -75,6 +75,21 @@ fn check_048_an_inactive_instance_is_left_alone_for_an_hour() {
     assert_eq!(rig.due(), secs(3600));
 }
 
+/// The floor is a quarter of a second, the bound what two minutes leave in an hour.
+#[test]
+fn check_049_an_hour_without_a_control_plane_is_a_bounded_number_of_tries() {
+    let mut rig = Rig::new();
+    let (mut waited, mut tries) = (rig.due(), 1);
+    while waited < secs(3600) {
+        rig.on(Event::Refused { inactive: false }, NONE);
+        let wait = rig.due();
+        assert!(wait >= Duration::from_millis(250), "{wait:?}");
+        waited += wait;
+        tries += 1;
+    }
+    assert!((30..60).contains(&tries), "{tries}");
+}
+
 #[test]
 fn check_050_a_session_that_is_closed_in_order_is_opened_again_at_once() {
     let mut rig = Rig::new();

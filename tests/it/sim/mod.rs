@@ -18,6 +18,8 @@ mod scripted;
 
 mod roles;
 
+mod control_plane_outage;
+
 /// Runs on one thread and paused time: a sleep ends as soon as nothing else can run.
 fn on_paused_time<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
