@@ -16,7 +16,7 @@ use super::telemetry::Telemetry;
 use super::{origin, registrar};
 use crate::boundary::{Clock, Ids, InstanceMetadata, InstanceStore};
 use crate::credentials::CredentialsHandle;
-use crate::domain::credentials::CredentialsId;
+use crate::domain::credentials::{CredentialsId, RoleKind};
 use crate::domain::ids::UnixMillis;
 use crate::domain::task_ids::uuid;
 use crate::ecs::acs::Delivery;
@@ -112,6 +112,29 @@ impl Shared {
 
     /// Credentials can be served from now on.
     pub(super) fn deliver(&self, delivery: Delivery) {
+        // Containers ask by the id that they were told when they were made, whatever it is called since.
+        if let Some(told) = self
+            .told_id(&delivery)
+            .filter(|id| *id != delivery.given.id)
+        {
+            let mut as_told = delivery.clone();
+            as_told.given.id = told;
+            self.serve(as_told);
+        }
+        self.serve(delivery);
+    }
+
+    /// The id under which containers of the task ask for that role.
+    fn told_id(&self, delivery: &Delivery) -> Option<CredentialsId> {
+        let snapshot = self.engine.snapshot();
+        let ids = &snapshot.tasks.get(&delivery.task)?.task.desired.ids;
+        match delivery.kind {
+            RoleKind::Task => ids.task_role.clone(),
+            RoleKind::Execution => ids.execution_role.clone(),
+        }
+    }
+
+    fn serve(&self, delivery: Delivery) {
         self.sent.keep(&delivery);
         let given = delivery.given;
         if let Some(roles) = &self.roles

@@ -5,6 +5,8 @@
 
 mod ec2;
 
+mod credentials;
+
 mod network;
 
 use std::collections::BTreeMap;
@@ -38,6 +40,7 @@ struct Host {
     status: Option<StatusHandle>,
     metadata: Option<Arc<dyn InstanceMetadata>>,
     ec2: Ec2Settings,
+    sent: SentCredentials,
     metrics: bool,
     network: Network,
     /// The region's endpoints are used.
@@ -73,6 +76,7 @@ impl Host {
             status: None,
             metadata: None,
             ec2: Ec2Settings::default(),
+            sent: SentCredentials::default(),
             metrics: true,
             network: Network::default(),
             no_endpoint: false,
@@ -115,7 +119,7 @@ impl Host {
             ids: self.ids.clone(),
             credentials: Box::new(move |_| SharedCredentialsProvider::new(key.clone())),
             metadata: self.metadata.clone(),
-            sent: SentCredentials::default(),
+            sent: self.sent.clone(),
             roles: None,
             usage: self.metrics.then(usage),
             os: "linux",
