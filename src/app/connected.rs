@@ -40,6 +40,7 @@ pub(super) fn start(
         credentials: Box::new(move |region| host_credentials(region, &metadata)),
         metadata: service_of_instance.map(shared),
         sent: engine.roles.sent.clone(),
+        protection: engine.roles.protection.clone(),
         roles: serves_roles(config).then(|| engine.roles.handle.clone()),
         usage: usage(config, engine),
         os: std::env::consts::OS,

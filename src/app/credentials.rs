@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::config::credentials::CredentialsFrom;
 use crate::credentials::{CredentialsHandle, Outside, service};
 use crate::domain::credentials::{Credentials, RoleGrant};
-use crate::ecs::{AcsSource, SentCredentials};
+use crate::ecs::{AcsSource, ProtectionApi, SentCredentials};
 use crate::metrics::Counted;
 use crate::platform::SystemIds;
 use crate::vault;
@@ -29,6 +29,8 @@ pub struct RoleCredentials {
     pub handle: CredentialsHandle,
     /// What the control plane has sent.
     pub sent: SentCredentials,
+    /// Where tasks ask for their protection.
+    pub protection: ProtectionApi,
     /// The record.
     pub audit: AuditHandle,
     clock: Arc<dyn Clock>,
@@ -100,6 +102,7 @@ pub fn start(
     RoleCredentials {
         handle,
         sent,
+        protection: ProtectionApi::default(),
         limiter: RateLimiter::new(settings::rates(config), refusals, clock.clone()),
         audit,
         clock: clock.clone(),

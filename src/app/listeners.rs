@@ -28,6 +28,7 @@ use crate::api::observe::Access;
 use crate::api::observe::superset::superset;
 use crate::api::task_server::credentials::credentials_routes;
 use crate::api::task_server::metadata::MetadataState;
+use crate::api::task_server::protection::{ProtectionState, protection_routes};
 use crate::api::task_server::requests::read_requests;
 use crate::api::task_server::router::task_server_routes;
 use crate::api::tcp::{Served, TcpServer};
@@ -102,8 +103,15 @@ pub(super) fn start_task_server(
         engine.handle.clone(),
         config.cluster.to_string(),
     ));
-    let metadata = MetadataState::new(views, Arc::new(engine.stats.clone()));
-    let routes = task_server_routes(metadata).merge(credentials_routes(engine.roles.endpoints()));
+    let metadata = MetadataState::new(Arc::clone(&views), Arc::new(engine.stats.clone()));
+    let mut routes =
+        task_server_routes(metadata).merge(credentials_routes(engine.roles.endpoints()));
+    // Without a control plane there is nobody to ask.
+    if config.connected.is_some() {
+        let protection = Arc::new(engine.roles.protection.clone());
+        let state = ProtectionState::new(views, engine.roles.handle.clone(), protection);
+        routes = routes.merge(protection_routes(state));
+    }
     let routes = read_requests(task_server_layers(routes, engine.roles.limiter()));
     let callers: Arc<dyn Callers> = Arc::new(TaskCallers::new(
         engine.handle.clone(),

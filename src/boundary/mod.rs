@@ -38,6 +38,8 @@ pub mod task_address;
 
 pub mod instance_metadata;
 
+pub mod protection;
+
 pub use barrier::MetadataBarrier;
 pub use clock::{Clock, Ids};
 pub use codec::DesiredCodec;
@@ -48,6 +50,7 @@ pub use host::{Host, HostProbe};
 pub use images::{ImageInventory, ImageRuntime, ImageSource};
 pub use instance_metadata::{InstanceFact, InstanceMetadata};
 pub use meter::Meter;
+pub use protection::TaskProtection;
 pub use redirect::TaskRedirect;
 pub use runtime::{ContainerRuntime, EventStream, VolumeRuntime};
 pub use store::{InstanceStore, TaskStore};

@@ -14,7 +14,8 @@ use super::slot::{Slot, Slots};
 use crate::boundary::Clock;
 use crate::boundary::credentials::{RoleReadiness, TaskRoles};
 use crate::domain::caller::Caller;
-use crate::domain::credentials::{Credentials, CredentialsId, RoleGrant};
+use crate::domain::credentials::{Credentials, CredentialsId, RoleGrant, RoleKind};
+use crate::domain::ids::TaskArn;
 
 /// Pushes that may wait for the service: the task and execution roles of a payload of the largest kind seen.
 pub(super) const PUSH_CAPACITY: usize = 2048;
@@ -127,6 +128,14 @@ impl CredentialsHandle {
     pub fn own(&self, id: &CredentialsId) -> Option<Arc<Credentials>> {
         let slot = self.shared.slots.get(id.expose())?;
         slot.credentials(self.clock.now())
+    }
+
+    /// Id of the credentials of the task's role; `None` = it has none.
+    pub fn task_role_of(&self, owner: &TaskArn) -> Option<CredentialsId> {
+        let grants = self.shared.slots.grants();
+        let of_task =
+            |grant: &&Arc<RoleGrant>| grant.kind == RoleKind::Task && grant.owner == *owner;
+        grants.iter().find(of_task).map(|grant| grant.id.clone())
     }
 
     /// Takes credentials in that somebody else has made (the control plane).

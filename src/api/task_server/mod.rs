@@ -10,6 +10,8 @@ pub mod credentials;
 
 pub mod metadata;
 
+pub mod protection;
+
 pub mod router;
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ mod error;
 
 mod http;
 
+mod protection;
+
 mod sdk;
 
 mod submit;
@@ -17,6 +19,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 pub use error::{ApiError, Failure};
+pub use protection::ProtectionApi;
 pub use sdk::{HostCredentials, Sdk};
 
 use super::report::TaskChange;

@@ -19,6 +19,7 @@ use aws_sdk_ecs::types::{Attribute, ContainerInstanceStatus, Resource, Tag};
 use serde_json::{Map, Value};
 
 use super::error::from_sdk;
+use super::protection::ProtectionApi;
 use super::user_agent::UserAgent;
 use super::{ApiError, ControlPlane, Endpoints, Registered, Registration, Resources};
 use super::{http, submit};
@@ -62,6 +63,11 @@ impl Sdk {
             client: Client::from_conf(client.build()),
             limit: config.call_limit,
         }
+    }
+
+    /// Calls about the protection of tasks go where these calls go.
+    pub fn serve_protection(&self, protection: &ProtectionApi, cluster: &str) {
+        protection.begin(self.client.clone(), cluster);
     }
 
     /// The SDK's own limit does not bound everything that it does before a call.

@@ -20,7 +20,7 @@ use crate::domain::credentials::{CredentialsId, RoleKind};
 use crate::domain::ids::UnixMillis;
 use crate::domain::task_ids::uuid;
 use crate::ecs::acs::Delivery;
-use crate::ecs::api::{ControlPlane, HostCredentials, Sdk};
+use crate::ecs::api::{ControlPlane, HostCredentials, ProtectionApi, Sdk};
 use crate::ecs::config::EcsConfig;
 use crate::ecs::connect::Connector;
 use crate::ecs::credentials::SentCredentials;
@@ -50,6 +50,8 @@ pub struct Outside {
     pub sent: SentCredentials,
     /// Who serves them; `None` = nobody.
     pub roles: Option<CredentialsHandle>,
+    /// Where tasks ask for their protection.
+    pub protection: ProtectionApi,
     /// What containers use; `None` = nobody reads it, and the instance says that it is idle.
     pub usage: Option<Usage>,
     /// The operating system, for the name under which calls are made.
@@ -224,6 +226,7 @@ impl Service {
         );
         let credentials = (outside.credentials)(&origin.region);
         let api = Sdk::new(&config, &origin.region, credentials.clone(), outside.os);
+        api.serve_protection(&outside.protection, config.cluster());
         let api: Arc<dyn ControlPlane> = Arc::new(api);
         let report = ReportConfig {
             cluster: config.cluster().to_owned(),

@@ -9,6 +9,8 @@ mod credentials;
 
 mod network;
 
+mod protection;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +21,8 @@ use berth::boundary::{Clock as _, InstanceMetadata};
 use berth::domain::ids::TaskArn;
 use berth::domain::status::TaskStatus;
 use berth::ecs::{
-    AgentVersion, Ec2Settings, EcsConfig, Features, Network, Outside, SentCredentials,
-    StatusHandle, Usage, service,
+    AgentVersion, Ec2Settings, EcsConfig, Features, Network, Outside, ProtectionApi,
+    SentCredentials, StatusHandle, Usage, service,
 };
 use berth::testing::clock::SeededIds;
 use berth::testing::sim::Simulation;
@@ -41,6 +43,7 @@ struct Host {
     metadata: Option<Arc<dyn InstanceMetadata>>,
     ec2: Ec2Settings,
     sent: SentCredentials,
+    protection: ProtectionApi,
     metrics: bool,
     network: Network,
     /// The region's endpoints are used.
@@ -77,6 +80,7 @@ impl Host {
             metadata: None,
             ec2: Ec2Settings::default(),
             sent: SentCredentials::default(),
+            protection: ProtectionApi::default(),
             metrics: true,
             network: Network::default(),
             no_endpoint: false,
@@ -120,6 +124,7 @@ impl Host {
             credentials: Box::new(move |_| SharedCredentialsProvider::new(key.clone())),
             metadata: self.metadata.clone(),
             sent: self.sent.clone(),
+            protection: self.protection.clone(),
             roles: None,
             usage: self.metrics.then(usage),
             os: "linux",

@@ -129,6 +129,11 @@ fn answer(request: &Request, state: &Mutex<State>) -> (u16, Value) {
             json!({"endpoint": format!("{}/acs", state.url), "telemetryEndpoint": format!("{}/tcs", state.url)}),
         ),
         "UpdateContainerInstancesState" => (200, json!({"containerInstances": [], "failures": []})),
+        "GetTaskProtection" | "UpdateTaskProtection" => {
+            let enabled = body["protectionEnabled"].as_bool().unwrap_or_default();
+            let task = json!({"taskArn": body["tasks"][0], "protectionEnabled": enabled});
+            (200, json!({"protectedTasks": [task], "failures": []}))
+        }
         "SubmitTaskStateChange" => (200, json!({"acknowledgment": "ACK"})),
         _ => (
             400,
