@@ -32,12 +32,13 @@ pub(super) fn start(
     let section = config.connected.as_ref()?;
     let metadata = settings::instance_metadata(&config.instance_metadata);
     let service_of_instance = Imds::new(&metadata);
+    let clock = engine.clock.clone();
     let outside = Outside {
         engine: engine.handle.clone(),
         store: engine.instance_store.clone(),
         clock: engine.clock.clone(),
         ids: Arc::new(SystemIds),
-        credentials: Box::new(move |region| host_credentials(region, &metadata)),
+        credentials: Box::new(move |region| host_credentials(region, &metadata, clock.clone())),
         metadata: service_of_instance.map(shared),
         sent: engine.roles.sent.clone(),
         protection: engine.roles.protection.clone(),
