@@ -27,6 +27,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import demo_images
@@ -81,6 +82,9 @@ class Run:
         self.drive = os.path.join(PREFIX, "drive_c", "berth")
         self.tasks = os.path.join(self.drive, "tasks")
         self.environment = {**windows.environment(), "WINEPREFIX": PREFIX}
+        # What tells these programs of each other is no setting of the agent's.
+        for name in [name for name in self.environment if name.startswith(("BERTH_", "ECS_"))]:
+            del self.environment[name]
         self.relay = None
 
     def settings(self):
@@ -139,6 +143,13 @@ class Run:
 
     def introspect(self, path):
         return self.fetch(f"http://127.0.0.1:{self.introspection}{path}")
+
+    def is_ready(self):
+        try:
+            self.introspect("/readyz")
+        except urllib.error.HTTPError:
+            return False
+        return True
 
     def task(self):
         """The task as the admin API shows it, or None."""
@@ -229,10 +240,10 @@ class Run:
     def bears_a_docker_that_goes(self, container):
         os.killpg(self.relay.pid, signal.SIGKILL)
         self.relay.wait()
-        until(lambda: "Docker" in self.berth("doctor", check=False), "the doctor speaks of Docker")
+        until(lambda: not self.is_ready(), "the agent says that it is without Docker")
         expect(self.status() == "RUNNING", "what was known of the task stays")
         self.start_relay()
-        until(lambda: self.introspect("/healthz") is not None, "the agent goes on")
+        until(self.is_ready, "the agent has found Docker again")
         expect(self.running() == container, "it is the same container")
 
     def ends_in_a_console(self, agent, container):
@@ -244,11 +255,16 @@ class Run:
     def is_a_service(self, container):
         for name, text in self.settings().items():
             self.wine("reg", "add", ENVIRONMENT_KEY, "/v", name, "/d", text, "/f")
+        # Wine's service manager reads them when it begins.
+        windows.end_wine(PREFIX)
+        self.relay.wait()
+        self.start_relay()
         self.berth("service", "install")
         expect("stopped" in self.berth("service", "status"), "it is installed and stopped")
         # A second time changes nothing.
         self.berth("service", "install")
-        expect("running" in self.berth("service", "start"), "it runs")
+        # Wine gives a program ten seconds to become a service, which is little on a busy machine.
+        until(lambda: "running" in self.berth("service", "start", check=False), "it runs")
         until(lambda: self.status() == "RUNNING", "the service knows the task")
         expect(self.running() == container, "it is the same container")
         expect(self.introspect("/v1/tasks")["Tasks"], "introspection answers")
@@ -261,7 +277,7 @@ class Run:
         stops = [line for line in lines if line.get("event") == "stopping"]
         expect([line["signal"] for line in stops] == ["service stop"], f"the log tells of the stop: {stops}")
         # Started again by the service manager's own program.
-        self.wine("net", "start", SERVICE)
+        self.wine("net", "start", SERVICE, check=False)
         until(lambda: self.status() == "RUNNING", "the service knows the task again")
 
     def forgets_the_task(self):

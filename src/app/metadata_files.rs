@@ -27,7 +27,7 @@ use crate::domain::runtime::{
 };
 use crate::domain::spec::ContainerSpec;
 use crate::domain::status::ContainerStatus;
-use crate::platform::{readable_directory, readable_file};
+use crate::platform::{exchange_file, readable_directory};
 use crate::reconcile::ReconcilerHandle;
 use crate::reconcile::snapshot::Snapshot;
 
@@ -221,11 +221,13 @@ async fn blocking(work: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// The directory's file has that text: the old one or the new one is there at any time.
+/// The directory's file has that text. Where the system can, the old one or the new one is there at any time.
 fn write(directory: &Path, text: &[u8]) -> io::Result<()> {
-    let new = directory.join(NEW_FILE);
-    readable_file(&new, text)?;
-    fs::rename(new, directory.join(METADATA_FILE))
+    exchange_file(
+        &directory.join(METADATA_FILE),
+        &directory.join(NEW_FILE),
+        text,
+    )
 }
 
 /// Only directories of these tasks are left.
@@ -256,6 +258,8 @@ mod tests {
         fs::read_to_string(directory.join(METADATA_FILE)).ok()
     }
 
+    // Windows exchanges no file that somebody has open.
+    #[cfg(unix)]
     #[test]
     fn a_reader_never_sees_half_a_file() {
         let place = tempfile::tempdir().unwrap();

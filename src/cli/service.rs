@@ -83,7 +83,13 @@ pub fn run(
                 std::fs::create_dir_all(directory)
                     .with_context(|| format!("make the directory {}", directory.display()))?;
             }
-            service::install(&installation(args)?)?;
+            for step in service::install(&installation(args)?)? {
+                tracing::warn!(
+                    event = "service-manager-limited",
+                    step,
+                    "the service manager of this system cannot {step}"
+                );
+            }
         }
         ServiceAction::Uninstall => service::uninstall()?,
         ServiceAction::Start => service::start()?,

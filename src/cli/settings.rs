@@ -66,16 +66,38 @@ fn with_file(strings: Strings, path: &Path, must_exist: bool) -> (Strings, Vec<P
 }
 
 fn read_small(path: &Path) -> io::Result<String> {
-    let mut content = String::new();
+    let mut content = Vec::new();
     let limit = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
     File::open(path)?
         .take(limit.saturating_add(1))
-        .read_to_string(&mut content)?;
+        .read_to_end(&mut content)?;
     if content.len() > MAX_FILE_BYTES {
         let message = format!("it is larger than {MAX_FILE_BYTES} bytes");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
-    Ok(content)
+    text_of(&content).ok_or_else(|| {
+        let message = "it is neither UTF-8 nor UTF-16 with its mark at the beginning";
+        io::Error::new(io::ErrorKind::InvalidData, message)
+    })
+}
+
+/// The text of a file as editors write them: UTF-8, or UTF-16 with a mark, which is what the PowerShell of Windows
+/// writes.
+fn text_of(bytes: &[u8]) -> Option<String> {
+    let units = |order: fn([u8; 2]) -> u16| {
+        let pairs = bytes.as_chunks::<2>();
+        // The mark itself is no text.
+        let units: Vec<u16> = pairs.0.iter().skip(1).copied().map(order).collect();
+        pairs
+            .1
+            .is_empty()
+            .then(|| String::from_utf16(&units).ok())?
+    };
+    match bytes {
+        [0xFF, 0xFE, ..] => units(u16::from_le_bytes),
+        [0xFE, 0xFF, ..] => units(u16::from_be_bytes),
+        utf8 => std::str::from_utf8(utf8).ok().map(str::to_owned),
+    }
 }
 
 #[cfg(test)]
@@ -115,6 +137,23 @@ mod tests {
         assert_eq!(config.data_dir, Some(PathBuf::from("/flag")));
         assert_eq!(config.cluster.as_str(), "env");
         assert_eq!(config.host.reserved_memory_mib, 64);
+    }
+
+    #[test]
+    fn files_of_powershell_are_read_and_others_refused() {
+        let text = "ECS_CLUSTER=wéb\n";
+        let wide = |order: fn(u16) -> [u8; 2]| {
+            let units = std::iter::once(0xFEFF).chain(text.encode_utf16());
+            units.flat_map(order).collect::<Vec<u8>>()
+        };
+        let (little, big) = (wide(u16::to_le_bytes), wide(u16::to_be_bytes));
+        for bytes in [text.as_bytes(), &little, &big] {
+            assert_eq!(text_of(bytes).as_deref(), Some(text));
+        }
+        let odd = little.strip_suffix(&[0]).expect("a zero at the end");
+        for bytes in [odd, &[0xFF, 0xFE, 0x00, 0xD8][..], &[0xFF][..]] {
+            assert_eq!(text_of(bytes), None);
+        }
     }
 
     #[test]

@@ -180,6 +180,8 @@ mod tests {
         assert_eq!(strings.names().len(), 3);
     }
 
+    // Paths of Unix, which are not whole ones elsewhere.
+    #[cfg(unix)]
     #[test]
     fn the_state_of_a_user_lies_where_other_programs_keep_theirs() {
         let text = |text: &str| Some(OsString::from(text));

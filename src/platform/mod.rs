@@ -89,6 +89,8 @@ pub use os::{
     handed_descriptors, is_root, kept_key, listen_ahead, missing_here, os_version, parent_id,
     release_start_up_code,
 };
-pub use private::{private_directory, private_file, readable_directory, readable_file};
+pub use private::{
+    exchange_file, private_directory, private_file, readable_directory, readable_file,
+};
 pub use process::{ProcessFigures, process_figures};
 pub use signals::{ShutdownSignals, Stage, shutdown_signals};

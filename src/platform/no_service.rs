@@ -40,7 +40,7 @@ pub fn run(_agent: impl FnOnce() -> u8 + Send + 'static) -> Result<(), ServiceEr
 ///
 /// # Errors
 /// Always.
-pub fn install(_wanted: &Installation) -> Result<(), ServiceError> {
+pub fn install(_wanted: &Installation) -> Result<Vec<&'static str>, ServiceError> {
     Err(ServiceError::Unsupported)
 }
 
@@ -87,7 +87,8 @@ mod tests {
             args: Vec::new(),
             start: crate::platform::service::Start::Manual,
         };
-        let refused = [run(|| 0), install(&wanted), uninstall(), start(), stop()];
+        let installed = install(&wanted).map(|_| ());
+        let refused = [run(|| 0), installed, uninstall(), start(), stop()];
         for refused in refused.into_iter().chain([status().map(|_| ())]) {
             let words = refused.unwrap_err().to_string();
             assert!(words.contains("deploy/systemd"), "{words}");

@@ -72,6 +72,49 @@ pub fn readable_file(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// A file for everybody to read has that content. On Unix the old or the new one is there at any time, by way of the
+/// spare name. Windows exchanges no file that somebody has open, such as a program in a container: it is written over,
+/// and cut to its length in the end.
+///
+/// # Errors
+/// Of the system; also if its directory is not there.
+pub fn exchange_file(path: &Path, spare: &Path, content: &[u8]) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        readable_file(spare, content)?;
+        std::fs::rename(spare, path)
+    }
+    #[cfg(not(unix))]
+    {
+        use std::io::Write as _;
+        let _unused = spare;
+        let mut options = File::options();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        file.write_all(content)?;
+        file.set_len(u64::try_from(content.len()).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod portable {
+    use super::*;
+
+    #[test]
+    fn a_shorter_content_leaves_no_tail() {
+        let root = tempfile::tempdir().unwrap();
+        let (path, spare) = (root.path().join("file"), root.path().join("new"));
+        for content in ["long content", "short"] {
+            exchange_file(&path, &spare, content.as_bytes()).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
+        }
+        assert!(!spare.exists());
+    }
+}
+
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {

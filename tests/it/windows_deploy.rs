@@ -46,7 +46,7 @@ fn brackets_of_the_scripts_are_closed() {
                 _ => {}
             }
         }
-        assert_eq!(open, [], "{name}");
+        assert!(open.is_empty(), "{name}: {open:?}");
     }
 }
 

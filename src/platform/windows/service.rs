@@ -50,6 +50,9 @@ const ALREADY_RUNNING: i32 = 1056;
 const NO_SUCH_SERVICE: i32 = 1060;
 const NOT_ACTIVE: i32 = 1062;
 
+/// The service manager does not know what is asked of it: that of Wine knows little.
+const UNKNOWN_LEVEL: i32 = 124;
+
 /// The manager has asked for the end. A word that nobody has taken yet is kept.
 static ASKED_TO_END: Notify = Notify::const_new();
 
@@ -170,11 +173,12 @@ fn report(handle: ServiceStatusHandle, state: State) {
     }
 }
 
-/// Installs the service, or changes one that is there.
+/// Installs the service, or changes one that is there. What this system's service manager does not know is left out and
+/// told.
 ///
 /// # Errors
 /// [`ServiceError`].
-pub fn install(wanted: &Installation) -> Result<(), ServiceError> {
+pub fn install(wanted: &Installation) -> Result<Vec<&'static str>, ServiceError> {
     let access = ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE;
     let manager = manager(access, "install the service")?;
     let info = ServiceInfo {
@@ -206,18 +210,24 @@ pub fn install(wanted: &Installation) -> Result<(), ServiceError> {
             .map_err(failed("install the service"))?,
         Err(error) => return Err(failed("open the service")(error)),
     };
-    service
-        .set_description(DESCRIPTION)
-        .map_err(failed("describe the service"))?;
+    let mut steps = vec![("describe the service", service.set_description(DESCRIPTION))];
     if wanted.start == Start::Delayed {
         let set = service.set_delayed_auto_start(true);
-        set.map_err(failed("delay the start of the service"))?;
+        steps.push(("delay the start of the service", set));
     }
-    recover(&service)
+    steps.extend(recovery(&service));
+    let mut left_out = Vec::new();
+    for (step, done) in steps {
+        match done {
+            Err(error) if code_of(&error) == Some(UNKNOWN_LEVEL) => left_out.push(step),
+            done => done.map_err(failed(step))?,
+        }
+    }
+    Ok(left_out)
 }
 
 /// What the manager does when the service ends with an error, and how long the host waits for it when it goes down.
-fn recover(service: &Service) -> Result<(), ServiceError> {
+fn recovery(service: &Service) -> [(&'static str, windows_service::Result<()>); 3] {
     let restart = |delay| ServiceAction {
         action_type: ServiceActionType::Restart,
         delay,
@@ -228,12 +238,20 @@ fn recover(service: &Service) -> Result<(), ServiceError> {
         command: None,
         actions: Some(RECOVERY.map(restart).to_vec()),
     };
-    let set = service.update_failure_actions(actions);
-    set.map_err(failed("say how the service recovers"))?;
-    let set = service.set_failure_actions_on_non_crash_failures(true);
-    set.map_err(failed("say when the service recovers"))?;
-    let set = service.set_preshutdown_timeout(END_LIMIT);
-    set.map_err(failed("say how long the service may take to end"))
+    [
+        (
+            "say how the service recovers",
+            service.update_failure_actions(actions),
+        ),
+        (
+            "say that it recovers from an end with an error too",
+            service.set_failure_actions_on_non_crash_failures(true),
+        ),
+        (
+            "say how long the service may take to end",
+            service.set_preshutdown_timeout(END_LIMIT),
+        ),
+    ]
 }
 
 /// Removes the service after its end; one that is not there is as good.

@@ -46,7 +46,17 @@ impl World {
         self.directory().join(name)
     }
 
+    /// As the agent does: again where it may pass. Windows renames no file that is open, and SQLite closes a damaged
+    /// one on a thread of its own.
     pub(super) async fn open(&self) -> Opened {
+        for _ in 0..100 {
+            match self.try_open().await {
+                Err(ErrorKind::Transient) if cfg!(windows) => {
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                }
+                opened => return opened.unwrap(),
+            }
+        }
         self.try_open().await.unwrap()
     }
 

@@ -444,13 +444,13 @@ fn mounts_of_windows_are_paths_of_windows_and_pipes() {
             volume("drive", VolumeSource::HostPath("D:".to_owned())),
             volume(
                 "docker",
-                VolumeSource::HostPath(r"\.\pipe\Docker_Engine".to_owned()),
+                VolumeSource::HostPath(r"\\.\pipe\Docker_Engine".to_owned()),
             ),
         ];
         s.a().mount_points = vec![
             mount("logs", "C:/Logs"),
             mount("drive", "D:"),
-            mount("docker", r"\.\pipe\docker_engine"),
+            mount("docker", r"\\.\pipe\docker_engine"),
         ];
     });
     let pairs = spec
@@ -462,7 +462,7 @@ fn mounts_of_windows_are_paths_of_windows_and_pipes() {
         [
             r"c:\data\logs:c:\logs",
             "d::d:",
-            r"\.\pipe\docker_engine:\.\pipe\docker_engine",
+            r"\\.\pipe\docker_engine:\\.\pipe\docker_engine",
         ]
     );
 }
