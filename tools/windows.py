@@ -192,9 +192,9 @@ def ready():
 
 
 # Clippy's compiler builds as well as it checks, so that nothing is compiled twice: it is put where `cargo clippy` puts
-# it, with the arguments in the form that `cargo clippy` gives them.
+# it, with the arguments in the form that this version of `cargo clippy` gives them.
 CLIPPY = {"RUSTC_WORKSPACE_WRAPPER": "/usr/bin/clippy-driver",
-          "CLIPPY_ARGS": "-D__CLIPPY_HACK__warnings__CLIPPY_HACK__"}
+          "CLIPPY_ARGS": "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__"}
 
 # The integration test is empty on Windows and brings berth.exe with it.
 TESTS = ["--target", TARGET, "--all-features", "--lib", "--test", "it"]

@@ -81,6 +81,7 @@ class Run:
         self.stack = contextlib.ExitStack()
         self.drive = os.path.join(PREFIX, "drive_c", "berth")
         self.tasks = os.path.join(self.drive, "tasks")
+        self.log = os.path.join(self.drive, "log", "service.log")
         self.environment = {**windows.environment(), "WINEPREFIX": PREFIX}
         # What tells these programs of each other is no setting of the agent's.
         for name in [name for name in self.environment if name.startswith(("BERTH_", "ECS_"))]:
@@ -91,6 +92,7 @@ class Run:
         """Of the agent, as environment variables."""
         return {
             "ECS_DATADIR": r"C:\berth\data dir",
+            "ECS_LOGFILE": r"C:\berth\log\service.log",
             "BERTH_TASKS_DIR": r"C:\berth\tasks",
             "BERTH_INTROSPECTION_ADDRESS": f"127.0.0.1:{self.introspection}",
             "BERTH_TASK_SERVER_ADDRESS": f"127.0.0.1:{self.task_server}",
@@ -271,8 +273,7 @@ class Run:
         self.berth("service", "stop")
         expect("stopped" in self.berth("service", "status"), "it is stopped")
         expect(self.running() == container, "the container goes on")
-        log = os.path.join(PREFIX, "drive_c", "ProgramData", "Amazon", "ECS", "log", "ecs-agent.log")
-        with open(log, encoding="utf-8") as file:
+        with open(self.log, encoding="utf-8") as file:
             lines = [json.loads(line) for line in file]
         stops = [line for line in lines if line.get("event") == "stopping"]
         expect([line["signal"] for line in stops] == ["service stop"], f"the log tells of the stop: {stops}")
@@ -315,8 +316,7 @@ class Run:
             windows.say(f"e2e: {name}: good ({time.monotonic() - began:.1f} s)")
 
     def show_logs(self):
-        for path in [os.path.join(self.drive, "agent.log"),
-                     os.path.join(PREFIX, "drive_c", "ProgramData", "Amazon", "ECS", "log", "ecs-agent.log")]:
+        for path in [os.path.join(self.drive, "agent.log"), self.log]:
             with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
                 print(f"--- {path}", file=sys.stderr)
                 print("".join(file.readlines()[-40:]), file=sys.stderr)

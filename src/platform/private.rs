@@ -72,31 +72,33 @@ pub fn readable_file(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// A file for everybody to read has that content. On Unix the old or the new one is there at any time, by way of the
-/// spare name. Windows exchanges no file that somebody has open, such as a program in a container: it is written over,
-/// and cut to its length in the end.
+/// A file for everybody to read has that content. The old or the new one is there at any time, by way of the spare
+/// name.
 ///
 /// # Errors
 /// Of the system; also if its directory is not there.
+#[cfg(unix)]
 pub fn exchange_file(path: &Path, spare: &Path, content: &[u8]) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        readable_file(spare, content)?;
-        std::fs::rename(spare, path)
-    }
-    #[cfg(not(unix))]
-    {
-        use std::io::Write as _;
-        let _unused = spare;
-        let mut options = File::options();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        file.write_all(content)?;
-        file.set_len(u64::try_from(content.len()).unwrap_or(u64::MAX))
-    }
+    readable_file(spare, content)?;
+    std::fs::rename(spare, path)
+}
+
+/// A file has that content, written over the old one and cut to its length in the end: elsewhere than on Unix nobody
+/// exchanges a file that somebody has open, such as a program in a container.
+///
+/// # Errors
+/// Of the system; also if its directory is not there.
+#[cfg(not(unix))]
+pub fn exchange_file(path: &Path, _spare: &Path, content: &[u8]) -> io::Result<()> {
+    use std::io::Write as _;
+    let mut options = File::options();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    file.write_all(content)?;
+    file.set_len(u64::try_from(content.len()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
