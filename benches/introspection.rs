@@ -262,20 +262,20 @@ async fn serve_metadata(tasks: usize) -> Fallible<(Agent, String)> {
     let snapshot = snapshot(tasks, 1)?;
     let endpoint = snapshot.tasks.values().find_map(|view| {
         let mut ids = view.task.desired.ids.endpoints.values();
-        ids.next().map(|id| format!("/v4/{id}"))
+        ids.next().map(|id| format!("/v4/{}", id.expose()))
     });
     let (mut work, stop) = (JoinSet::new(), CancellationToken::new());
     let usage = usage(&snapshot, &mut work, &stop).await;
     let (handle, engine) = detached(snapshot);
     let views = Arc::new(Views::new(handle, "default".to_owned()));
     let routes = task_server_routes(MetadataState::new(views, Arc::new(usage)));
-    let router = read_requests(plain_layers(routes));
+    let answers = read_requests(plain_layers(routes));
     let bound = TcpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
     let address = bound.address();
     let served = Served {
         name: "task-server",
-        to_host: router.clone(),
-        to_others: router,
+        to_host: answers.clone(),
+        to_others: answers,
         callers: Arc::new(UnknownCallers),
     };
     work.spawn(bound.run(served, stop.clone()));
