@@ -343,6 +343,8 @@ def main():
             windows.fail(f"e2e: {error}")
             run.show_logs()
             return 1
+    # Half a gigabyte; one that has something to tell stays until the next run.
+    shutil.rmtree(PREFIX, ignore_errors=True)
     return 0
 
 
