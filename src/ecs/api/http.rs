@@ -4,6 +4,7 @@ use aws_sdk_ecs::config::{RuntimeComponents, SharedHttpClient};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::ecs::config::EcsConfig;
 use crate::ecs::connect::{Network, Proxy, Target};
@@ -43,9 +44,14 @@ fn proxy(network: &Network, endpoint: Option<&str>, region: &str) -> ProxyConfig
         };
         let proxy = ProxyConfig::all(format!("http://{host}:{port}")).ok()?;
         Some(match login {
-            Some((user, password)) => proxy.with_basic_auth(user, password),
+            // The client puts both into an address, and takes them out of it by decoding.
+            Some((user, password)) => proxy.with_basic_auth(encoded(user), encoded(password)),
             None => proxy,
         })
     });
     found.unwrap_or_else(ProxyConfig::disabled)
+}
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
