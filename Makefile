@@ -41,7 +41,7 @@ test: ## set up, then run every check and test there is
 	@python3 tools/setup.py test
 	@$(GUARD) $(MAKE) --no-print-directory steps
 
-steps: lint unit e2e doc smoke fuzzapi ui
+steps: lint unit e2e doc smoke fuzzapi ui windows
 
 setup: ## install and start what the tests need
 	@python3 tools/setup.py test
