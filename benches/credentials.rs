@@ -182,6 +182,29 @@ async fn all_ready(handle: &CredentialsHandle, grants: Vec<RoleGrant>) {
     }
 }
 
+/// What credentials need in RAM.
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures are what this program is for"
+)]
+async fn memory(handle: &CredentialsHandle) {
+    let both = |n| {
+        let execution = RoleGrant {
+            kind: RoleKind::Execution,
+            ..grant(n + 10_000)
+        };
+        [grant(n), execution]
+    };
+    all_ready(handle, both(1).to_vec()).await;
+    let before = resident_kib();
+    all_ready(handle, (0..1000).map(grant).collect()).await;
+    let grown = resident_kib().saturating_sub(before);
+    println!("credentials of 1,000 tasks: {grown} KiB");
+    all_ready(handle, (0..1000).flat_map(both).collect()).await;
+    let grown = resident_kib().saturating_sub(before);
+    println!("with those of their execution roles: {grown} KiB");
+}
+
 #[expect(
     clippy::print_stdout,
     reason = "the figures are what this program is for"
@@ -210,21 +233,7 @@ async fn measure() -> Result<(), Box<dyn std::error::Error>> {
     work.spawn(service.run(stop.clone()));
     work.spawn(writer.run(stop.clone()));
 
-    let both = |n| {
-        let execution = RoleGrant {
-            kind: RoleKind::Execution,
-            ..grant(n + 10_000)
-        };
-        [grant(n), execution]
-    };
-    all_ready(&handle, both(1).to_vec()).await;
-    let before = resident_kib();
-    all_ready(&handle, (0..1000).map(grant).collect()).await;
-    let grown = resident_kib().saturating_sub(before);
-    println!("credentials of 1,000 tasks: {grown} KiB");
-    all_ready(&handle, (0..1000).flat_map(both).collect()).await;
-    let grown = resident_kib().saturating_sub(before);
-    println!("with those of their execution roles: {grown} KiB");
+    memory(&handle).await;
 
     let record = Arc::new(audit.clone());
     let limiter = RateLimiter::new(RateLimits::default(), record.clone(), clock.clone());
