@@ -6,8 +6,11 @@
 
 use std::convert::Infallible;
 use std::error::Error as _;
+use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -42,6 +45,9 @@ pub(super) struct Patience {
 /// Largest head of a request, and most of an answer that waits to be written, in bytes.
 const BUFFER_BYTES: usize = 32 * 1024;
 
+/// How long a client that has just connected has for its first request after shutdown began: it is on its way.
+const NEWCOMER: Duration = Duration::from_millis(500);
+
 /// Serves until the other end has gone, or the grace after `shutdown` is over. `listener` is for the log.
 pub(super) async fn serve<S, R>(
     stream: S,
@@ -59,15 +65,26 @@ pub(super) async fn serve<S, R>(
         .timer(TokioTimer::new())
         .max_buf_size(BUFFER_BYTES)
         .header_read_timeout(patience.head);
-    let answering = tower::service_fn(move |request: Request<Incoming>| {
+    let asked = AtomicBool::new(false);
+    let answering = tower::service_fn(|request: Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
         answer(router.clone(), request, patience.body)
     });
     let mut connection = pin!(builder.serve_connection(io, TowerToHyperService::new(answering)));
-    let ended = tokio::select! {
+    let mut ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
         // Cancellation is a state, not an event.
         () = shutdown.cancelled() => None,
     };
+    if ended.is_none() {
+        // hyper would turn away unread whoever has just connected, with the request on its way.
+        let first = poll_fn(|context| match connection.as_mut().poll(context) {
+            Poll::Ready(ended) => Poll::Ready(Some(ended)),
+            Poll::Pending if asked.load(Ordering::Relaxed) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        ended = tokio::time::timeout(NEWCOMER, first).await.unwrap_or(None);
+    }
     let ended = if let Some(ended) = ended {
         ended
     } else {

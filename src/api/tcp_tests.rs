@@ -118,6 +118,26 @@ async fn shutdown_ends_idle_connections_and_frees_the_address() {
 }
 
 #[tokio::test]
+async fn whoever_has_connected_before_the_end_is_answered_though_the_request_comes_after_it() {
+    let mut server = Serving::with(TcpLimits::default()).await;
+    let mut early = server.connect().await;
+    let mut silent = server.connect().await;
+    // It is accepted: the one before it is answered.
+    let mut third = server.connect().await;
+    assert!(
+        exchange(&mut third, "/who")
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
+    server.shutdown.cancel();
+    assert_eq!(rest(&mut third).await, "", "an idle one is let go");
+    let answer = exchange(&mut early, "/who").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(rest(&mut silent).await, "", "silence is not waited for");
+    server.running.join_next().await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn an_address_that_is_taken_is_an_error() {
     let server = Serving::with(TcpLimits::default()).await;
     let error = TcpServer::bind(server.address).await.unwrap_err();
