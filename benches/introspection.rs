@@ -219,6 +219,7 @@ async fn serve(tasks: usize, containers: usize) -> Fallible<Agent> {
         images: Arc::new(Nothing),
         usage: usage.clone(),
         audit: audit::service(no_file).1,
+        connected: None,
         clock: Arc::new(SystemClock),
     };
     let observe = ObserveState {

@@ -66,8 +66,9 @@ pub(super) async fn serve<S, R>(
         .max_buf_size(BUFFER_BYTES)
         .header_read_timeout(patience.head);
     let asked = AtomicBool::new(false);
-    let answering = tower::service_fn(|request: Request<Incoming>| {
-        asked.store(true, Ordering::Relaxed);
+    let begun = &asked;
+    let answering = tower::service_fn(move |request: Request<Incoming>| {
+        begun.store(true, Ordering::Relaxed);
         answer(router.clone(), request, patience.body)
     });
     let mut connection = pin!(builder.serve_connection(io, TowerToHyperService::new(answering)));

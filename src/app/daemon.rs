@@ -244,6 +244,7 @@ fn observe_state(config: &Config, engine: &Engine, beside: Beside) -> ObserveSta
             images: Arc::new(engine.images.clone()),
             usage: engine.stats.clone(),
             audit: engine.roles.audit.clone(),
+            connected: beside.connected.clone(),
             clock: engine.clock.clone(),
         }),
         usage: engine.stats.clone(),

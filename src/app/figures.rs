@@ -12,7 +12,9 @@ use crate::audit::AuditHandle;
 use crate::boundary::store::StoredEvent;
 use crate::boundary::{Clock, ImageInventory};
 use crate::domain::task::TaskEvent;
-use crate::metrics::{Counted, Format, ProcessUse, ReadOff, TaskStage, TaskUse};
+use crate::ecs::StatusHandle;
+use crate::ecs::report::plan::is_outstanding;
+use crate::metrics::{ControlPlaneUse, Counted, Format, ProcessUse, ReadOff, TaskStage, TaskUse};
 use crate::platform::process_figures;
 use crate::reconcile::ReconcilerHandle;
 use crate::reconcile::snapshot::Snapshot;
@@ -33,6 +35,8 @@ pub struct AgentFigures {
     pub usage: StatsHandle,
     /// The record of requests for credentials.
     pub audit: AuditHandle,
+    /// How connected mode is; `None` = standalone.
+    pub connected: Option<StatusHandle>,
     /// For ages.
     pub clock: Arc<dyn Clock>,
 }
@@ -49,13 +53,29 @@ impl Figures for AgentFigures {
         let snapshot = self.engine.snapshot();
         let read_off = ReadOff {
             tasks: task_uses(&self.usage.latest(), &snapshot),
-            snapshot,
             inventory: self.images.inventory(),
             process,
             audit_dropped: self.audit.dropped(),
+            control_plane: self.control_plane(&snapshot),
             now: self.clock.now(),
+            snapshot,
         };
         (format.content_type(), self.counted.text(&read_off, format))
+    }
+}
+
+impl AgentFigures {
+    fn control_plane(&self, snapshot: &Snapshot) -> Option<ControlPlaneUse> {
+        let status = self.connected.as_ref()?.now();
+        let outstanding = snapshot.tasks.values();
+        let outstanding = outstanding
+            .filter(|view| is_outstanding(&view.task))
+            .count();
+        Some(ControlPlaneUse {
+            session_since: status.session_since,
+            heard_at: status.heard_at,
+            outstanding: u64::try_from(outstanding).unwrap_or(u64::MAX),
+        })
     }
 }
 
@@ -212,6 +232,7 @@ mod tests {
             images: Arc::new(NoImages),
             usage: StatsHandle::default(),
             audit: no_audit(),
+            connected: None,
             clock: Arc::new(StoppedClock),
         };
         let (content_type, text) = figures.text(None);

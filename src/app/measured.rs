@@ -270,6 +270,7 @@ mod tests {
             process: None,
             tasks: Vec::new(),
             audit_dropped: 0,
+            control_plane: None,
             now: UnixMillis(0),
         };
         let text = counted.text(&read_off, Format::Prometheus);

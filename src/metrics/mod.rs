@@ -22,4 +22,4 @@ mod tests;
 
 pub use counted::{Counted, TaskStage};
 pub use format::Format;
-pub use read_off::{ProcessUse, ReadOff, TaskUse};
+pub use read_off::{ControlPlaneUse, ProcessUse, ReadOff, TaskUse};

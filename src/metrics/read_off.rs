@@ -60,8 +60,21 @@ pub struct ReadOff {
     pub tasks: Vec<TaskUse>,
     /// Requests for credentials that are missing in their record.
     pub audit_dropped: u64,
+    /// The session with the control plane; `None` = the agent is not connected to one.
+    pub control_plane: Option<ControlPlaneUse>,
     /// When that is.
     pub now: UnixMillis,
+}
+
+/// How connected mode is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ControlPlaneUse {
+    /// When the session that is open was opened; `None` = none is.
+    pub session_since: Option<UnixMillis>,
+    /// When the control plane last said something that counts.
+    pub heard_at: Option<UnixMillis>,
+    /// Tasks with something that it has not acknowledged.
+    pub outstanding: u64,
 }
 
 impl ReadOff {
@@ -70,6 +83,7 @@ impl ReadOff {
         let mut registry = Registry::with_prefix("ecs_agent");
         build(&mut registry);
         self.surroundings(&mut registry);
+        self.control_plane(&mut registry);
         self.work(&mut registry);
         self.host(&mut registry);
         self.images(&mut registry);
@@ -88,28 +102,20 @@ impl ReadOff {
             &[("peer", "state_store")],
             u64::from(engine.store_error.is_none()),
         );
+        if let Some(plane) = self.control_plane {
+            let open = u64::from(plane.session_since.is_some());
+            set(&up, &[("peer", "control_plane")], open);
+        }
         registry.register(
             "connection_up",
             "Whether the agent can work with it now",
             up,
         );
-        let ages = Fractions::default();
-        for (what, at) in [
-            ("relist", engine.relisted_at),
-            ("docker", engine.runtime_answered_at),
-            ("commit", engine.committed_at),
-        ] {
-            if let Some(at) = at {
-                let labels = vec![("what", what.to_owned())];
-                ages.get_or_create_owned(&labels)
-                    .set(self.now.since(at).as_secs_f64());
-            }
-        }
         registry.register_with_unit(
             "last_success_age",
-            "Since the last full list of containers, answer of Docker, and commit",
+            "Since the last full list of containers, answer of Docker, commit, and word of the control plane",
             Unit::Seconds,
-            ages,
+            self.ages(),
         );
         let seen = Family::<Labels, Counter>::default();
         for (how, count) in [
@@ -284,6 +290,49 @@ impl ReadOff {
                 "The disk of Docker's images and containers",
                 Unit::Bytes,
                 space,
+            );
+        }
+    }
+
+    fn ages(&self) -> Fractions {
+        let (engine, ages) = (&self.snapshot.engine, Fractions::default());
+        for (what, at) in [
+            ("relist", engine.relisted_at),
+            ("docker", engine.runtime_answered_at),
+            ("commit", engine.committed_at),
+            (
+                "control_plane",
+                self.control_plane.and_then(|plane| plane.heard_at),
+            ),
+        ] {
+            if let Some(at) = at {
+                let labels = vec![("what", what.to_owned())];
+                ages.get_or_create_owned(&labels)
+                    .set(self.now.since(at).as_secs_f64());
+            }
+        }
+        ages
+    }
+
+    fn control_plane(&self, registry: &mut Registry) {
+        let Some(plane) = self.control_plane else {
+            return;
+        };
+        let outstanding = Gauge::<i64>::default();
+        outstanding.set(i64::try_from(plane.outstanding).unwrap_or(i64::MAX));
+        registry.register(
+            "control_plane_outstanding_tasks",
+            "Tasks with a change that the control plane has not acknowledged",
+            outstanding,
+        );
+        if let Some(since) = plane.session_since {
+            let age = Gauge::<f64, AtomicU64>::default();
+            age.set(self.now.since(since).as_secs_f64());
+            registry.register_with_unit(
+                "control_plane_session_age",
+                "Since the present session with the control plane was opened",
+                Unit::Seconds,
+                age,
             );
         }
     }

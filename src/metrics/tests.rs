@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::lint::lint;
-use super::{Counted, Format, ProcessUse, ReadOff, TaskStage, TaskUse};
+use super::{ControlPlaneUse, Counted, Format, ProcessUse, ReadOff, TaskStage, TaskUse};
 use crate::api::admin::testing::{NOW, ago, condition, running, snapshot_of, task};
 use crate::boundary::ErrorKind;
 use crate::boundary::credentials::{AuditEntry, AuditEvent};
@@ -48,6 +48,11 @@ fn read_off(tasks: usize) -> ReadOff {
             })
             .collect(),
         audit_dropped: 3,
+        control_plane: Some(ControlPlaneUse {
+            session_since: Some(ago(60)),
+            heard_at: Some(ago(2)),
+            outstanding: 1,
+        }),
         now: NOW,
     }
 }
@@ -121,6 +126,10 @@ fn what_happened_is_there_under_its_name() {
         r#"ecs_agent_http_rate_limited_total{route="/v4"} 1"#,
         r#"ecs_agent_credentials_callers_total{against="other-task"} 1"#,
         "ecs_agent_audit_dropped_total 3",
+        r#"ecs_agent_connection_up{peer="control_plane"} 1"#,
+        r#"ecs_agent_last_success_age_seconds{what="control_plane"} 2.0"#,
+        "ecs_agent_control_plane_session_age_seconds 60.0",
+        "ecs_agent_control_plane_outstanding_tasks 1",
         "ecs_agent_draining 0",
         "ecs_agent_reconcile_queue_length 7",
         "ecs_agent_reconciles_total 2",

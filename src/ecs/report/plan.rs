@@ -86,6 +86,16 @@ pub fn due(task: &Task, reported: &Reported, excluded: Excluded) -> Due {
     }
 }
 
+/// Whether ECS has still to acknowledge something of the task.
+pub fn is_outstanding(task: &Task) -> bool {
+    // Which ports would be told changes nothing about whether something is.
+    let all = Excluded {
+        ipv6: false,
+        ipv4: false,
+    };
+    due(task, &task.known.reported, all) != Due::Nothing
+}
+
 /// Everything of the task as it is now, as if it were acknowledged: for a change that ECS will never take.
 pub fn given_up(task: &Task) -> Reported {
     let told =

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::bindings::Excluded;
 use super::change::TaskChange;
 use super::lanes::{Lanes, MAX_AT_ONCE, Urgency};
-use super::plan::{Due, due, given_up};
+use super::plan::{Due, due, given_up, is_outstanding};
 use super::{NetworkBinding, PortsReported, change};
 use crate::domain::definition::NetworkMode;
 use crate::domain::ids::{ContainerName, DockerId, UnixMillis};
@@ -44,7 +44,9 @@ fn task(status: TaskStatus, containers: &[(&str, ContainerStatus)]) -> Task {
 }
 
 fn look(task: &Task) -> Due {
-    due(task, &task.known.reported, USUAL)
+    let due = due(task, &task.known.reported, USUAL);
+    assert_eq!(is_outstanding(task), due != Due::Nothing, "counted as such");
+    due
 }
 
 fn now(task: &Task) -> (TaskChange, Reported) {

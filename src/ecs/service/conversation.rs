@@ -107,7 +107,7 @@ impl Conversation {
                 Turn::Due => self.tick(),
             }
         }
-        self.shared.status.connected(false);
+        self.shared.status.closed();
         self.beside.shutdown().await;
     }
 
@@ -165,7 +165,7 @@ impl Conversation {
             outgoing,
             writer,
         });
-        self.shared.status.connected(true);
+        self.shared.status.opened(self.shared.now());
     }
 
     fn refused(&mut self, trouble: &Trouble) {
@@ -190,7 +190,7 @@ impl Conversation {
 
     fn let_go(&mut self) {
         self.open = None;
-        self.shared.status.connected(false);
+        self.shared.status.closed();
     }
 
     /// A step beside the loop panicked: opening a session ends as a refusal, a job as one that is not durable.

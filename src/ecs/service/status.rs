@@ -13,6 +13,8 @@ pub struct ConnectedStatus {
     pub instance: Option<String>,
     /// Whether a session with ACS is open.
     pub connected: bool,
+    /// When that was opened.
+    pub session_since: Option<UnixMillis>,
     /// When ACS last said something that counts.
     pub heard_at: Option<UnixMillis>,
     /// What keeps it from that, in words.
@@ -54,12 +56,18 @@ impl StatusBoard {
         self.0.send_modify(|status| status.heard_at = Some(at));
     }
 
-    pub(super) fn connected(&self, connected: bool) {
+    pub(super) fn opened(&self, at: UnixMillis) {
         self.0.send_modify(|status| {
-            status.connected = connected;
-            if connected {
-                status.problem = None;
-            }
+            status.connected = true;
+            status.session_since = Some(at);
+            status.problem = None;
+        });
+    }
+
+    pub(super) fn closed(&self) {
+        self.0.send_modify(|status| {
+            status.connected = false;
+            status.session_since = None;
         });
     }
 
