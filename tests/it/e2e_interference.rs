@@ -51,8 +51,17 @@ async fn a_stop_and_a_kill_by_somebody_else_are_ends_with_their_codes() {
             ("kill?signal=KILL", 137),
             ("kill?signal=TERM", 0),
         ] {
-            let arn = rig.put(vec![rig.shell("app", SERVE)]).await;
+            let listens = format!("trap 'exit 0' TERM; echo listens; {SERVE}");
+            let arn = rig.put(vec![rig.shell("app", &listens)]).await;
             rig.until_task(&arn, "runs", is(TaskStatus::Running)).await;
+            // A signal before the shell has read the first word would be lost on it.
+            eventually("it hears signals", async || {
+                rig.output(&arn, "app")
+                    .await
+                    .contains("listens")
+                    .then_some(())
+            })
+            .await;
             let id = rig.docker_id(&arn, "app");
             rig.meddle("POST", &format!("/containers/{id}/{how}")).await;
             let view = rig.until_task(&arn, how, is(TaskStatus::Stopped)).await;
