@@ -84,14 +84,6 @@ fn is_default(config: &Config, setting: &Setting) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Strings;
-
-    fn config(pairs: &[(&str, &str)]) -> Config {
-        let texts = pairs
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        Config::read(&Strings::new().below(Origin::Environment, texts))
-    }
 
     #[test]
     fn windows_reserves_its_own_ports_and_80_also_beside_those_of_the_operator() {
@@ -122,7 +114,7 @@ mod tests {
                 "8080",
             ),
         ] {
-            let ports = reserved_ports(os, &config(pairs));
+            let ports = reserved_ports(os, &Config::of_environment(pairs));
             let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
             assert_eq!(ports.join(" "), expected, "{os:?} {pairs:?}");
         }
@@ -159,13 +151,13 @@ mod tests {
 
     #[test]
     fn windows_has_more_patience_unless_the_operator_has_less() {
-        let usual = config(&[]);
+        let usual = Config::of_environment(&[]);
         let minutes = Duration::from_mins;
         assert_eq!(start_timeout(OsType::Windows, &usual), minutes(8));
         assert_eq!(pull_inactivity(OsType::Windows, &usual), minutes(3));
         assert_eq!(start_timeout(OsType::Linux, &usual), minutes(3));
         assert_eq!(pull_inactivity(OsType::Linux, &usual), minutes(1));
-        let said = config(&[
+        let said = Config::of_environment(&[
             ("ECS_CONTAINER_START_TIMEOUT", "4m"),
             ("ECS_IMAGE_PULL_INACTIVITY_TIMEOUT", "2m"),
         ]);

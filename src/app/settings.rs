@@ -232,13 +232,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::{Origin, Strings};
 
     fn config(pairs: &[(&str, &str)]) -> Config {
-        let texts = pairs
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        let config = Config::read(&Strings::new().below(Origin::Environment, texts));
+        let config = Config::of_environment(pairs);
         assert_eq!(config.problems, []);
         config
     }

@@ -120,14 +120,11 @@ fn with_scheme(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Config, Strings};
+    use super::super::Config;
     use super::*;
 
     fn section(pairs: &[(&str, &str)]) -> Option<ConnectedSection> {
-        let texts = pairs
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        let config = Config::read(&Strings::new().below(Origin::Environment, texts));
+        let config = Config::of_environment(pairs);
         assert_eq!(config.problems, []);
         config.connected
     }

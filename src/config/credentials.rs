@@ -191,14 +191,7 @@ pub(super) fn audit(reader: &mut Reader<'_>) -> AuditSection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Origin, Strings};
-
-    fn config(pairs: &[(&str, &str)]) -> Config {
-        let texts = pairs
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        Config::read(&Strings::new().below(Origin::Environment, texts))
-    }
+    use crate::config::Config;
 
     fn sts(config: Config) -> StsSection {
         let CredentialsFrom::Sts(section) = config.credentials.source else {
@@ -209,7 +202,7 @@ mod tests {
 
     #[test]
     fn without_settings_roles_come_from_sts_and_never_by_way_of_the_instance() {
-        let config = config(&[]);
+        let config = Config::of_environment(&[]);
         assert_eq!(config.credentials.binding, BindingMode::Enforce);
         assert!(config.credentials.keep);
         assert_eq!(config.engine.credentials_wait, Duration::from_mins(5));
@@ -240,14 +233,16 @@ mod tests {
             ("BERTH_CREDENTIALS_FILE", "/c.json"),
         ];
         assert_eq!(
-            config(&dev).credentials.source,
+            Config::of_environment(&dev).credentials.source,
             CredentialsFrom::Dev(PathBuf::from("/c.json"))
         );
         assert_eq!(
-            config(&[("BERTH_CREDENTIALS", "off")]).credentials.source,
+            Config::of_environment(&[("BERTH_CREDENTIALS", "off")])
+                .credentials
+                .source,
             CredentialsFrom::Off
         );
-        let without = config(&dev[..1]);
+        let without = Config::of_environment(&dev[..1]);
         assert!(
             without.problems[0]
                 .message
@@ -258,7 +253,7 @@ mod tests {
 
     #[test]
     fn what_sts_is_told_can_be_set_within_bounds() {
-        let set = sts(config(&[
+        let set = sts(Config::of_environment(&[
             ("BERTH_STS_ENDPOINT", "http://127.0.0.1:5000"),
             ("BERTH_STS_REGION", "eu-west-1"),
             ("BERTH_ROLE_DURATION", "1m"),
@@ -273,7 +268,7 @@ mod tests {
         assert_eq!(set.external_id.as_deref(), Some("x"));
         let at = InstanceMetadataSetting::At("http://127.0.0.1:1".to_owned());
         assert_eq!(set.instance_metadata, at);
-        let longest = sts(config(&[("BERTH_ROLE_DURATION", "99h")]));
+        let longest = sts(Config::of_environment(&[("BERTH_ROLE_DURATION", "99h")]));
         assert_eq!(longest.duration, Duration::from_hours(12));
     }
 
@@ -295,13 +290,17 @@ mod tests {
             (&[lab, endpoint, ("AWS_EC2_METADATA_DISABLED", "true")], Off),
             (&[lab, ("BERTH_INSTANCE_METADATA", "maybe")], On),
         ] {
-            assert_eq!(config(pairs).instance_metadata, expected, "{pairs:?}");
+            assert_eq!(
+                Config::of_environment(pairs).instance_metadata,
+                expected,
+                "{pairs:?}"
+            );
         }
     }
 
     #[test]
     fn what_is_no_address_or_rate_is_named_and_does_not_count() {
-        let bad = config(&[
+        let bad = Config::of_environment(&[
             ("BERTH_STS_ENDPOINT", "sts"),
             ("BERTH_INSTANCE_METADATA", "maybe"),
             ("BERTH_CREDENTIALS_BINDING", "strict"),
@@ -325,7 +324,7 @@ mod tests {
             ("a,b", None, 1),
             ("-1,2", None, 1),
         ] {
-            let config = config(&[("ECS_TASK_METADATA_RPS_LIMIT", text)]);
+            let config = Config::of_environment(&[("ECS_TASK_METADATA_RPS_LIMIT", text)]);
             assert_eq!(config.task_server.rate, rate, "{text}");
             assert_eq!(config.problems.len(), problems, "{text}");
         }
@@ -333,7 +332,7 @@ mod tests {
 
     #[test]
     fn the_record_can_be_elsewhere_smaller_or_off() {
-        let audit = config(&[
+        let audit = Config::of_environment(&[
             ("ECS_AUDIT_LOGFILE", "/a.log"),
             ("ECS_AUDIT_LOGFILE_DISABLED", "true"),
             ("ECS_LOG_MAX_FILE_SIZE_MB", "1"),

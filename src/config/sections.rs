@@ -237,6 +237,16 @@ pub enum ReplaceStopped {
 }
 
 impl Config {
+    /// What these variables of the environment alone make, for tests.
+    #[cfg(test)]
+    pub(crate) fn of_environment(pairs: &[(&str, &str)]) -> Self {
+        use super::{Origin, Strings};
+        let texts = pairs
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        Self::read(&Strings::new().below(Origin::Environment, texts))
+    }
+
     /// Reads everything from `strings`. Never fails.
     pub fn read(strings: &Strings) -> Self {
         let mut reader = Reader::new(strings);

@@ -8,13 +8,6 @@ use super::sections::{LogLevel, ReplaceStopped};
 use super::*;
 use crate::reconcile::settings::{EngineSettings, PullBehavior};
 
-fn config(pairs: &[(&str, &str)]) -> Config {
-    let texts = pairs
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-    Config::read(&Strings::new().below(Origin::Environment, texts))
-}
-
 fn messages(config: &Config) -> Vec<String> {
     config
         .problems
@@ -34,7 +27,7 @@ fn effective<'a>(config: &'a Config, name: &str) -> (&'a str, Origin) {
 
 #[test]
 fn without_settings_everything_has_its_default_and_nothing_is_wrong() {
-    let config = config(&[]);
+    let config = Config::of_environment(&[]);
     assert_eq!(messages(&config), [""; 0]);
     assert_eq!(config.engine, EngineSettings::default());
     assert_eq!(config.cluster.as_str(), "default");
@@ -57,7 +50,7 @@ fn every_default_reads_under_its_own_syntax_and_within_its_bounds() {
             );
             continue;
         }
-        let config = config(&[(setting.name, setting.default)]);
+        let config = Config::of_environment(&[(setting.name, setting.default)]);
         assert_eq!(messages(&config), [""; 0], "{}", setting.name);
         if setting.default != "[]" {
             assert_eq!(
@@ -120,7 +113,7 @@ fn values_beyond_their_bounds_are_raised_or_set_aside() {
             "\"22\" is not a JSON list of ports such as [22, 2375]; the default ([22,2375,2376,51678,51679]) counts",
         ),
     ] {
-        let config = config(&[(name, given)]);
+        let config = Config::of_environment(&[(name, given)]);
         assert_eq!(effective(&config, name).0, counts, "{name}");
         assert_eq!(messages(&config), [format!("{name} {problem}")]);
     }
@@ -128,7 +121,7 @@ fn values_beyond_their_bounds_are_raised_or_set_aside() {
 
 #[test]
 fn usage_is_read_unless_it_is_turned_off_and_at_the_interval_asked_for() {
-    let usage = |pairs: &[(&str, &str)]| config(pairs).usage;
+    let usage = |pairs: &[(&str, &str)]| Config::of_environment(pairs).usage;
     assert!(usage(&[]).enabled && usage(&[]).interval.is_none());
     assert!(!usage(&[("ECS_DISABLE_METRICS", "true")]).enabled);
     let wait = "ECS_POLLING_METRICS_WAIT_DURATION";
@@ -145,7 +138,7 @@ fn usage_is_read_unless_it_is_turned_off_and_at_the_interval_asked_for() {
 
 #[test]
 fn zero_means_the_default_without_a_word() {
-    let config = config(&[
+    let config = Config::of_environment(&[
         ("ECS_CONTAINER_STOP_TIMEOUT", "0"),
         ("ECS_NUM_IMAGES_DELETE_PER_CYCLE", "0"),
     ]);
@@ -159,7 +152,7 @@ fn zero_means_the_default_without_a_word() {
 
 #[test]
 fn settings_reach_their_sections() {
-    let config = config(&[
+    let config = Config::of_environment(&[
         ("ECS_CLUSTER", "arn:aws:ecs:eu-west-1:1:cluster/edge"),
         ("ECS_IMAGE_PULL_BEHAVIOR", "Prefer-Cached"),
         ("ECS_DISABLE_IMAGE_CLEANUP", "true"),
@@ -191,7 +184,7 @@ fn settings_reach_their_sections() {
 
 #[test]
 fn strangers_are_named_with_what_they_may_mean() {
-    let config = config(&[
+    let config = Config::of_environment(&[
         ("ECS_CLUSTR", "a"),
         ("ECS_ENABLE_GPU_SUPPORT", "true"),
         ("ECS_XYZZY", "b"),
@@ -217,7 +210,7 @@ fn registry_credentials_are_shown_nowhere() {
             ("ECS_ENGINE_AUTH_TYPE", "docker"),
         ],
     ] {
-        let config = config(&pairs);
+        let config = Config::of_environment(&pairs);
         let shown = format!("{config:?}");
         assert!(!shown.contains("marked-secret"), "{shown}");
         assert_eq!(config.docker.registry_auth.is_some(), pairs.len() == 2);

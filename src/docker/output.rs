@@ -190,6 +190,15 @@ mod unit {
         String::from_utf8(bytes).unwrap()
     }
 
+    /// What is given when it comes in pieces of that size.
+    fn in_pieces(whole: &[u8], size: usize) -> Vec<OutputChunk> {
+        let mut frames = Frames::new(false);
+        let pieces = whole.chunks(size);
+        pieces
+            .flat_map(|piece| frames.push(piece).unwrap())
+            .collect()
+    }
+
     #[test]
     fn frames_are_read_however_they_are_cut() {
         let whole = [
@@ -200,11 +209,7 @@ mod unit {
         ]
         .concat();
         for size in 1..=whole.len() {
-            let mut frames = Frames::new(false);
-            let mut chunks = Vec::new();
-            for piece in whole.chunks(size) {
-                chunks.extend(frames.push(piece).unwrap());
-            }
+            let chunks = in_pieces(&whole, size);
             let out = text(&chunks, OutputStream::Stdout);
             let err = text(&chunks, OutputStream::Stderr);
             assert_eq!(
@@ -224,11 +229,7 @@ mod unit {
         ]
         .concat();
         for size in 1..=whole.len() {
-            let mut frames = Frames::new(false);
-            let mut chunks = Vec::new();
-            for piece in whole.chunks(size) {
-                chunks.extend(frames.push(piece).unwrap());
-            }
+            let chunks = in_pieces(&whole, size);
             let out = text(&chunks, OutputStream::Stdout);
             assert_eq!(out, "out one\nno time here\nshort", "{size}");
             assert_eq!(text(&chunks, OutputStream::Stderr), "\n", "{size}");

@@ -2,7 +2,6 @@
 //! loopback.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use berth::aws::{Imds, InstanceMetadata as Setting};
 use berth::boundary::store::InstanceStore as _;
@@ -41,6 +40,31 @@ async fn registered(host: &Host, times: usize) {
         .until("it is registered", || {
             (host.plane.opened().len() == times).then_some(())
         })
+        .await;
+}
+
+/// Of a host that looks for notices.
+const LOOKS: Ec2Settings = Ec2Settings {
+    spot_draining: true,
+    warm_pools: false,
+};
+
+/// A host that looks for notices has begun to and looked twice more: by then any other that does has looked too.
+async fn somebody_looks() {
+    let service = instance().await;
+    let mut host = host_of(&service).await;
+    host.ec2 = LOOKS;
+    host.start();
+    let looks = || {
+        service
+            .asked()
+            .iter()
+            .filter(|path| *path == NOTICE)
+            .count()
+    };
+    let plane = &host.plane;
+    plane
+        .until("it looks", || (looks() > 2).then_some(()))
         .await;
 }
 
@@ -196,10 +220,7 @@ async fn check_021_no_vpc_is_named_without_network_interfaces_of_tasks() {
 async fn check_138_a_notice_of_interruption_drains_the_instance_once() {
     let service = instance().await;
     let mut host = host_of(&service).await;
-    host.ec2 = Ec2Settings {
-        spot_draining: true,
-        warm_pools: false,
-    };
+    host.ec2 = LOOKS;
     host.plane
         .fail("UpdateContainerInstancesState", 1, 500, "ServerException");
     host.start();
@@ -231,7 +252,7 @@ async fn check_138_a_notice_of_interruption_drains_the_instance_once() {
         expected
     );
     let asked = service.asked().len();
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    somebody_looks().await;
     assert_eq!(service.asked().len(), asked, "nobody looks any more");
     assert_eq!(host.plane.calls("UpdateContainerInstancesState").len(), 2);
 }
@@ -243,7 +264,7 @@ async fn check_139_without_the_setting_nobody_looks_for_notices() {
     let mut host = host_of(&service).await;
     host.start();
     registered(&host, 1).await;
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    somebody_looks().await;
     assert!(!service.asked().iter().any(|path| path == NOTICE));
     assert_eq!(host.plane.calls("UpdateContainerInstancesState").len(), 0);
 }

@@ -550,6 +550,11 @@ async fn check_104_what_was_acknowledged_is_not_told_again_after_a_restart() {
         .await;
     host.crash().await;
     host.start();
+    stop_is_told(&host).await;
+}
+
+/// The task is stopped by ECS, and both of its changes are told once.
+async fn stop_is_told(host: &Host) {
     host.plane
         .payload("m2", 2, &[task("a", SERVE, "STOPPED")])
         .await;
@@ -569,14 +574,7 @@ async fn check_106_a_change_with_invalid_parameters_is_given_up_and_later_ones_a
         .payload("m1", 1, &[task("a", SERVE, "RUNNING")])
         .await;
     host.plane.change(&arn("a"), "RUNNING").await;
-    host.plane
-        .payload("m2", 2, &[task("a", SERVE, "STOPPED")])
-        .await;
-    host.plane.change(&arn("a"), "STOPPED").await;
-    assert_eq!(
-        statuses(&host.plane.changes_of(&arn("a"))),
-        ["RUNNING", "STOPPED"]
-    );
+    stop_is_told(&host).await;
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use super::*;
 use crate::api::task_server::credentials::encode;
 use crate::api::task_server::testing::{Answer, ask};
 use crate::api::view::sample::{self, ARN, MAIN_ENDPOINT, lab};
-use crate::boundary::credentials::{NoKeeper, TaskRoles as _};
+use crate::boundary::credentials::{NoKeeper, RoleReadiness, TaskRoles as _};
 use crate::boundary::protection::{Protection, ProtectionFailure};
 use crate::credentials::{CredentialsConfig, Outside, service};
 use crate::domain::credentials::RoleGrant;
@@ -73,7 +73,14 @@ async fn rig(roles: Roles) -> Rig {
             ..grant(1)
         }]);
     }
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let settled = |readiness: Option<RoleReadiness>| match roles {
+        Roles::None => true,
+        Roles::ToCome => matches!(readiness, Some(RoleReadiness::Failing { .. })),
+        Roles::Here => readiness == Some(RoleReadiness::Ready),
+    };
+    while !settled(handle.readiness(&grant(1).id)) {
+        tokio::task::yield_now().await;
+    }
     let plane = Arc::new(Plane::default());
     let state = ProtectionState::new(sample::views([lab()]), handle, plane.clone());
     Rig {
