@@ -1,10 +1,13 @@
 //! The agent connected to a control plane, with real containers.
 #![cfg(feature = "e2e")]
 
+use std::net::SocketAddr;
+
 use serde_json::{Value, json};
 
 use crate::support::agent::{Site, with_site};
 use crate::support::control_plane::{CLUSTER_ARN, ControlPlane, INSTANCE, KEY, REGION, SECRET};
+use crate::support::http::get;
 use crate::support::view::{SERVE, eventually};
 
 /// Points the site's agents at the control plane.
@@ -89,6 +92,7 @@ async fn a_task_of_the_control_plane_runs_and_is_reported_with_its_exit_code() {
         let stopped = plane.change(&runs, "STOPPED").await;
         assert_eq!(stopped["containers"][0]["exitCode"], 0);
         assert_says_who_it_is(&plane);
+        assert_operators_see_it(site.listener("introspection").await).await;
         for change in [plane.changes_of(&runs), plane.changes_of(&ends)] {
             let statuses: Vec<&str> = change
                 .iter()
@@ -100,6 +104,23 @@ async fn a_task_of_the_control_plane_runs_and_is_reported_with_its_exit_code() {
         assert!(agent.end().await.success());
     })
     .await;
+}
+
+/// What an operator sees of the session: in health, in metrics, and in the metadata of ECS agents.
+async fn assert_operators_see_it(address: SocketAddr) {
+    let ask = async |path| get(address, path).await.expect("an answer");
+    let metadata = ask("/v1/metadata").await;
+    assert!(metadata.contains(INSTANCE), "{metadata}");
+    let health = ask("/healthz").await;
+    assert!(health.contains(r#""controlPlaneSeconds":"#), "{health}");
+    let metrics = ask("/metrics").await;
+    for line in [
+        r#"ecs_agent_connection_up{peer="control_plane"} 1"#,
+        "ecs_agent_control_plane_session_age_seconds ",
+        "ecs_agent_control_plane_outstanding_tasks 0",
+    ] {
+        assert!(metrics.contains(line), "{line} in\n{metrics}");
+    }
 }
 
 fn assert_says_who_it_is(plane: &ControlPlane) {

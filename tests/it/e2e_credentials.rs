@@ -1,24 +1,11 @@
 //! Credentials of a task's role, from the agent as a user runs it, with a container on real Docker.
 #![cfg(feature = "e2e")]
 
-use std::net::SocketAddr;
-
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::support::agent::{Site, with_site};
-use super::support::http::{DOCKER_SOCKET, request};
+use super::support::http::{DOCKER_SOCKET, get, request};
 use super::support::view::eventually;
-
-async fn get(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.expect("a connection");
-    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("an answer");
-    answer
-}
 
 /// The path that the one container of the site was told in its environment.
 async fn told(site: &Site) -> String {
@@ -51,7 +38,9 @@ async fn a_container_is_told_where_its_credentials_are_also_after_the_agent_was_
         agent.put("web", &definition).await.expect("a put");
         agent.until("web", "RUNNING").await;
         let path = told(site).await;
-        let answer = get(site.listener("task-server").await, &path).await;
+        let answer = get(site.listener("task-server").await, &path)
+            .await
+            .expect("an answer");
         assert!(answer.contains("\"AccessKeyId\":\"DEVKEY\""), "{answer}");
         let audit = site.data().join("audit.log");
         // It is written beside the answer: a kill at once would lose the line.
@@ -64,7 +53,9 @@ async fn a_container_is_told_where_its_credentials_are_also_after_the_agent_was_
         std::fs::write(site.path("agent.log"), "").expect("a file");
 
         let agent = site.agent(&[]).await;
-        let again = get(site.listener("task-server").await, &path).await;
+        let again = get(site.listener("task-server").await, &path)
+            .await
+            .expect("an answer");
         assert!(again.contains("\"AccessKeyId\":\"DEVKEY\""), "{again}");
         agent.end().await;
         let record = std::fs::read_to_string(&audit).expect("a record");

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::support::agent::{Agent, Site, with_site};
+use crate::support::http::get;
 use crate::support::view::SERVE;
 
 /// Clients that begin a request and never end it.
@@ -33,11 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// One answer, and how long it took.
 async fn ask(address: SocketAddr, path: &str) -> (String, Duration) {
     let began = Instant::now();
-    let mut stream = TcpStream::connect(address).await.expect("a connection");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("an answer");
+    let answer = get(address, path).await.expect("an answer");
     (answer, began.elapsed())
 }
 

@@ -2,6 +2,7 @@
 //! a version that is no good, with the source of credentials away.
 #![cfg(feature = "e2e")]
 
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,14 +12,12 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::support::agent::{Agent, Site, with_site};
-use super::support::http::{DOCKER_SOCKET, request};
+use super::support::http::{DOCKER_SOCKET, get, request};
 use super::support::view::eventually;
 
 const CLIENTS: usize = 100;
@@ -28,9 +27,6 @@ const PACE: Duration = Duration::from_millis(200);
 
 /// The longest that a request may take: the promise of issue 4.
 const SLOWEST: Duration = Duration::from_millis(1500);
-
-/// Longest wait for an answer; SDKs give up earlier, and what took longer than [`SLOWEST`] is counted.
-const GIVE_UP: Duration = Duration::from_secs(20);
 
 /// What the clients have seen.
 #[derive(Debug, Default)]
@@ -52,12 +48,12 @@ struct Clients {
 }
 
 impl Clients {
-    fn start(address: &str, path: &str) -> Self {
+    fn start(address: SocketAddr, path: &str) -> Self {
         let (stop, answered) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
         let cut_off = Arc::new(AtomicUsize::new(0));
         let mut work = JoinSet::new();
         for n in 0..CLIENTS {
-            let (address, path) = (address.to_owned(), path.to_owned());
+            let path = path.to_owned();
             let (stop, answered) = (stop.clone(), Arc::clone(&answered));
             let cut_off = Arc::clone(&cut_off);
             work.spawn(async move {
@@ -69,7 +65,7 @@ impl Clients {
                 ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
                 while stop.run_until_cancelled(ticks.tick()).await.is_some() {
                     let before = tally.cut_off;
-                    ask(&address, &path, &mut tally).await;
+                    ask(address, &path, &mut tally).await;
                     cut_off.fetch_add(tally.cut_off - before, Ordering::Relaxed);
                     answered.fetch_add(1, Ordering::Relaxed);
                 }
@@ -107,7 +103,7 @@ impl Clients {
     }
 }
 
-async fn ask(address: &str, path: &str, tally: &mut Tally) {
+async fn ask(address: SocketAddr, path: &str, tally: &mut Tally) {
     let began = Instant::now();
     let mut answer = get(address, path).await;
     if matches!(&answer, Ok(text) if text.is_empty()) || is_cut_off(&answer) {
@@ -130,33 +126,6 @@ async fn ask(address: &str, path: &str, tally: &mut Tally) {
 fn is_cut_off(answer: &std::io::Result<String>) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
     matches!(answer, Err(error) if matches!(error.kind(), ConnectionReset | BrokenPipe))
-}
-
-async fn get(address: &str, path: &str) -> std::io::Result<String> {
-    let exchange = async {
-        let mut stream = TcpStream::connect(address).await?;
-        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        Ok(answer)
-    };
-    let answered = tokio::time::timeout(GIVE_UP, exchange).await;
-    answered.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
-}
-
-/// Where the log says that the task server's socket is.
-async fn task_server(site: &Site) -> String {
-    eventually("the task server listens", async || {
-        let log = site.log();
-        let lines = log.lines().filter(|line| line.contains("task-server"));
-        lines.into_iter().find_map(|line| {
-            let (_, rest) = line.split_once("127.0.0.1:")?;
-            let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-            Some(format!("127.0.0.1:{port}"))
-        })
-    })
-    .await
 }
 
 /// The path that the one container of the site was told.
@@ -289,7 +258,7 @@ async fn no_request_of_100_clients_fails_through_a_crash_an_upgrade_and_a_bad_ve
         parent.put("web", &definition).await.expect("a put");
         parent.until("web", "RUNNING").await;
         let container = site.containers().await;
-        let (address, path) = (task_server(site).await, told(site).await);
+        let (address, path) = (site.listener("task-server").await, told(site).await);
         let sealed = site.data().join("sealed");
         eventually("credentials are kept", async || {
             std::fs::read_dir(&sealed)
@@ -306,7 +275,7 @@ async fn no_request_of_100_clients_fails_through_a_crash_an_upgrade_and_a_bad_ve
         std::fs::remove_file(&file).expect("the source goes");
         println!("memory of the parent: {} KiB", resident_kib(parent.pid()));
 
-        let clients = Clients::start(&address, &path);
+        let clients = Clients::start(address, &path);
         let by_crash = crash_and_upgrades(site, &parent, &program, &clients).await;
         let tally = clients.end().await;
         println!("{tally:?}");

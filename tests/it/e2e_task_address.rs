@@ -4,11 +4,9 @@
 #![cfg(feature = "e2e")]
 
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::support::agent::{Agent, Site, with_site};
-use super::support::http::{DOCKER_SOCKET, request};
+use super::support::http::{DOCKER_SOCKET, get, request};
 use super::support::view::eventually;
 
 /// Asks for a path, which may have shell variables in it, and stays. The pause keeps the connection open until the answer is there.
@@ -56,12 +54,8 @@ fn assert_refused(answer: &str) {
 
 /// What this process is answered there.
 async fn ask(address: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.expect("a connection");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("an answer");
-    answer
+    let address = address.parse().expect("an address");
+    get(address, path).await.expect("an answer")
 }
 
 /// The address of the one container of that task.

@@ -1,12 +1,14 @@
-//! One HTTP request on a Unix socket: for doing to Docker what neither the engine nor its adapter does.
+//! One HTTP request: on a Unix socket, for doing to Docker what neither the engine nor its adapter does, and on the
+//! addresses of an agent.
 #![cfg(feature = "e2e")]
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 
 /// Docker's own socket.
 pub(crate) const DOCKER_SOCKET: &str = "/var/run/docker.sock";
@@ -51,6 +53,22 @@ pub(crate) async fn request_with(
         let mut whole = Vec::new();
         stream.read_to_end(&mut whole).await?;
         Ok(parse(&String::from_utf8_lossy(&whole)))
+    };
+    tokio::time::timeout(LIMIT, exchange)
+        .await
+        .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+}
+
+/// The whole answer to a GET on a connection of its own.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await?;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
     };
     tokio::time::timeout(LIMIT, exchange)
         .await
