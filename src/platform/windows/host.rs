@@ -17,24 +17,10 @@ use crate::domain::runtime::RuntimeInfo;
 use crate::platform::command::Command;
 use crate::platform::port_owner::{name_of_process, netstat_args, process_of_port, tasklist_args};
 use crate::platform::ports;
+pub use crate::platform::unsupported::HostOptions;
 
 /// Longest run of a program that shows something.
 const SHOW_LIMIT: Duration = Duration::from_secs(10);
-
-/// There is nothing to set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HostOptions {}
-
-impl HostOptions {
-    /// Takes what the other systems do.
-    pub fn of(
-        _cgroup_root: Option<PathBuf>,
-        _cpu_period: Duration,
-        _pids_limit: Option<u32>,
-    ) -> Self {
-        Self {}
-    }
-}
 
 /// This host.
 #[derive(Debug)]
