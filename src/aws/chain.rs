@@ -12,9 +12,11 @@ use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvi
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
-use aws_sdk_sts::config::{Region, SharedHttpClient};
+use aws_sdk_sts::config::Region;
 
+use super::host::HostSettings;
 use super::sts::InstanceMetadata;
+use super::ways::Ways;
 
 /// Region of STS where nobody names one: the one whose STS has always answered for all.
 const FALLBACK_REGION: &str = "us-east-1";
@@ -36,16 +38,21 @@ pub(super) async fn region(setting: Option<&str>) -> Region {
 /// The credentials. They are looked for at the first use.
 pub(super) fn credentials(
     region: Region,
-    http: SharedHttpClient,
-    metadata: &InstanceMetadata,
+    ways: &Ways,
+    settings: &HostSettings,
 ) -> CredentialsProviderChain {
-    let config = ProviderConfig::without_region()
-        .with_region(Some(region))
-        .with_http_client(http);
+    let config = ProviderConfig::without_region().with_region(Some(region));
+    let direct = config.clone().with_http_client(ways.direct());
+    let config = config.with_http_client(ways.client());
+    let instance = || instance(&direct, &settings.metadata);
     let profile = ProfileFileCredentialsProvider::builder().configure(&config);
+    let profile = match &settings.profile {
+        Some(name) => profile.profile_name(name),
+        None => profile,
+    };
     // The agent owns the address that this one would ask.
     let profile = profile.with_custom_provider("EcsContainer", Unavailable("EcsContainer"));
-    let profile = match instance(&config, metadata) {
+    let profile = match instance() {
         Some(instance) => profile.with_custom_provider("Ec2InstanceMetadata", instance),
         None => {
             profile.with_custom_provider("Ec2InstanceMetadata", Unavailable("Ec2InstanceMetadata"))
@@ -56,7 +63,7 @@ pub(super) fn credentials(
     let chain = CredentialsProviderChain::first_try("Environment", environment)
         .or_else("Profile", profile.build())
         .or_else("WebIdentityToken", web_identity.build());
-    match instance(&config, metadata) {
+    match instance() {
         Some(instance) => chain.or_else("Ec2InstanceMetadata", instance),
         None => chain,
     }

@@ -1,4 +1,4 @@
-//! What STS and the way to it can answer, as a kind and in words without a secret.
+//! What services of AWS and the way to them can answer, as a kind and in words without a secret.
 
 use std::error::Error;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 
 use crate::boundary::{BoundaryError, ErrorKind};
 
-/// Longest message of STS that is passed on, in bytes; longer ones are cut.
+/// Longest message that is passed on, in bytes; longer ones are cut.
 const MAX_MESSAGE_BYTES: usize = 500;
 
 type Failure<R> = SdkError<AssumeRoleError, R>;
@@ -43,12 +43,12 @@ pub(super) fn from_sdk<R: HttpStatus + std::fmt::Debug>(
             let words = words_of(code, answer.err().message());
             failed(
                 kind_of(code, status),
-                words.unwrap_or_else(|| unreadable(status)),
+                words.unwrap_or_else(|| unreadable("STS", status)),
             )
         }
         SdkError::ResponseError(answer) => {
             let status = answer.raw().http_status();
-            failed(kind_of("", status), unreadable(status))
+            failed(kind_of("", status), unreadable("STS", status))
         }
         _ => failed(ErrorKind::Transient, "the call of STS failed".to_owned()),
     }
@@ -91,7 +91,7 @@ pub(super) fn words_of_base(error: &CredentialsError) -> String {
     words.to_owned()
 }
 
-fn kind_of(code: &str, status: u16) -> ErrorKind {
+pub(super) fn kind_of(code: &str, status: u16) -> ErrorKind {
     match (code, status) {
         (
             "Throttling"
@@ -110,25 +110,35 @@ fn kind_of(code: &str, status: u16) -> ErrorKind {
             "ValidationError"
             | "MalformedPolicyDocument"
             | "PackedPolicyTooLarge"
-            | "InvalidParameterValue",
+            | "InvalidParameterValue"
+            | "InvalidParameterException"
+            | "InvalidRequestException"
+            | "ValidationException",
             _,
         ) => ErrorKind::Invalid,
-        ("NoSuchEntity", _) => ErrorKind::NotFound,
+        ("NoSuchEntity" | "ResourceNotFoundException", _) => ErrorKind::NotFound,
         ("", _) => ErrorKind::Transient,
         _ => ErrorKind::Denied,
     }
 }
 
-fn unreadable(status: u16) -> String {
-    format!("STS gave an answer that cannot be read (status {status})")
+pub(super) fn unreadable(service: &str, status: u16) -> String {
+    format!("{service} gave an answer that cannot be read (status {status})")
 }
 
 /// Code, and message where that holds names only; `None` without a code. Messages about wrong signatures repeat what
 /// was signed, a token included.
-fn words_of(code: &str, message: Option<&str>) -> Option<String> {
+pub(super) fn words_of(code: &str, message: Option<&str>) -> Option<String> {
     let tells_names = matches!(
         code,
-        "AccessDenied" | "AccessDeniedException" | "ValidationError" | "RegionDisabledException"
+        "AccessDenied"
+            | "AccessDeniedException"
+            | "InvalidParameterException"
+            | "InvalidRequestException"
+            | "RegionDisabledException"
+            | "ResourceNotFoundException"
+            | "ValidationError"
+            | "ValidationException"
     );
     match message.filter(|_| tells_names) {
         Some(message) => {

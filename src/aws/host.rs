@@ -10,10 +10,10 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_sts::config::{Credentials, Region, SharedCredentialsProvider};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use super::chain;
 use super::sts::InstanceMetadata;
+use super::ways::Ways;
 use crate::boundary::Clock;
 
 /// How long credentials without an end are good (reference agent).
@@ -22,17 +22,24 @@ const LIFETIME: Duration = Duration::from_mins(1);
 /// Finds them when they are asked for.
 pub type HostCredentials = SharedCredentialsProvider;
 
+/// Where they are looked for, beside where AWS programs always do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostSettings {
+    /// Whether they may come from the instance.
+    pub metadata: InstanceMetadata,
+    /// Profile of the profile files; `None` = as the environment says.
+    pub profile: Option<String>,
+}
+
 /// Credentials from where AWS programs look for them. Nothing is asked before the first use.
 pub fn host_credentials(
     region: &str,
-    metadata: &InstanceMetadata,
+    settings: &HostSettings,
+    ways: Ways,
     clock: Arc<dyn Clock>,
 ) -> HostCredentials {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let (region, metadata) = (Region::new(region.to_owned()), metadata.clone());
-    let make = move || chain::credentials(region.clone(), http.clone(), &metadata);
+    let (region, settings) = (Region::new(region.to_owned()), settings.clone());
+    let make = move || chain::credentials(region.clone(), &ways, &settings);
     SharedCredentialsProvider::new(Fresh { make, clock })
 }
 

@@ -43,7 +43,7 @@ impl Imds {
     }
 }
 
-/// Where the fact is.
+/// Where the fact is; of the VPC, which interface is the first.
 fn path(fact: InstanceFact) -> &'static str {
     match fact {
         InstanceFact::IdentityDocument => "/latest/dynamic/instance-identity/document",
@@ -51,16 +51,45 @@ fn path(fact: InstanceFact) -> &'static str {
         InstanceFact::InstanceId => "/latest/meta-data/instance-id",
         InstanceFact::OutpostArn => "/latest/meta-data/outpost-arn",
         InstanceFact::SpotAction => "/latest/meta-data/spot/instance-action",
+        InstanceFact::RebalanceRecommendation => {
+            "/latest/meta-data/events/recommendations/rebalance"
+        }
         InstanceFact::TargetLifecycleState => {
             "/latest/meta-data/autoscaling/target-lifecycle-state"
         }
+        InstanceFact::VpcId => "/latest/meta-data/mac",
+        InstanceFact::ZoneId => "/latest/meta-data/placement/availability-zone-id",
+        InstanceFact::PrivateIpv4 => "/latest/meta-data/local-ipv4",
+        InstanceFact::PublicIpv4 => "/latest/meta-data/public-ipv4",
+        InstanceFact::Ipv6 => "/latest/meta-data/ipv6",
     }
+}
+
+/// Where the VPC of an interface is; `None` = it is no interface.
+fn path_of_vpc(mac: &str) -> Option<String> {
+    let mac = mac.trim();
+    let is_mac = mac.bytes().all(|it| it.is_ascii_hexdigit() || it == b':');
+    (is_mac && !mac.is_empty())
+        .then(|| format!("/latest/meta-data/network/interfaces/macs/{mac}/vpc-id"))
 }
 
 #[async_trait]
 impl boundary::InstanceMetadata for Imds {
     async fn read(&self, fact: InstanceFact) -> Result<Option<String>, BoundaryError> {
-        let path = path(fact);
+        let said = self.text(path(fact)).await?;
+        match (fact, said) {
+            (InstanceFact::VpcId, Some(mac)) => match path_of_vpc(&mac) {
+                Some(path) => self.text(&path).await,
+                None => Ok(None),
+            },
+            (_, said) => Ok(said),
+        }
+    }
+}
+
+impl Imds {
+    /// What is at that path; `None` = nothing is.
+    async fn text(&self, path: &str) -> Result<Option<String>, BoundaryError> {
         let operation = format!("ask the instance metadata service for {path}");
         let Ok(answer) = tokio::time::timeout(LIMIT, self.0.get(path)).await else {
             return Err(BoundaryError::deadline(operation, LIMIT));
@@ -89,5 +118,21 @@ fn kind(status: u16) -> ErrorKind {
         500..=599 => ErrorKind::Transient,
         401 | 403 => ErrorKind::Denied,
         _ => ErrorKind::Invalid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_made_of_an_interface_alone() {
+        assert_eq!(
+            path_of_vpc("0a:1b:2c:3d:4e:5f\n").as_deref(),
+            Some("/latest/meta-data/network/interfaces/macs/0a:1b:2c:3d:4e:5f/vpc-id")
+        );
+        for bad in ["", "../../iam", "0a/x", "<html>"] {
+            assert_eq!(path_of_vpc(bad), None, "{bad}");
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Clients of AWS: credentials of roles from STS, or fixed ones from a file for work without AWS.
+//! Clients of AWS: credentials of roles from STS, or fixed ones from a file for work without AWS, and the calls that an
+//! agent makes for a task.
 //!
 //! The SDK itself reads the `AWS_*` variables and the profile files that name the host's own credentials, as every
 //! AWS program does; everything else comes from the settings.
@@ -7,9 +8,19 @@
 //! No answer of AWS is passed on as text beyond its error code, and the message of codes that are known to hold no
 //! secret.
 
+mod ways;
+
 mod session;
 
 mod chain;
+
+mod call;
+
+mod ecr;
+
+mod endpoint;
+
+mod secrets;
 
 mod error;
 
@@ -23,10 +34,17 @@ mod instance;
 
 mod wire;
 
+pub use call::{CallConfig, Calls};
 pub use dev::DevFile;
-pub use host::{HostCredentials, host_credentials};
+pub use ecr::Ecr;
+pub use host::{HostCredentials, HostSettings, host_credentials};
 pub use instance::Imds;
+pub use secrets::Secrets;
 pub use sts::{InstanceMetadata, Sts, StsConfig};
+pub use ways::{Connect, Ways};
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod call_tests;

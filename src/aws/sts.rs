@@ -16,9 +16,10 @@ use aws_sdk_sts::config::{
 };
 use aws_sdk_sts::operation::assume_role::AssumeRoleOutput;
 use aws_sdk_sts::types::Tag;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
-use super::{chain, error, session};
+use super::host::HostSettings;
+use super::ways::Ways;
+use super::{chain, error, session, ways};
 use crate::boundary::credentials::CredentialsSource;
 use crate::boundary::{BoundaryError, ErrorKind};
 use crate::domain::credentials::{Credentials, Expiration, RoleGrant};
@@ -42,8 +43,8 @@ pub struct StsConfig {
     pub external_id: Option<String>,
     /// Tags of sessions; `{task}` stands for the task's id.
     pub tags: BTreeMap<String, String>,
-    /// Whether the host's own credentials may come from its instance.
-    pub instance_metadata: InstanceMetadata,
+    /// Where the host's own credentials are looked for.
+    pub host: HostSettings,
     /// Longest call, the search for the host's own credentials included.
     pub limit: Duration,
 }
@@ -57,7 +58,7 @@ impl Default for StsConfig {
             duration: Duration::from_hours(1),
             external_id: None,
             tags: BTreeMap::new(),
-            instance_metadata: InstanceMetadata::Off,
+            host: HostSettings::default(),
             // Short, so that a source that is back is found soon.
             limit: Duration::from_secs(10),
         }
@@ -87,19 +88,25 @@ pub struct Sts {
 }
 
 /// Finds the host's own credentials.
-type Base =
-    Box<dyn Fn(&StsConfig, Region, SharedHttpClient) -> SharedCredentialsProvider + Send + Sync>;
+type Base = Box<dyn Fn(&StsConfig, Region) -> SharedCredentialsProvider + Send + Sync>;
 
 impl Sts {
     /// Nothing is asked before the first fetch.
-    pub fn new(config: StsConfig) -> Self {
-        Self::with_base(
-            config,
-            Box::new(|config, region, http| {
-                let chain = chain::credentials(region, http, &config.instance_metadata);
-                SharedCredentialsProvider::new(chain)
-            }),
-        )
+    pub fn new(config: StsConfig, ways: &Ways) -> Self {
+        let own = ways.clone();
+        let base = move |config: &StsConfig, region| {
+            let chain = chain::credentials(region, &own, &config.host);
+            SharedCredentialsProvider::new(chain)
+        };
+        Self::with_base(config, Box::new(base)).by(ways)
+    }
+
+    /// The same by those ways.
+    pub(super) fn by(self, ways: &Ways) -> Self {
+        Self {
+            http: ways.client(),
+            ..self
+        }
     }
 
     /// A source with base credentials of its own, whatever this host has.
@@ -112,18 +119,14 @@ impl Sts {
             None,
             "fixed",
         );
-        let base = move |_: &StsConfig, _, _| SharedCredentialsProvider::new(own.clone());
+        let base = move |_: &StsConfig, _| SharedCredentialsProvider::new(own.clone());
         Self::with_base(config, Box::new(base))
     }
 
     pub(super) fn with_base(config: StsConfig, base: Base) -> Self {
-        let tls = Provider::Rustls(CryptoMode::Ring);
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls)
-            .build_https();
         Self {
             config,
-            http,
+            http: ways::direct(),
             client: ArcSwapOption::empty(),
             base,
         }
@@ -137,7 +140,7 @@ impl Sts {
         let operation = "look for the host's own AWS credentials";
         let looking = async {
             let region = chain::region(self.config.region.as_deref()).await;
-            let base = (self.base)(&self.config, region, self.http.clone());
+            let base = (self.base)(&self.config, region);
             base.provide_credentials().await
         };
         match tokio::time::timeout(self.config.limit, looking).await {
@@ -155,7 +158,7 @@ impl Sts {
             return client;
         }
         let region = chain::region(self.config.region.as_deref()).await;
-        let base = (self.base)(&self.config, region.clone(), self.http.clone());
+        let base = (self.base)(&self.config, region.clone());
         let limits = TimeoutConfig::builder()
             .connect_timeout(CONNECT_LIMIT)
             .operation_timeout(self.config.limit);

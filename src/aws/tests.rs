@@ -6,11 +6,16 @@ use std::time::Duration;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_sts::config::SharedCredentialsProvider;
+use aws_sdk_sts::config::http::HttpRequest;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::sts::{Sts, StsConfig};
+use super::ways::{Connect, Ways};
 use crate::boundary::credentials::CredentialsSource as _;
 use crate::boundary::{BoundaryError, ErrorKind};
 use crate::domain::credentials::Credentials;
@@ -24,7 +29,7 @@ const GOOD: &str = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/20
 
 /// Answers every request so, or never.
 #[derive(Clone)]
-enum Script {
+pub(super) enum Script {
     Answer(u16, String),
     Hang,
     HangUp,
@@ -38,14 +43,14 @@ fn refusal(status: u16, code: &str) -> Script {
     Script::Answer(status, body)
 }
 
-struct StandIn {
-    endpoint: String,
-    requests: Arc<Mutex<Vec<String>>>,
+pub(super) struct StandIn {
+    pub(super) endpoint: String,
+    pub(super) requests: Arc<Mutex<Vec<String>>>,
     _work: JoinSet<()>,
 }
 
 impl StandIn {
-    async fn start(script: Script) -> Self {
+    pub(super) async fn start(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let requests: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -232,7 +237,7 @@ async fn a_host_without_credentials_says_so_and_looks_for_them_again_each_time()
     let made = Arc::new(Mutex::new(0));
     let counter = Arc::clone(&made);
     let base =
-        move |_: &StsConfig, _, _| SharedCredentialsProvider::new(Nothing(Arc::clone(&counter)));
+        move |_: &StsConfig, _| SharedCredentialsProvider::new(Nothing(Arc::clone(&counter)));
     let source = Sts::with_base(config(&sts.endpoint), Box::new(base));
     for times in 1..=2 {
         let error = source.fetch(&grant(1)).await.unwrap_err();
@@ -247,4 +252,39 @@ async fn a_host_without_credentials_says_so_and_looks_for_them_again_each_time()
     let own = Sts::with_key(config(&sts.endpoint), "key", "secret");
     own.look().await.unwrap();
     assert!(sts.requests.lock().unwrap().is_empty(), "STS is not asked");
+}
+
+/// Every call of the SDK goes the way of the settings: that of STS for a role, and that for the host's own credentials.
+#[tokio::test]
+async fn calls_go_the_way_of_the_settings() {
+    let sts = StandIn::start(Script::Answer(200, GOOD.to_owned())).await;
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let (seen, to) = (Arc::clone(&asked), sts.endpoint.clone());
+    // A way that leads to the stand-in whatever the address.
+    let connect: Connect = Arc::new(move |url| {
+        seen.lock().unwrap().push(url.to_owned());
+        SharedHttpConnector::new(Redirect(to.clone()))
+    });
+    let ways = Ways::new(connect);
+    let base = |_: &StsConfig, _| {
+        let key = aws_sdk_sts::config::Credentials::new("K", "s", None, None, "fixed");
+        SharedCredentialsProvider::new(key)
+    };
+    let source = Sts::with_base(config("https://sts.nowhere.test"), Box::new(base));
+    let source = source.by(&ways);
+    source.fetch(&grant(1)).await.unwrap();
+    assert_eq!(*asked.lock().unwrap(), ["https://sts.nowhere.test"]);
+    assert_eq!(sts.requests.lock().unwrap().len(), 1);
+}
+
+/// Takes requests elsewhere.
+#[derive(Debug)]
+struct Redirect(String);
+
+impl HttpConnector for Redirect {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        request.set_uri(format!("{}/", self.0)).unwrap();
+        let plain = aws_smithy_http_client::Connector::builder().build_http();
+        plain.call(request)
+    }
 }

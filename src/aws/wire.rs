@@ -1,4 +1,4 @@
-//! The file of fixed credentials.
+//! The file of fixed credentials, and the answers of services that are called for tasks.
 
 use std::collections::BTreeMap;
 
@@ -42,4 +42,55 @@ impl DevCredentials {
             expiration: self.expiration.clone(),
         })
     }
+}
+
+/// The answer to `GetAuthorizationToken`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AuthorizationTokens {
+    #[serde(default)]
+    pub(super) authorization_data: Vec<AuthorizationData>,
+}
+
+/// One token of it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AuthorizationData {
+    pub(super) authorization_token: Option<String>,
+    pub(super) expires_at: Option<f64>,
+    pub(super) proxy_endpoint: Option<String>,
+}
+
+/// What a service says instead of an answer.
+#[derive(Default, Deserialize)]
+pub(super) struct Refusal {
+    #[serde(rename = "__type")]
+    pub(super) code: Option<String>,
+    #[serde(alias = "Message")]
+    pub(super) message: Option<String>,
+}
+
+/// The answer to `GetParameters`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Parameters {
+    #[serde(default)]
+    pub(super) parameters: Vec<Parameter>,
+}
+
+/// One parameter.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Parameter {
+    pub(super) name: Option<String>,
+    #[serde(rename = "ARN")]
+    pub(super) arn: Option<String>,
+    pub(super) value: Option<String>,
+}
+
+/// The answer to `GetSecretValue`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct SecretText {
+    pub(super) secret_string: Option<String>,
 }

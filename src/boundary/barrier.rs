@@ -11,7 +11,8 @@ use super::error::BoundaryError;
 /// host's own network are not held back: they are the host's to tell apart.
 #[async_trait]
 pub trait MetadataBarrier: Send + Sync {
-    /// The barrier is up, and lets nobody through but these addresses. `true` = it was not so before.
+    /// The barrier is up, and lets nobody through but these addresses, and those for a minute. `true` = it was not so
+    /// before.
     ///
     /// # Errors
     /// `Invalid` where this host can have none, and what would be needed.

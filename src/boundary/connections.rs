@@ -22,7 +22,8 @@ pub struct Ends {
 /// Who holds the client's end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
-    /// A process in containers with these ids: more than one where containers run in a container, the outermost first.
+    /// A process in cgroups that bear these ids of containers: more than one where containers run in a container, the
+    /// outermost first. A name is no proof: see [`Connections::is_inside`].
     Container(Vec<DockerId>),
     /// A process in no container.
     Process(HostProcess),
@@ -42,6 +43,11 @@ pub trait Connections: Send + Sync {
     /// connected before, 2.5 ms where all of 106 processes are gone through. Cancel-safe.
     async fn holder(&self, ends: Ends, likely: Vec<UsageTarget>) -> Holder;
 
+    /// Whether the client's end is held in that container's own cgroup, and not in another one that bears its id:
+    /// whoever has cgroups of his own names them as he likes. `None` = the host does not show it. Costs what `holder`
+    /// does for a process that has connected before. Cancel-safe.
+    async fn is_inside(&self, ends: Ends, container: UsageTarget) -> Option<bool>;
+
     /// Whether that container runs now and its network has that address; `None` = the host does not show it. Measured
     /// like that: 0.5 ms, with a search for its cgroup. Cancel-safe.
     async fn has_address(&self, container: UsageTarget, address: IpAddr) -> Option<bool>;
@@ -55,6 +61,10 @@ pub struct NoConnections;
 impl Connections for NoConnections {
     async fn holder(&self, _: Ends, _: Vec<UsageTarget>) -> Holder {
         Holder::Unseen
+    }
+
+    async fn is_inside(&self, _: Ends, _: UsageTarget) -> Option<bool> {
+        None
     }
 
     async fn has_address(&self, _: UsageTarget, _: IpAddr) -> Option<bool> {

@@ -64,6 +64,12 @@ pub trait TaskRoles: Send + Sync {
     async fn changed(&self);
 }
 
+/// Credentials of roles, for the agent's own calls on behalf of a task.
+pub trait OwnCredentials: Send + Sync {
+    /// Those under the id; `None` = not now.
+    fn own(&self, id: &CredentialsId) -> Option<Arc<Credentials>>;
+}
+
 /// How far a role is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoleReadiness {
@@ -105,8 +111,23 @@ pub struct AuditEntry {
     pub against: Option<&'static str>,
 }
 
+/// Words of [`AuditEntry::against`].
+pub const AGAINST: [&str; 4] = ["other-task", "stranger", "host-process", "unidentified"];
+
+/// Values of [`AuditEntry::path`] beside `/`.
+pub const PATHS: [&str; 8] = [
+    "/v1/credentials",
+    "/v2/credentials",
+    "/v2/metadataWithTags",
+    "/v2/metadata",
+    "/v2/stats",
+    "/v3",
+    "/v4",
+    "/api",
+];
+
 /// What is audited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AuditEvent {
     /// Credentials of that role were given out.
     Vended(RoleKind),

@@ -33,6 +33,22 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Every kind.
+    pub const ALL: [Self; 12] = [
+        Self::Unavailable,
+        Self::Transient,
+        Self::Throttled,
+        Self::NotFound,
+        Self::Conflict,
+        Self::PortTaken,
+        Self::LogDriver,
+        Self::Invalid,
+        Self::Denied,
+        Self::NoSpace,
+        Self::DeadlineExceeded,
+        Self::Cancelled,
+    ];
+
     /// Whether the same request may succeed later.
     pub fn may_pass(self) -> bool {
         match self {

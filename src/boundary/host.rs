@@ -1,5 +1,7 @@
 //! The host beside Docker: cgroups, ports, disk.
 
+use std::net::SocketAddr;
+
 use async_trait::async_trait;
 
 use super::error::BoundaryError;
@@ -49,6 +51,13 @@ pub trait Host: Send + Sync {
 
     /// The process that listens on the port, if there is one and it can be told.
     async fn port_holder(&self, port: u16, protocol: Protocol) -> Option<PortHolder>;
+
+    /// The processes that have what takes TCP connections to this address, as far as they can be told: several where a
+    /// service manager keeps the socket of another. A host that cannot tell addresses apart has the holder of the port.
+    async fn listeners(&self, address: SocketAddr) -> Vec<PortHolder> {
+        let holder = self.port_holder(address.port(), Protocol::Tcp).await;
+        holder.into_iter().collect()
+    }
 
     /// Whether that host port can be bound now, on all addresses.
     async fn port_is_free(&self, port: u16, protocol: Protocol) -> bool;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -9,9 +10,11 @@ use futures_util::stream::BoxStream;
 use super::error::{BoundaryError, ErrorKind};
 use super::host::DiskSpace;
 use super::store::ImageRecord;
+use crate::domain::disk::DiskUse;
 use crate::domain::ids::UnixMillis;
 use crate::domain::image::ImageRef;
 use crate::domain::reason::Reason;
+use crate::domain::registry::{RegistryAccess, RegistryLogin};
 use crate::domain::runtime::{LocalImage, PullProgress, RemoteManifest};
 
 /// Progress of a pull until it ends; the stream's end without an `Err` means the image is there.
@@ -23,11 +26,20 @@ pub trait ImageRuntime: Send + Sync {
     /// That image on the host, by reference or id; `None` = it is not there.
     async fn inspect_image(&self, reference: &str) -> Result<Option<LocalImage>, BoundaryError>;
 
-    /// What the registry says of it. `NotFound` and `Denied` are the registry's word and final.
-    async fn remote_manifest(&self, image: &ImageRef) -> Result<RemoteManifest, BoundaryError>;
+    /// What the registry says of it to whoever has the login. `NotFound` and `Denied` are the registry's word and
+    /// final.
+    async fn remote_manifest(
+        &self,
+        image: &ImageRef,
+        login: Option<&RegistryLogin>,
+    ) -> Result<RemoteManifest, BoundaryError>;
 
     /// Starts a pull. The stream yields on every message of the engine; dropping it cancels the pull.
-    async fn pull(&self, image: &ImageRef) -> Result<PullStream, BoundaryError>;
+    async fn pull(
+        &self,
+        image: &ImageRef,
+        login: Option<&RegistryLogin>,
+    ) -> Result<PullStream, BoundaryError>;
 
     /// Every image on the host.
     async fn list_images(&self) -> Result<Vec<LocalImage>, BoundaryError>;
@@ -40,6 +52,9 @@ pub trait ImageRuntime: Send + Sync {
 
     /// An image of that name exists, made from a docker-save archive.
     async fn load_image(&self, archive: Vec<u8>) -> Result<(), BoundaryError>;
+
+    /// What images, containers and volumes take on the disk. The engine walks all of them for it: not for every day.
+    async fn disk_use(&self) -> Result<DiskUse, BoundaryError>;
 }
 
 /// An image that is on the host.
@@ -114,9 +129,15 @@ pub enum PullState {
 /// Makes images ready: pull policy, single flight and limits are behind it.
 #[async_trait]
 pub trait ImageSource: Send + Sync {
-    /// The image is on the host and fit to run, by the pull policy in force. All calls for one reference share one
-    /// pull; it is cancelled when the last of them is dropped. `essential` images are pulled before others.
-    async fn ensure(&self, image: &ImageRef, essential: bool) -> Result<ReadyImage, ImageError>;
+    /// The image is on the host and fit to run, by the pull policy in force. All calls for one reference with the same
+    /// rights share one pull; it is cancelled when the last of them is dropped. `essential` images are pulled before
+    /// others.
+    async fn ensure(
+        &self,
+        image: &ImageRef,
+        access: &RegistryAccess,
+        essential: bool,
+    ) -> Result<ReadyImage, ImageError>;
 
     /// References that desired tasks need: never cleaned up. Replaces the former set.
     fn set_needed(&self, references: BTreeSet<String>);
@@ -138,6 +159,8 @@ pub struct Inventory {
     pub images: Vec<ImageEntry>,
     /// The disk that holds them; `None` until it has been looked at.
     pub disk: Option<InventoryDisk>,
+    /// What is on that disk and whose it is; `None` until it has been looked at.
+    pub disk_use: Option<InventoryUse>,
     /// Last time that all images were looked at.
     pub looked_at: Option<UnixMillis>,
     /// Whether images are removed at all.
@@ -174,4 +197,28 @@ pub struct InventoryDisk {
     pub space: DiskSpace,
     /// When it was looked at.
     pub at: UnixMillis,
+}
+
+/// What is on the disk of images at an instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InventoryUse {
+    /// By the engine's count.
+    pub engine: DiskUse,
+    /// What the agent itself keeps; `None` = it is not known.
+    pub own: Option<OwnFiles>,
+    /// The disk's space then.
+    pub space: DiskSpace,
+    /// When it was looked at.
+    pub at: UnixMillis,
+    /// How long the engine took to count.
+    pub took: Duration,
+}
+
+/// The agent's own files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnFiles {
+    /// Their sizes in bytes, added up.
+    pub bytes: u64,
+    /// Whether they are on the disk of images.
+    pub same_disk: bool,
 }

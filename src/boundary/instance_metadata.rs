@@ -17,8 +17,20 @@ pub enum InstanceFact {
     OutpostArn,
     /// What EC2 is about to do with it, JSON.
     SpotAction,
+    /// EC2 expects to interrupt it sooner than others, JSON.
+    RebalanceRecommendation,
     /// Where an Auto Scaling group wants it to be.
     TargetLifecycleState,
+    /// Id of the VPC of its first interface.
+    VpcId,
+    /// Id of its availability zone.
+    ZoneId,
+    /// Its address in the VPC.
+    PrivateIpv4,
+    /// Its address on the Internet.
+    PublicIpv4,
+    /// Its address of version 6.
+    Ipv6,
 }
 
 /// The instance metadata service.

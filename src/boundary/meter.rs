@@ -6,6 +6,12 @@ use std::time::Duration;
 pub trait Meter: Send + Sync {
     /// The engine has looked at `keys` tasks and committed what followed from it.
     fn decided(&self, round: Round);
+
+    /// A new task is durable, so long after its arrival.
+    fn received(&self, after: Duration);
+
+    /// ECS has taken that a task runs or is past that, so long after its arrival.
+    fn reported(&self, after: Duration);
 }
 
 /// One round of the engine's loop that looked at tasks.
@@ -27,4 +33,8 @@ pub struct NoMeter;
 
 impl Meter for NoMeter {
     fn decided(&self, _: Round) {}
+
+    fn received(&self, _: Duration) {}
+
+    fn reported(&self, _: Duration) {}
 }

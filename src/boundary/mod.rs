@@ -26,6 +26,8 @@ pub mod barrier;
 
 pub mod redirect;
 
+pub mod lead;
+
 pub mod callers;
 
 pub mod connections;
@@ -40,19 +42,29 @@ pub mod instance_metadata;
 
 pub mod protection;
 
+pub mod ecs_facts;
+
+pub mod registry;
+
+pub mod secrets;
+
 pub use barrier::MetadataBarrier;
 pub use clock::{Clock, Ids};
 pub use codec::DesiredCodec;
 pub use connections::Connections;
-pub use credentials::{AuditLog, CredentialsSource, TaskRoles};
+pub use credentials::{AuditLog, CredentialsSource, OwnCredentials, TaskRoles};
+pub use ecs_facts::EcsFactsSource;
 pub use error::{BoundaryError, ErrorKind};
 pub use host::{Host, HostProbe};
 pub use images::{ImageInventory, ImageRuntime, ImageSource};
 pub use instance_metadata::{InstanceFact, InstanceMetadata};
+pub use lead::TaskLead;
 pub use meter::Meter;
 pub use protection::TaskProtection;
 pub use redirect::TaskRedirect;
-pub use runtime::{ContainerRuntime, EventStream, VolumeRuntime};
+pub use registry::TokenSource;
+pub use runtime::{ContainerRuntime, EventStream, RuntimePing, VolumeRuntime};
+pub use secrets::{SecretSource, TaskSecrets};
 pub use store::{InstanceStore, TaskStore};
 pub use task_address::{HeldAddress, TaskAddress};
 pub use usage::UsageSource;

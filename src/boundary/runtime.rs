@@ -1,4 +1,4 @@
-//! Containers and volumes.
+//! Containers and volumes, and whether the engine that has them answers at all.
 
 use std::time::Duration;
 
@@ -29,7 +29,8 @@ pub trait ContainerRuntime: Send + Sync {
     /// That container (by id or Docker name) as it is now; `None` = it does not exist.
     async fn inspect(&self, id_or_name: &str) -> Result<Option<ObservedContainer>, BoundaryError>;
 
-    /// A container of that name exists and was made from an equal spec of the same task: made now or found.
+    /// A container of that name exists and was made from an equal spec of the same task: made now or found. Variables
+    /// that are left to its image it has from there, if that sets one of them.
     /// `Conflict` if a stranger has the name, `NotFound` if the image is not there.
     async fn create(&self, spec: &ContainerSpec) -> Result<DockerId, BoundaryError>;
 
@@ -56,6 +57,13 @@ pub trait ContainerRuntime: Send + Sync {
         id: &DockerId,
         range: OutputRange,
     ) -> Result<BoxStream<'static, Result<OutputChunk, BoundaryError>>, BoundaryError>;
+}
+
+/// Whether the container engine answers. For those who need to know no more of it.
+#[async_trait]
+pub trait RuntimePing: Send + Sync {
+    /// It has answered within `limit`.
+    async fn ping(&self, limit: Duration) -> Result<(), BoundaryError>;
 }
 
 /// Volumes of the container engine.

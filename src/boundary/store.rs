@@ -87,6 +87,14 @@ pub trait TaskStore: Send + Sync {
     /// the last event written, 0 if there was none.
     async fn commit(&self, changes: &[Change]) -> Result<i64, BoundaryError>;
 
+    /// As `commit`, but for power loss: until the next `flush`, or `commit` that changes something, it may take these
+    /// changes and what was written after them, never less than whole transactions and never from the middle. The end
+    /// of the program takes nothing. Much sooner done: for what can be seen again.
+    async fn commit_unflushed(&self, changes: &[Change]) -> Result<i64, BoundaryError>;
+
+    /// Everything committed survives power loss from now on.
+    async fn flush(&self) -> Result<(), BoundaryError>;
+
     /// At most `limit` events after `sequence`, oldest first, of one task or of all.
     async fn events_after(
         &self,

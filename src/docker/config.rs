@@ -2,10 +2,7 @@
 //!
 //! Not here: how the texts of operators become these values (`crate::config`).
 
-use std::collections::BTreeMap;
 use std::time::Duration;
-
-use super::auth::RegistryLogin;
 
 /// Settings of the adapter.
 #[derive(Clone, Debug)]
@@ -16,18 +13,15 @@ pub struct DockerConfig {
     pub instance: String,
     /// How long each kind of call may take.
     pub deadlines: Deadlines,
-    /// Registry or path prefix to login, as in `ECS_ENGINE_AUTH_DATA`; scheme and trailing `/` do not matter.
-    pub registry_auth: BTreeMap<String, RegistryLogin>,
 }
 
 impl DockerConfig {
-    /// The platform's Docker, the reference deadlines, anonymous pulls.
+    /// The platform's Docker, the reference deadlines.
     pub fn new(instance: impl Into<String>) -> Self {
         Self {
             endpoint: None,
             instance: instance.into(),
             deadlines: Deadlines::default(),
-            registry_auth: BTreeMap::new(),
         }
     }
 }
@@ -58,6 +52,8 @@ pub struct Deadlines {
     pub image_load: Duration,
     /// Image remove.
     pub image_remove: Duration,
+    /// Counting what takes the disk. It is asked beside everything else, and nothing waits for it.
+    pub disk_use: Duration,
     /// What a registry says of an image (`ECS_MANIFEST_PULL_TIMEOUT`).
     pub manifest: Duration,
     /// A whole pull (`ECS_IMAGE_PULL_TIMEOUT`).
@@ -82,6 +78,7 @@ impl Default for Deadlines {
             image_list: Duration::from_mins(10),
             image_load: Duration::from_mins(2),
             image_remove: Duration::from_mins(3),
+            disk_use: Duration::from_mins(10),
             manifest: Duration::from_mins(1),
             pull_total: Duration::from_hours(2),
             pull_begin: Duration::from_mins(5),

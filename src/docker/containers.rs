@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::client::{Call, Docker};
 use super::convert::container::{holder, is_of_spec, listed, observed};
-use super::convert::create::create_body;
+use super::convert::create::{create_body, without_image_variables};
 use super::convert::info;
 use super::error::is_about_image;
 use super::raw::Request;
@@ -63,9 +63,10 @@ impl ContainerRuntime for Docker {
     async fn create(&self, spec: &ContainerSpec) -> Result<DockerId, BoundaryError> {
         let operation = format!("create container {}", spec.docker_name);
         let call = Call::engine(operation, self.deadlines().create);
+        let yielding = self.yielding(spec).await?;
         let request = Request::post("/containers/create")
             .query("name", spec.docker_name.as_str())
-            .json(&create_body(spec));
+            .json(&create_body(yielding.as_ref().unwrap_or(spec)));
         match self.ask::<wire::Created>(&call, request).await {
             Ok(created) => DockerId::parse(&created.id).map_err(|cause| call.unreadable(cause)),
             Err(refusal) if refusal.kind == ErrorKind::Conflict => self.adopt(spec, refusal).await,
@@ -169,6 +170,20 @@ impl Docker {
     pub(super) fn own_label(&self) -> serde_json::Value {
         let label = format!("{LABEL_INSTANCE}={}", self.config().instance);
         json!({ "label": [label] })
+    }
+
+    /// The spec without what its image sets; `None` = as it is.
+    async fn yielding(&self, spec: &ContainerSpec) -> Result<Option<ContainerSpec>, BoundaryError> {
+        if spec.left_to_image.is_empty() {
+            return Ok(None);
+        }
+        let image = &spec.definition.image;
+        let operation = format!("see what variables image {image} sets");
+        let call = Call::engine(operation, self.deadlines().inspect);
+        let request = Request::get(&format!("/images/{image}/json"));
+        // That there is no image is for the creation to say.
+        let said: Option<wire::Image> = or_none(self.ask(&call, request).await)?;
+        Ok(said.and_then(|said| without_image_variables(spec, &said.config.env)))
     }
 
     pub(super) fn inspect_call(&self, id_or_name: &str) -> Call {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bollard::errors::Error;
 
 use super::endpoint::Endpoint;
+use super::raw::too_long_of;
 use crate::boundary::{BoundaryError, ErrorKind};
 
 /// What was asked, as far as it changes the meaning of words.
@@ -58,6 +59,8 @@ const ENGINE: &[Words] = &[
     ("no such container", ErrorKind::NotFound),
     ("no such image", ErrorKind::NotFound),
     ("no such volume", ErrorKind::NotFound),
+    // Docker up to 20.10 answers 500 for it.
+    ("invalid volume specification", ErrorKind::Invalid),
     ("executable file not found", ErrorKind::Invalid),
 ];
 
@@ -70,6 +73,10 @@ const REGISTRY: &[Words] = &[
     ("no matching manifest for", ErrorKind::Invalid),
     ("does not match the specified platform", ErrorKind::Invalid),
     ("cannot be used on this platform", ErrorKind::Invalid),
+    // For another Windows than the host's: `a Windows version 10.0.26100-based image is incompatible with a 10.0.20348
+    // host`, or `… can only be run on a 10.0.17763 host using Hyper-V isolation`.
+    ("-based image is incompatible with a", ErrorKind::Invalid),
+    ("-based image can only be run on a", ErrorKind::Invalid),
     // Docker Hub does not tell a missing repository from a private one, and says so with both words.
     ("denied", ErrorKind::Denied),
     ("unauthorized", ErrorKind::Denied),
@@ -143,6 +150,11 @@ pub(super) fn translate(
     }
     if let Error::DockerStreamError { error } = &error {
         return said(None, error);
+    }
+    if let Some(too_long) = too_long_of(&error) {
+        // Docker answers: without a cause, since there is no reason to connect anew.
+        let message = format!("Docker's answer cannot be read: {too_long}");
+        return BoundaryError::new(operation, ErrorKind::Transient, message);
     }
     let (kind, message) = transport(endpoint, &error);
     let told = BoundaryError::new(operation, kind, message);

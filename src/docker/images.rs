@@ -9,13 +9,16 @@ use futures_util::StreamExt;
 use super::auth;
 use super::client::{Call, Docker};
 use super::containers::{or_gone, or_none};
+use super::convert::disk;
 use super::convert::image::{inspected, listed, manifest};
 use super::convert::progress::error_of;
 use super::raw::Request;
 use super::wire;
 use crate::boundary::images::PullStream;
 use crate::boundary::{BoundaryError, ImageRuntime};
+use crate::domain::disk::DiskUse;
 use crate::domain::image::ImageRef;
+use crate::domain::registry::RegistryLogin;
 use crate::domain::runtime::{LocalImage, RemoteManifest};
 
 #[async_trait]
@@ -27,17 +30,25 @@ impl ImageRuntime for Docker {
         Ok(or_none(self.ask(&call, request).await)?.map(inspected))
     }
 
-    async fn remote_manifest(&self, image: &ImageRef) -> Result<RemoteManifest, BoundaryError> {
+    async fn remote_manifest(
+        &self,
+        image: &ImageRef,
+        login: Option<&RegistryLogin>,
+    ) -> Result<RemoteManifest, BoundaryError> {
         let operation = format!("ask the registry for image {image}");
         let call = Call::registry(operation, self.deadlines().manifest);
-        let request = Request::get(&format!("/distribution/{image}/json"))
-            .registry_auth(auth::header(image, &self.config().registry_auth));
+        let request =
+            Request::get(&format!("/distribution/{image}/json")).registry_auth(auth::header(login));
         let said = self.ask(&call, request).await?;
         manifest(said).ok_or_else(|| call.unreadable("it names no digest"))
     }
 
-    async fn pull(&self, image: &ImageRef) -> Result<PullStream, BoundaryError> {
-        self.pull_stream(image).await
+    async fn pull(
+        &self,
+        image: &ImageRef,
+        login: Option<&RegistryLogin>,
+    ) -> Result<PullStream, BoundaryError> {
+        self.pull_stream(image, login).await
     }
 
     async fn list_images(&self) -> Result<Vec<LocalImage>, BoundaryError> {
@@ -85,5 +96,17 @@ impl ImageRuntime for Docker {
             Ok(())
         })
         .await
+    }
+
+    async fn disk_use(&self) -> Result<DiskUse, BoundaryError> {
+        let call = Call::engine("ask Docker what takes its disk", self.deadlines().disk_use);
+        // Daemons that know no `type` count the build cache too, and those that know no `verbose` always list.
+        let request = Request::get("/system/df")
+            .query("type", "image")
+            .query("type", "container")
+            .query("type", "volume")
+            .query("verbose", "true");
+        let said = self.ask(&call, request).await?;
+        Ok(disk::used(said, &self.config().instance))
     }
 }

@@ -1,7 +1,7 @@
 //! The Docker Engine adapter: the only place that knows bollard.
 //!
 //! Reading order: [`config`] says where Docker is and how long to wait, `client` keeps the negotiated connection and
-//! puts a deadline on every call, `containers`, `volumes` and `images` implement the boundary traits, and `convert`
+//! puts a deadline on every call, `containers`, `ping`, `volumes` and `images` implement the boundary traits, and `convert`
 //! turns Docker's JSON into domain values and back, without I/O.
 //!
 //! **Invariants.** No call is made without a deadline. Nothing is decided here beyond what a boundary method promises.
@@ -26,6 +26,8 @@ mod convert;
 
 mod containers;
 
+mod ping;
+
 mod output;
 
 mod events;
@@ -41,7 +43,6 @@ mod auth;
 #[cfg(test)]
 mod tests;
 
-pub use auth::RegistryLogin;
 pub use client::Docker;
 pub use config::{Deadlines, DockerConfig};
 pub use convert::create::create_body;

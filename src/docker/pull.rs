@@ -17,14 +17,18 @@ use super::raw::Request;
 use crate::boundary::BoundaryError;
 use crate::boundary::images::PullStream;
 use crate::domain::image::ImageRef;
+use crate::domain::registry::RegistryLogin;
 use crate::domain::runtime::PullProgress;
 
 impl Docker {
-    pub(super) async fn pull_stream(&self, image: &ImageRef) -> Result<PullStream, BoundaryError> {
+    pub(super) async fn pull_stream(
+        &self,
+        image: &ImageRef,
+        login: Option<&RegistryLogin>,
+    ) -> Result<PullStream, BoundaryError> {
         let total = self.deadlines().pull_total;
         let call = Call::registry(format!("pull image {image}"), total);
-        let mut request = Request::post("/images/create")
-            .registry_auth(auth::header(image, &self.config().registry_auth));
+        let mut request = Request::post("/images/create").registry_auth(auth::header(login));
         request = match (image.digest(), image.pull_tag()) {
             // Docker takes a digest where it takes a tag; of both, the digest is what is meant.
             (Some(digest), _) => request

@@ -21,11 +21,12 @@ use serde_json::Value;
 
 use super::version::ApiVersion;
 
-/// Longest answer that is kept whole, in bytes: 1,000 containers of 16 KiB, four times over.
-const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// Longest answer that is kept whole, in bytes: 1,000 containers whose labels take 128 KiB each, twice over.
+const MAX_ANSWER_BYTES: usize = 256 * 1024 * 1024;
 
-/// Longest line of a stream of JSON lines, in bytes. Docker's longest are container events with all labels.
-const MAX_LINE_BYTES: usize = 1024 * 1024;
+/// Longest line of a stream of JSON lines, in bytes. Docker's longest are container events with all labels: those of
+/// the largest definition that is read (10 MiB) and its copy (4 MiB), where each quote takes two bytes.
+const MAX_LINE_BYTES: usize = 32 * 1024 * 1024;
 
 /// Left as they are in paths: what container names, image references and ids are made of.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -198,22 +199,34 @@ pub(super) fn lines(body: Body) -> BoxStream<'static, Result<Vec<u8>, Error>> {
 #[derive(Debug, Default)]
 struct Lines {
     buffer: Vec<u8>,
+    /// Bytes at its beginning that hold no line end.
+    scanned: usize,
 }
 
 impl Lines {
     fn push(&mut self, piece: &[u8]) -> Result<(), Error> {
         self.buffer.extend_from_slice(piece);
-        if self.buffer.len() > MAX_LINE_BYTES && !self.buffer.contains(&b'\n') {
+        if self.buffer.len() > MAX_LINE_BYTES && self.end().is_none() {
             return Err(too_long("line", MAX_LINE_BYTES));
         }
         Ok(())
     }
 
+    /// Where the first line ends. Each byte is looked at once, however many pieces a line comes in.
+    fn end(&mut self) -> Option<usize> {
+        let mut new = self.buffer.iter().skip(self.scanned);
+        let found = new.position(|&byte| byte == b'\n');
+        let end = found.map(|at| self.scanned.saturating_add(at));
+        self.scanned = end.unwrap_or(self.buffer.len());
+        end
+    }
+
     fn next(&mut self) -> Option<Vec<u8>> {
         loop {
-            let end = self.buffer.iter().position(|&byte| byte == b'\n')?;
+            let end = self.end()?;
             let tail = self.buffer.split_off(end.saturating_add(1));
             let line = mem::replace(&mut self.buffer, tail);
+            self.scanned = 0;
             if let Some(line) = trimmed(&line) {
                 return Some(line);
             }
@@ -221,6 +234,7 @@ impl Lines {
     }
 
     fn rest(&mut self) -> Option<Vec<u8>> {
+        self.scanned = 0;
         trimmed(&mem::take(&mut self.buffer))
     }
 }
@@ -230,16 +244,34 @@ fn trimmed(line: &[u8]) -> Option<Vec<u8>> {
     (!line.is_empty()).then(|| line.to_vec())
 }
 
-fn too_long(what: &str, limit: usize) -> Error {
-    let words = format!("the {what} is longer than {limit} bytes");
+/// More than is read of an answer, or of one line of it. bollard carries it as an error of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {what} is longer than {limit} bytes, the most that is read")]
+pub(super) struct TooLong {
+    what: &'static str,
+    limit: usize,
+}
+
+fn too_long(what: &'static str, limit: usize) -> Error {
     Error::IOError {
-        err: io::Error::other(words),
+        err: io::Error::other(TooLong { what, limit }),
     }
+}
+
+/// What was too long, where that is the error.
+pub(super) fn too_long_of(error: &Error) -> Option<TooLong> {
+    let Error::IOError { err } = error else {
+        return None;
+    };
+    err.get_ref()?.downcast_ref().copied()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::endpoint::Endpoint;
+    use super::super::error::{Area, asks_for_negotiation, translate};
     use super::*;
+    use crate::boundary::ErrorKind;
 
     #[test]
     fn targets_are_versioned_and_encoded() {
@@ -276,6 +308,29 @@ mod tests {
     fn a_line_without_end_is_refused() {
         let mut lines = Lines::default();
         let error = lines.push(&vec![b'x'; MAX_LINE_BYTES + 1]).unwrap_err();
-        assert_eq!(error.to_string(), "the line is longer than 1048576 bytes");
+        let endpoint = Endpoint::Local("unix:///run/x.sock".to_owned());
+        let error = translate("listen", Area::Engine, &endpoint, error);
+        assert_eq!(
+            (error.kind, error.to_string().as_str()),
+            (
+                ErrorKind::Transient,
+                "listen: Docker's answer cannot be read: the line is longer than 33554432 bytes, the most that is read"
+            )
+        );
+        assert!(!asks_for_negotiation(&error), "Docker is there");
+    }
+
+    #[test]
+    fn a_line_may_come_in_many_pieces() {
+        let mut lines = Lines::default();
+        let piece = [b'x'; 1000];
+        for _ in 0..3000 {
+            lines.push(&piece).unwrap();
+            assert_eq!(lines.next(), None);
+        }
+        lines.push(b"\nnext").unwrap();
+        assert_eq!(lines.next().unwrap().len(), 3_000_000);
+        assert_eq!(lines.next(), None);
+        assert_eq!(lines.rest().unwrap(), b"next");
     }
 }

@@ -291,6 +291,18 @@ pub(super) struct Image {
     pub(super) created: Option<String>,
     pub(super) os: String,
     pub(super) architecture: String,
+    pub(super) os_version: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) config: ImageConfig,
+}
+
+/// `Config` of [`Image`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct ImageConfig {
+    /// `NAME=value`, one each.
+    #[serde(deserialize_with = "or_default")]
+    pub(super) env: Vec<String>,
 }
 
 /// One entry of `GET /images/json`.
@@ -305,6 +317,74 @@ pub(super) struct ImageSummary {
     pub(super) size: i64,
     /// Seconds since 1970.
     pub(super) created: i64,
+}
+
+/// `GET /system/df`. The members of its own kind are those of API 1.52 and newer, the lists those of older ones.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct DiskUse {
+    pub(super) layers_size: i64,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) containers: Vec<DiskContainer>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) volumes: Vec<DiskVolume>,
+    pub(super) image_usage: Option<ImageUsage>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) container_usage: ContainerUsage,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) volume_usage: VolumeUsage,
+}
+
+/// `ImageUsage` of [`DiskUse`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct ImageUsage {
+    pub(super) total_size: i64,
+}
+
+/// `ContainerUsage` of [`DiskUse`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct ContainerUsage {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) items: Vec<DiskContainer>,
+}
+
+/// `VolumeUsage` of [`DiskUse`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct VolumeUsage {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) items: Vec<DiskVolume>,
+}
+
+/// A container of [`DiskUse`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct DiskContainer {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) labels: BTreeMap<String, String>,
+    /// Absent while nothing is written.
+    pub(super) size_rw: i64,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) mounts: Vec<Mount>,
+}
+
+/// A volume of [`DiskUse`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct DiskVolume {
+    pub(super) name: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) usage_data: VolumeUsageData,
+}
+
+/// `UsageData` of [`DiskVolume`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct VolumeUsageData {
+    /// -1 where the driver does not say.
+    pub(super) size: i64,
 }
 
 /// `GET /distribution/{name}/json`.

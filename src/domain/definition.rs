@@ -11,6 +11,7 @@ use super::depends_on::Dependency;
 use super::ids::{ContainerName, Family, VolumeName};
 use super::image::ImageRef;
 use super::port_mapping::PortMapping;
+use super::registry::EcrAuth;
 use super::volume::{MountPoint, Volume, VolumesFrom};
 
 /// One ECS task definition.
@@ -197,6 +198,8 @@ pub struct ContainerDefinition {
     pub firelens: Option<String>,
     /// `repositoryCredentials.credentialsParameter`.
     pub repository_credentials: Option<String>,
+    /// `registryAuthentication` of type `ecr`, which payloads of ECS have beside what is registered.
+    pub registry_authentication: Option<EcrAuth>,
 }
 
 /// `secrets[]`, also `logConfiguration.secretOptions[]`.
@@ -206,6 +209,15 @@ pub struct SecretRef {
     pub name: String,
     /// `valueFrom`: an ARN or parameter name.
     pub value_from: String,
+}
+
+impl ContainerDefinition {
+    /// Where the values are that it gets from outside: of variables, then of log options.
+    pub fn secrets_used(&self) -> impl Iterator<Item = &SecretRef> {
+        let log = self.log_configuration.iter();
+        let options = log.flat_map(|log| &log.secret_options);
+        self.secrets.iter().chain(options)
+    }
 }
 
 /// `links[]`, from `name[:alias]`.
@@ -374,6 +386,7 @@ impl ContainerDefinition {
             credential_specs: Vec::new(),
             firelens: None,
             repository_credentials: None,
+            registry_authentication: None,
         }
     }
 }

@@ -4,6 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::port_mapping::Protocol;
 
+/// Log drivers that ECS knows by name.
+pub const ECS_LOG_DRIVERS: [&str; 10] = [
+    "awslogs",
+    "fluentd",
+    "gelf",
+    "journald",
+    "json-file",
+    "logentries",
+    "none",
+    "splunk",
+    "sumologic",
+    "syslog",
+];
+
+/// The one of them that Docker on Windows does not have, whatever it says of itself.
+pub const LOG_DRIVER_OF_LINUX: &str = "journald";
+
 /// Facts about the host. All that a pure function may know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostFacts {
@@ -17,6 +34,8 @@ pub struct HostFacts {
     pub memory_mib: u32,
     /// Host ports that no task may have.
     pub reserved_ports: BTreeSet<(u16, Protocol)>,
+    /// The TCP port among them at which the agent answers containers.
+    pub front_port: Option<u16>,
     /// Range from which the agent draws host ports for ranges: first and last.
     pub dynamic_ports: (u16, u16),
     /// What cgroups are there.
@@ -37,6 +56,17 @@ pub struct HostFacts {
     pub attributes: BTreeMap<String, String>,
 }
 
+impl HostFacts {
+    /// Whom a reserved port is for, in words.
+    pub fn reserved_for(&self, port: u16, protocol: Protocol) -> &'static str {
+        if protocol == Protocol::Tcp && self.front_port == Some(port) {
+            "the agent, which answers containers there (`berth doctor` says why)"
+        } else {
+            "the host itself"
+        }
+    }
+}
+
 /// Operating system of the containers that the host runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OsType {
@@ -47,6 +77,14 @@ pub enum OsType {
 }
 
 impl OsType {
+    /// The system that this program was built for.
+    pub fn of_build() -> Self {
+        match std::env::consts::OS {
+            "windows" => Self::Windows,
+            _ => Self::Linux,
+        }
+    }
+
     /// `ecs.os-type`.
     pub fn as_str(self) -> &'static str {
         match self {

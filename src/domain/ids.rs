@@ -194,6 +194,12 @@ impl TaskArn {
         }
     }
 
+    /// Its region; `None` = it is this host's own task.
+    pub fn region(&self) -> Option<&str> {
+        let region = self.text.split(':').nth(3);
+        region.filter(|_| !self.is_standalone())
+    }
+
     /// Whether it is such an ARN: the task is this host's own affair.
     pub fn is_standalone(&self) -> bool {
         self.text.split(':').nth(3) == Some("local")
@@ -246,6 +252,12 @@ impl UnixMillis {
             self.0
                 .saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
         )
+    }
+
+    /// The instant that this one is on a clock that was set forward by so many milliseconds, or back.
+    #[must_use]
+    pub fn set_forward(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
     }
 
     /// Time from `earlier` to this instant; zero if it lies in the future.

@@ -45,13 +45,27 @@ pub mod fit;
 
 pub mod secret;
 
+pub mod confidential;
+
+pub mod secret_place;
+
 pub mod credential_spec;
 
 pub mod credentials;
 
+pub mod registry;
+
+pub mod fips;
+
+pub mod endpoint;
+
 pub mod caller;
 
 pub mod usage;
+
+pub mod disk;
+
+pub mod outcome;
 
 pub mod draining;
 

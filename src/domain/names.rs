@@ -28,7 +28,8 @@ pub const LABEL_INSTANCE: &str = "berth.instance";
 /// Which creation of the container this is, from 0.
 pub const LABEL_ATTEMPT: &str = "berth.attempt";
 
-/// Canonical JSON of definition, generation and options: enough to build the rows again from containers alone.
+/// Canonical JSON of definition, generation and options: enough to build the rows again from containers alone. Of a
+/// task with a long definition only some containers carry it.
 pub const LABEL_DEFINITION: &str = "berth.definition";
 
 /// Where the container metadata file is told to be (reference agent).
@@ -56,6 +57,15 @@ pub fn metadata_mount(os: OsType, id: &str) -> String {
         OsType::Linux => format!("/opt/ecs/metadata/{id}"),
         OsType::Windows => format!(r"C:\ProgramData\Amazon\ECS\metadata\{id}"),
     }
+}
+
+/// The file in that directory, as the container is told.
+pub fn metadata_file_in(os: OsType, mount: &str) -> String {
+    let separator = match os {
+        OsType::Linux => '/',
+        OsType::Windows => '\\',
+    };
+    format!("{mount}{separator}{METADATA_FILE}")
 }
 
 /// Docker name of a container: `ecs-<family>-<revision>-<container>-<hash>`.

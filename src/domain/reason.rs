@@ -41,6 +41,10 @@ macro_rules! reason_names {
 reason_names! {
     /// Pull failed.
     CannotPullContainerError,
+    /// No login of a private registry could be had for the pull.
+    CannotPullContainerAuthError,
+    /// No token of ECR could be had for the pull.
+    CannotPullECRContainerError,
     /// The registry's answer about the image says that it cannot be pulled.
     CannotPullImageManifestError,
     /// Docker refused to create the container.
@@ -83,6 +87,8 @@ reason_names! {
     ContainerExited,
     /// Somebody asked for the stop.
     UserInitiated,
+    /// The host goes down.
+    HostShutdown,
     /// The desired state that named the task is gone or newer.
     Replaced,
     /// The task's stored state could not be read.

@@ -253,6 +253,8 @@ pub struct LocalImage {
     pub os: String,
     /// As image configurations spell it: `amd64`, `arm64`.
     pub architecture: String,
+    /// Version of the system that it is made for; images of Windows have one: `10.0.20348.1906`.
+    pub os_version: Option<String>,
 }
 
 /// What the registry says of an image without pulling it.
@@ -286,6 +288,8 @@ pub struct PullProgress {
     pub download_total_bytes: u64,
     /// Bytes unpacked so far.
     pub extracted_bytes: u64,
+    /// Seconds that layers have been unpacked for, where the runtime counts these instead of bytes.
+    pub extracting_secs: u64,
     /// Layers that are complete.
     pub layers_done: u32,
     /// Layers seen.

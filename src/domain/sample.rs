@@ -11,7 +11,7 @@ use super::ids::{ClusterName, ContainerName, Family, Generation, TaskArn, TaskId
 use super::image::ImageRef;
 use super::port_mapping::{ContainerPorts, PortMapping, Protocol};
 use super::status::DesiredStatus;
-use super::task::{DesiredTask, Origin, Task, TaskOptions};
+use super::task::{DesiredTask, EcsFacts, Origin, Task, TaskOptions};
 use super::task_ids::TaskIds;
 
 /// A container name.
@@ -49,6 +49,7 @@ pub(crate) fn desired(definition: TaskDefinition, options: TaskOptions) -> Desir
         options,
         ids: TaskIds::default(),
         origin: Origin::Api,
+        ecs: EcsFacts::default(),
         status: DesiredStatus::Running,
         stop_reason: None,
         remove: false,
@@ -82,6 +83,7 @@ pub(crate) fn host() -> HostFacts {
         cpu_units: 2048,
         memory_mib: 4096,
         reserved_ports: BTreeSet::from([(22, Protocol::Tcp), (2375, Protocol::Tcp)]),
+        front_port: None,
         dynamic_ports: (49153, 65535),
         cgroups: CgroupSupport::V1,
         log_drivers: words(&["json-file", "local", "syslog", "journald", "awslogs"]),

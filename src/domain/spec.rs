@@ -2,7 +2,7 @@
 //!
 //! **Invariant.** Two equal specs give the same create call, in every mode of the agent (promise 7).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition::ContainerDefinition;
 use super::port_mapping::Protocol;
@@ -18,6 +18,8 @@ pub struct ContainerSpec {
     pub pause: bool,
     /// Final environment.
     pub environment: BTreeMap<String, String>,
+    /// Variables of it that are left out where the image sets any of them.
+    pub left_to_image: BTreeSet<String>,
     /// Final labels, the agent's last.
     pub labels: BTreeMap<String, String>,
     /// Network.

@@ -68,6 +68,8 @@ pub struct DesiredTask {
     pub ids: TaskIds,
     /// Who asked.
     pub origin: Origin,
+    /// What ECS says of it beside its definition.
+    pub ecs: EcsFacts,
     /// Run or stop.
     pub status: DesiredStatus,
     /// Why somebody asked for the stop.
@@ -93,6 +95,17 @@ pub struct TaskOptions {
     pub network_as: Option<NetworkMode>,
     /// Run a definition that requires Fargate or other compatibilities this host does not have.
     pub ignore_compatibilities: bool,
+}
+
+/// What ECS says of a task for its containers to read. It decides nothing here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EcsFacts {
+    /// `launchType`: `EC2`, `EXTERNAL`.
+    pub launch_type: Option<String>,
+    /// `serviceName`.
+    pub service_name: Option<String>,
+    /// ARNs of its containers.
+    pub container_arns: BTreeMap<ContainerName, String>,
 }
 
 /// Who asked for a task.
@@ -185,7 +198,7 @@ pub struct KnownContainer {
     pub image_id: Option<String>,
     /// Repository digest of the image, `sha256:…`.
     pub image_digest: Option<String>,
-    /// When Docker made it, by Docker's clock.
+    /// When Docker made it, by Docker's clock; until it is looked at, when it was known to be made.
     pub created_at: Option<UnixMillis>,
     /// First start, by Docker's clock.
     pub started_at: Option<UnixMillis>,
@@ -468,4 +481,26 @@ pub struct TaskEvent {
     pub kind: String,
     /// What happened in words.
     pub message: String,
+}
+
+/// Kinds that somebody else goes by.
+impl TaskEvent {
+    /// The task was put.
+    pub const RECEIVED: &str = "Received";
+    /// Somebody asked for its end; the words begin with the name of the reason.
+    pub const STOP_WANTED: &str = "StopWanted";
+    /// It has ended.
+    pub const TASK_STOPPED: &str = "TaskStopped";
+    /// Every container that shall run does.
+    pub const RUNNING: &str = "Running";
+    /// A container has ended for good; where its exit code is known the words begin with [`Self::EXITED`] and the code.
+    pub const STOPPED: &str = "Stopped";
+    /// In front of an exit code.
+    pub const EXITED: &str = "exited with code ";
+
+    /// The exit code in the words of a container's end.
+    pub fn exit_code(&self) -> Option<i64> {
+        let rest = self.message.strip_prefix(Self::EXITED)?;
+        rest.split(':').next()?.parse().ok()
+    }
 }

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::credentials::CredentialsId;
+use super::definition::TaskDefinition;
 use super::ids::ContainerName;
 
 /// Length of an endpoint id: the dashed form of 128 bits.
@@ -85,14 +86,16 @@ impl TaskIds {
     /// What is shown for a task that is not put: placeholders for its containers and the roles it has.
     pub fn placeholders<'a>(
         containers: impl Iterator<Item = &'a ContainerName>,
-        has_task_role: bool,
+        definition: &TaskDefinition,
     ) -> Self {
+        // Letters and dashes are a credentials id.
+        let id = |role: &Option<String>| {
+            let placeholder = CredentialsId::parse(PLACEHOLDER).ok();
+            placeholder.filter(|_| role.is_some())
+        };
         Self {
-            // Letters and dashes are a credentials id.
-            task_role: CredentialsId::parse(PLACEHOLDER)
-                .ok()
-                .filter(|_| has_task_role),
-            execution_role: None,
+            task_role: id(&definition.task_role_arn),
+            execution_role: id(&definition.execution_role_arn),
             endpoints: containers
                 .map(|container| (container.clone(), EndpointId::placeholder()))
                 .collect(),

@@ -13,6 +13,16 @@ pub struct Volume {
     pub source: VolumeSource,
 }
 
+impl Volume {
+    /// Whether it is kept after the task and is for every task that names it.
+    pub fn is_shared(&self) -> bool {
+        match &self.source {
+            VolumeSource::Docker(docker) => docker.scope != VolumeScope::Task,
+            VolumeSource::HostPath(_) | VolumeSource::Empty | VolumeSource::Aws(_) => false,
+        }
+    }
+}
+
 /// Where a volume's content lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VolumeSource {

@@ -10,7 +10,9 @@ use crate::domain::image::PullBehavior;
 pub struct ImagesConfig {
     /// When images are pulled (`ECS_IMAGE_PULL_BEHAVIOR`).
     pub behavior: PullBehavior,
-    /// Longest time without progress, from the start of the pull on; unpacking is progress
+    /// Longest time from the start of a pull to its first message. Docker asks the registry before it says anything.
+    pub begin: Duration,
+    /// Longest time without progress from its first message on; unpacking is progress
     /// (`ECS_IMAGE_PULL_INACTIVITY_TIMEOUT`).
     pub inactivity: Duration,
     /// Longest pull (`ECS_IMAGE_PULL_TIMEOUT`).
@@ -21,17 +23,21 @@ pub struct ImagesConfig {
     pub max_parallel: usize,
     /// Clean-up.
     pub cleanup: CleanupConfig,
+    /// From one count of what takes the disk to the next, at least.
+    pub disk_use_interval: Duration,
 }
 
 impl Default for ImagesConfig {
     fn default() -> Self {
         Self {
             behavior: PullBehavior::Default,
+            begin: Duration::from_mins(5),
             inactivity: Duration::from_mins(1),
             total: Duration::from_hours(2),
             manifest: Duration::from_mins(1),
             max_parallel: 8,
             cleanup: CleanupConfig::default(),
+            disk_use_interval: Duration::from_mins(10),
         }
     }
 }

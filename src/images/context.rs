@@ -11,12 +11,14 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::config::ImagesConfig;
+use super::logins::Logins;
 use super::plan::HostPlatform;
 use super::plan::cleanup::Kept;
 use super::plan::name::canonical;
+use super::service::ReadOwnFiles;
 use super::slots::Slots;
 use crate::boundary::host::DiskSpace;
-use crate::boundary::images::{PullState, PullView};
+use crate::boundary::images::{InventoryUse, PullState, PullView};
 use crate::boundary::store::ImageRecord;
 use crate::boundary::{Clock, Host, ImageRuntime};
 use crate::domain::ids::UnixMillis;
@@ -33,7 +35,9 @@ pub(super) struct Context {
     pub(super) runtime: Arc<dyn ImageRuntime>,
     pub(super) host: Arc<dyn Host>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) own_files: ReadOwnFiles,
     pub(super) slots: Arc<Slots>,
+    pub(super) logins: Logins,
     /// Names that a sweep removes now, in Docker's spelling.
     pub(super) removing: watch::Sender<BTreeSet<String>>,
     /// Only one sweep at a time.
@@ -60,6 +64,8 @@ pub(super) struct State {
     pub(super) kept: Vec<Kept>,
     /// The disk when it was last looked at.
     pub(super) disk: Option<(DiskSpace, UnixMillis)>,
+    /// What is on it, when that was looked at last.
+    pub(super) disk_use: Option<InventoryUse>,
     /// What Docker said of images that are on the host, and when it was asked.
     pub(super) looks: BTreeMap<String, (Instant, LocalImage)>,
 }
@@ -92,7 +98,9 @@ pub(super) struct Parts {
     pub(super) runtime: Arc<dyn ImageRuntime>,
     pub(super) host: Arc<dyn Host>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) own_files: ReadOwnFiles,
     pub(super) slots: Arc<Slots>,
+    pub(super) logins: Logins,
     pub(super) known: Vec<ImageRecord>,
 }
 
@@ -104,7 +112,9 @@ impl Context {
             runtime: parts.runtime,
             host: parts.host,
             clock: parts.clock,
+            own_files: parts.own_files,
             slots: parts.slots,
+            logins: parts.logins,
             removing: watch::Sender::new(BTreeSet::new()),
             sweeping: tokio::sync::Mutex::new(()),
             state: Mutex::new(State {

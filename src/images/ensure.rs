@@ -12,13 +12,14 @@ use crate::boundary::store::ImageRecord;
 use crate::boundary::{BoundaryError, ErrorKind};
 use crate::domain::ids::UnixMillis;
 use crate::domain::image::ImageRef;
+use crate::domain::registry::RegistryAccess;
 use crate::domain::runtime::LocalImage;
 
 /// Makes the image ready. Dropping the future at any await leaves no pull behind.
 pub(super) async fn ensure(
     ctx: &Context,
     key: &str,
-    image: &ImageRef,
+    (image, access): (&ImageRef, &RegistryAccess),
     essential: bool,
 ) -> Result<ReadyImage, ImageError> {
     ctx.not_being_removed(key).await;
@@ -35,7 +36,7 @@ pub(super) async fn ensure(
         }
     }
     ctx.state().forget_looks();
-    let attempt = pull(ctx, key, image, essential).await;
+    let attempt = pull(ctx, key, (image, access), essential).await;
     match attempt.outcome.clone() {
         Ok(digest) => flight.pulled(&attempt, digest.as_deref()).await,
         Err(failure) if plan::falls_back(behavior) => flight.fall_back(&attempt, failure).await,

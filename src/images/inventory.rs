@@ -57,6 +57,7 @@ pub(super) fn inventory(
             .disk
             .zip(state.storage_path.clone())
             .map(|((space, at), path)| InventoryDisk { path, space, at }),
+        disk_use: state.disk_use.clone(),
         looked_at: state.looked_at,
         cleans_up,
     }

@@ -1,4 +1,4 @@
-//! The service: owns all flights, one per reference, and lets the governor move the limit of pulls.
+//! The service: owns all flights, one per reference and rights, and lets the governor move the limit of pulls.
 //!
 //! ```text
 //! ensure ──► no flight of that reference: begin one ──► its result goes to all who wait for it
@@ -18,17 +18,23 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::ImagesConfig;
 use super::context::{Context, Parts};
+use super::disk;
 use super::ensure::ensure;
 use super::inventory::inventory;
+use super::logins::Logins;
 use super::plan::HostPlatform;
 use super::plan::governor::{Governor, SAMPLE, Sample};
 use super::plan::reason;
 use super::slots::Slots;
 use super::sweep::{self, SweepReport};
-use crate::boundary::images::{ImageError, Inventory, PullState, PullView, ReadyImage};
+use crate::boundary::images::{ImageError, Inventory, OwnFiles, PullState, PullView, ReadyImage};
 use crate::boundary::store::ImageRecord;
-use crate::boundary::{Clock, ErrorKind, Host, ImageInventory, ImageRuntime, ImageSource};
+use crate::boundary::{
+    Clock, ErrorKind, Host, Ids, ImageInventory, ImageRuntime, ImageSource, SecretSource,
+    TokenSource,
+};
 use crate::domain::image::ImageRef;
+use crate::domain::registry::{RegistryAccess, RegistryLogin, Rights};
 
 /// Requests that may wait for the service, which only passes them on: a burst of one payload's containers.
 const REQUEST_CAPACITY: usize = 256;
@@ -39,14 +45,27 @@ const MAX_FLIGHTS: usize = 1024;
 /// A result as all who wait see it.
 type Outcome = Option<Result<ReadyImage, ImageError>>;
 
+/// Sizes of the agent's own files, given a path on the disk of images. May block.
+pub type ReadOwnFiles = Arc<dyn Fn(&str) -> OwnFiles + Send + Sync>;
+
 /// The outside of the service, and what is remembered of images.
 pub struct Outside {
     /// Images of the container engine.
     pub runtime: Arc<dyn ImageRuntime>,
     /// For the space of the disk.
     pub host: Arc<dyn Host>,
+    /// Tokens of registries.
+    pub tokens: Arc<dyn TokenSource>,
+    /// Logins that are kept in Secrets Manager.
+    pub secrets: Arc<dyn SecretSource>,
+    /// The operator's logins, by the name of the registry or a path prefix in it.
+    pub logins: Vec<RegistryLogin>,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub ids: Arc<dyn Ids>,
+    /// The agent's own files.
+    pub own_files: ReadOwnFiles,
     /// Records from the store.
     pub known: Vec<ImageRecord>,
 }
@@ -54,12 +73,20 @@ pub struct Outside {
 /// Builds the service and its handle. Nothing happens until [`ImagesService::run`] is polled.
 pub fn service(config: ImagesConfig, outside: Outside) -> (ImagesService, ImagesHandle) {
     let governor = Governor::new(config.max_parallel);
+    let logins = Logins::new(
+        outside.logins,
+        (outside.tokens, outside.secrets),
+        outside.clock.clone(),
+        outside.ids,
+    );
     let context = Context::new(Parts {
         config,
         runtime: outside.runtime,
         host: outside.host,
         clock: outside.clock,
+        own_files: outside.own_files,
         slots: Slots::new(governor.limit()),
+        logins,
         known: outside.known,
     });
     let (requests, inbox) = mpsc::channel(REQUEST_CAPACITY);
@@ -85,16 +112,23 @@ pub struct ImagesHandle {
 /// Asks for one reference.
 struct Request {
     image: ImageRef,
+    access: RegistryAccess,
     essential: bool,
     reply: oneshot::Sender<watch::Receiver<Outcome>>,
 }
 
 #[async_trait]
 impl ImageSource for ImagesHandle {
-    async fn ensure(&self, image: &ImageRef, essential: bool) -> Result<ReadyImage, ImageError> {
+    async fn ensure(
+        &self,
+        image: &ImageRef,
+        access: &RegistryAccess,
+        essential: bool,
+    ) -> Result<ReadyImage, ImageError> {
         let (reply, answer) = oneshot::channel();
         let request = Request {
             image: image.clone(),
+            access: access.clone(),
             essential,
             reply,
         };
@@ -140,6 +174,11 @@ impl ImagesHandle {
         state.storage_path = Some(storage_path.into());
     }
 
+    /// Looks at what takes the disk now and then, until `stop`. Whoever asks meanwhile gets what was seen last.
+    pub async fn watch_disk(self, stop: CancellationToken) {
+        disk::run(&self.context, &stop).await;
+    }
+
     /// One clean-up pass; meant to be called about once a minute. Removes by age when it is time, and by the disk
     /// when it is full. Dropping the future ends it after the present removal; the next pass finds what was done.
     pub async fn sweep(&self) -> SweepReport {
@@ -154,14 +193,18 @@ pub struct ImagesService {
     /// Bytes moved when the governor last looked.
     moved_bytes: u64,
     inbox: mpsc::Receiver<Request>,
-    flights: BTreeMap<String, Running>,
+    flights: BTreeMap<FlightKey, Running>,
     jobs: JoinSet<End>,
     /// Which flight a job belongs to, for jobs that panic.
-    keys: HashMap<Id, String>,
+    keys: HashMap<Id, FlightKey>,
 }
+
+/// The reference, and the rights it is asked for with: who lacks them shares no refusal with who has them.
+type FlightKey = (String, Rights);
 
 struct Running {
     image: ImageRef,
+    access: RegistryAccess,
     essential: bool,
     outcome: Arc<watch::Sender<Outcome>>,
 }
@@ -206,12 +249,12 @@ impl ImagesService {
     }
 
     fn begin(&mut self, request: Request) {
-        let key = request.image.normalized();
+        let key = (request.image.normalized(), request.access.rights());
         if let Some(running) = self.flights.get_mut(&key) {
             if request.essential && !running.essential {
                 running.essential = true;
-                self.context.slots.promote(&key);
-                if let Some(view) = self.context.state().board.get_mut(&key) {
+                self.context.slots.promote(&key.0);
+                if let Some(view) = self.context.state().board.get_mut(&key.0) {
                     view.essential = true;
                 }
             }
@@ -229,6 +272,7 @@ impl ImagesService {
         drop(request.reply.send(receiver));
         let running = Running {
             image: request.image,
+            access: request.access,
             essential: request.essential,
             outcome: Arc::new(sender),
         };
@@ -236,25 +280,26 @@ impl ImagesService {
         self.flights.insert(key, running);
     }
 
-    fn launch(&mut self, key: &str, running: &Running) {
+    fn launch(&mut self, key: &FlightKey, running: &Running) {
         let view = PullView {
             state: PullState::Checking,
             essential: running.essential,
             since: self.context.clock.now(),
         };
-        self.context.state().board.insert(key.to_owned(), view);
+        let name = key.0.clone();
+        self.context.state().board.insert(name.clone(), view);
         let context = Arc::clone(&self.context);
-        let (image, essential) = (running.image.clone(), running.essential);
+        let (image, access) = (running.image.clone(), running.access.clone());
+        let essential = running.essential;
         let outcome = Arc::clone(&running.outcome);
-        let name = key.to_owned();
         let job = self.jobs.spawn(async move {
             // Dropping `ensure` cancels its pull; `closed` can be asked again at any time.
             tokio::select! {
-                result = ensure(&context, &name, &image, essential) => End::Ready(Box::new(result)),
+                result = ensure(&context, &name, (&image, &access), essential) => End::Ready(Box::new(result)),
                 () = outcome.closed() => End::Abandoned,
             }
         });
-        self.keys.insert(job.id(), key.to_owned());
+        self.keys.insert(job.id(), key.clone());
     }
 
     fn ended(&mut self, ended: Result<(Id, End), JoinError>) {
@@ -272,7 +317,10 @@ impl ImagesService {
         let Some(running) = self.flights.remove(&key) else {
             return;
         };
-        self.context.state().board.remove(&key);
+        // The same image may be wanted with other rights too.
+        if !self.flights.keys().any(|(name, _)| *name == key.0) {
+            self.context.state().board.remove(&key.0);
+        }
         match end {
             End::Ready(result) => {
                 self.remember(&result);

@@ -55,7 +55,10 @@ pub(super) async fn sweep(ctx: &Context) -> SweepReport {
         Ok(disk) => (disk, None),
         Err(error) => (None, Some(error.to_string())),
     };
-    let since_last = ctx.state().looked_at.map(|at| ctx.clock.now().since(at));
+    let now = ctx.clock.now();
+    // A look in the future means that the clock was set back: it is no reason to wait until then.
+    let looked_at = ctx.state().looked_at.filter(|at| *at <= now);
+    let since_last = looked_at.map(|at| now.since(at));
     let config = &ctx.config.cleanup;
     let mode = cleanup::mode(config, ctx.config.behavior, disk, since_last);
     let report = SweepReport::new(mode, disk, trouble);
@@ -97,9 +100,13 @@ async fn disk_space(ctx: &Context) -> Result<Option<DiskSpace>, BoundaryError> {
 async fn look(ctx: &Context) -> Result<HostImages, BoundaryError> {
     let images = ctx.runtime.list_images().await?;
     let in_use = ctx.runtime.images_in_use().await?;
-    let state = ctx.state();
+    let now = ctx.clock.now();
+    let mut state = ctx.state();
+    for record in state.records.values_mut() {
+        cleanup::not_in_the_future(record, now);
+    }
     Ok(HostImages {
-        now: ctx.clock.now(),
+        now,
         images,
         in_use: in_use.into_iter().collect(),
         needed: state.needed.clone(),

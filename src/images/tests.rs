@@ -11,21 +11,23 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::fake::{Fake, Script};
 use super::plan::cleanup::{KeepReason, Mode};
 use super::*;
-use crate::boundary::ErrorKind;
-use crate::boundary::ImageSource as _;
 use crate::boundary::host::DiskSpace;
+use crate::boundary::images::OwnFiles;
 use crate::boundary::store::ImageRecord;
+use crate::boundary::{ErrorKind, ImageInventory as _, ImageSource as _};
 use crate::domain::ids::UnixMillis;
 use crate::domain::image::{ImageRef, PullBehavior};
 use crate::domain::reason::ReasonName;
+use crate::domain::registry::{EcrAccess, RegistryAccess, RegistryLogin};
 use crate::domain::runtime::{ImagePlatform, RemoteManifest};
+use crate::testing::clock::SeededIds;
 
-const HOUR: i64 = 3_600_000;
+pub(super) const HOUR: i64 = 3_600_000;
 
 /// A service that runs until this is dropped.
-struct Bench {
-    fake: Fake,
-    images: ImagesHandle,
+pub(super) struct Bench {
+    pub(super) fake: Fake,
+    pub(super) images: ImagesHandle,
     _running: tokio::task::JoinSet<()>,
     _stop: DropGuard,
 }
@@ -39,7 +41,15 @@ fn bench_with(config: ImagesConfig, known: Vec<ImageRecord>) -> Bench {
         Outside {
             runtime: Arc::new(fake.clone()),
             host: Arc::new(fake.clone()),
+            tokens: Arc::new(fake.clone()),
+            secrets: Arc::new(fake.clone()),
+            logins: vec![login("set.example", "set")],
             clock: Arc::new(fake.clone()),
+            ids: Arc::new(SeededIds::new(1)),
+            own_files: Arc::new(|_| OwnFiles {
+                bytes: 5,
+                same_disk: true,
+            }),
             known,
         },
     );
@@ -55,7 +65,7 @@ fn bench_with(config: ImagesConfig, known: Vec<ImageRecord>) -> Bench {
     }
 }
 
-fn bench(behavior: PullBehavior) -> Bench {
+pub(super) fn bench(behavior: PullBehavior) -> Bench {
     let config = ImagesConfig {
         behavior,
         ..ImagesConfig::default()
@@ -64,10 +74,24 @@ fn bench(behavior: PullBehavior) -> Bench {
 }
 
 impl Bench {
-    async fn ensure(&self, name: &str) -> Result<ReadyImage, ImageError> {
+    pub(super) async fn ensure(&self, name: &str) -> Result<ReadyImage, ImageError> {
         self.images
-            .ensure(&ImageRef::parse(name).unwrap(), true)
+            .ensure(
+                &ImageRef::parse(name).unwrap(),
+                &RegistryAccess::Operator,
+                true,
+            )
             .await
+    }
+
+    pub(super) async fn ensure_as(
+        &self,
+        name: &str,
+        access: &EcrAccess,
+    ) -> Result<ReadyImage, ImageError> {
+        let image = ImageRef::parse(name).unwrap();
+        let access = RegistryAccess::Ecr(access.clone());
+        self.images.ensure(&image, &access, true).await
     }
 
     fn script(&self, name: &str, script: Script) {
@@ -89,6 +113,14 @@ impl Bench {
             }],
         });
         self.fake.model().manifests.insert(name.to_owned(), answer);
+    }
+}
+
+fn login(server: &str, password: &str) -> RegistryLogin {
+    RegistryLogin {
+        server: server.to_owned(),
+        username: "AWS".to_owned(),
+        password: password.to_owned().into(),
     }
 }
 
@@ -275,6 +307,55 @@ async fn the_digest_is_the_registrys_and_a_pin_is_not_asked_for() {
     assert_eq!(bench.fake.calls("manifest"), ["web:1"]);
 }
 
+/// There the layers are large, and a later Windows does not help an image that is for an earlier one.
+#[tokio::test(start_paused = true)]
+async fn on_windows_a_pin_for_another_windows_is_refused_before_its_layers() {
+    let bench = bench(PullBehavior::Always);
+    bench.images.set_host(windows_2022(), "/images");
+    let offers = |version: &str| RemoteManifest {
+        digest: "sha256:d".to_owned(),
+        media_type: "application/vnd.docker.distribution.manifest.v2+json".to_owned(),
+        platforms: vec![ImagePlatform {
+            os: "windows".to_owned(),
+            architecture: "amd64".to_owned(),
+            os_version: Some(version.to_owned()),
+        }],
+    };
+    let pin = |letter: &str| format!("web@sha256:{}", letter.repeat(64));
+    for (name, answer) in [
+        (pin("a"), Ok(offers("10.0.26100.1"))),
+        (pin("b"), Ok(offers("10.0.20348.1906"))),
+        // It cannot be asked: the pull tells.
+        (pin("c"), Err(ErrorKind::Unavailable)),
+    ] {
+        bench.fake.model().manifests.insert(name, answer);
+    }
+    let error = bench.ensure(&pin("a")).await.unwrap_err();
+    assert_eq!((error.permanent, error.kind), (true, ErrorKind::Invalid));
+    assert!(
+        error
+            .reason
+            .message
+            .ends_with("the image is for Windows 10.0.26100.1, this host runs Windows 10.0.20348"),
+        "{error:?}"
+    );
+    for letter in ["b", "c"] {
+        // What the fake pulls is for Linux, which is seen after it.
+        let error = bench.ensure(&pin(letter)).await.unwrap_err();
+        assert!(error.reason.message.contains("linux/amd64"), "{error:?}");
+    }
+    assert_eq!(bench.fake.calls("pull"), [pin("b"), pin("c")]);
+}
+
+fn windows_2022() -> HostPlatform {
+    HostPlatform {
+        os: "windows".to_owned(),
+        architecture: "amd64".to_owned(),
+        os_version: Some("10.0.20348".to_owned()),
+        shares_kernel: true,
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn only_the_default_behaviour_falls_back_to_the_host() {
     for (behavior, falls_back) in [
@@ -333,7 +414,8 @@ async fn a_pull_that_says_nothing_new_ends_but_a_slow_one_does_not() {
     bench.script("slow:1", Script::steady(600, 1));
     let begun = Instant::now();
     let error = bench.ensure("stuck:1").await.unwrap_err();
-    assert_eq!(begun.elapsed().as_secs(), 60);
+    // A minute from its first message on.
+    assert_eq!(begun.elapsed().as_secs(), 61);
     assert_eq!(
         (error.permanent, error.kind),
         (false, ErrorKind::DeadlineExceeded)
@@ -343,6 +425,33 @@ async fn a_pull_that_says_nothing_new_ends_but_a_slow_one_does_not() {
         "inactivity time exceeded timeout while pulling image"
     );
     assert!(bench.ensure("slow:1").await.unwrap().pulled);
+}
+
+/// As when the registry takes its time before Docker has anything to tell.
+#[tokio::test(start_paused = true)]
+async fn the_first_message_of_a_pull_may_take_five_minutes() {
+    let bench = bench(PullBehavior::Always);
+    bench.script("late:1", Script::late(Duration::from_secs(290)));
+    assert!(bench.ensure("late:1").await.unwrap().pulled);
+    bench.script("never:1", Script::late(Duration::from_hours(1)));
+    let begun = Instant::now();
+    let error = bench.ensure("never:1").await.unwrap_err();
+    assert_eq!(begun.elapsed().as_secs(), 300);
+    assert_eq!(
+        (error.permanent, error.kind),
+        (false, ErrorKind::DeadlineExceeded)
+    );
+    assert_eq!(
+        error.reason.to_string(),
+        "DockerTimeoutError: Could not transition to pullBegin; timed out after waiting 5m0s"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn unpacking_that_counts_seconds_is_progress() {
+    let bench = bench(PullBehavior::Always);
+    bench.script("large:1", Script::unpacks(300));
+    assert!(bench.ensure("large:1").await.unwrap().pulled);
 }
 
 #[tokio::test(start_paused = true)]
@@ -429,14 +538,21 @@ async fn whoever_waits_hears_that_the_service_stops() {
         ..
     } = bench;
     let image = ImageRef::parse("web:1").unwrap();
-    let (result, ()) = tokio::join!(images.ensure(&image, true), async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        drop(stop);
-        running.join_next().await;
-    });
+    let (result, ()) = tokio::join!(
+        images.ensure(&image, &RegistryAccess::Operator, true),
+        async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            drop(stop);
+            running.join_next().await;
+        }
+    );
     assert_eq!(result.unwrap_err().kind, ErrorKind::Cancelled);
     assert_eq!(
-        images.ensure(&image, true).await.unwrap_err().kind,
+        images
+            .ensure(&image, &RegistryAccess::Operator, true)
+            .await
+            .unwrap_err()
+            .kind,
         ErrorKind::Cancelled
     );
 }
@@ -478,6 +594,31 @@ async fn a_sweep_keeps_what_is_needed_and_forgets_what_is_gone() {
         Mode::Idle,
         "not time again"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_back_keeps_no_image_longer_than_its_age() {
+    // Pulled and used before the clock was set back by a hundred hours.
+    let ahead = ImageRecord {
+        pulled_at: Some(UnixMillis(200 * HOUR)),
+        last_used_at: UnixMillis(200 * HOUR),
+        ..record("web:1", "web:1")
+    };
+    let bench = bench_with(ImagesConfig::default(), vec![ahead]);
+    bench.fake.model().put("web:1", "web:1");
+    assert_eq!(bench.images.sweep().await.mode, Mode::Age);
+    assert_eq!(
+        bench.fake.calls("remove"),
+        [""; 0],
+        "its age counts from now on"
+    );
+    bench.fake.model().now += 2 * HOUR;
+    assert_eq!(bench.images.sweep().await.mode, Mode::Age);
+    assert_eq!(bench.fake.calls("remove"), ["web:1"]);
+    // Back to before the last look.
+    bench.fake.model().now -= 50 * HOUR;
+    assert_eq!(bench.images.sweep().await.mode, Mode::Age);
+    assert_eq!(bench.images.sweep().await.mode, Mode::Idle);
 }
 
 #[tokio::test(start_paused = true)]
@@ -531,4 +672,56 @@ async fn an_unreadable_disk_is_said_and_age_still_counts() {
         (report.mode, report.trouble.as_deref()),
         (Mode::Age, Some("stat /images: gone"))
     );
+}
+
+/// Looks again and again, in the test's own time, until the engine has been asked so often.
+async fn asked(bench: &Bench, times: usize) {
+    while bench.fake.calls("disk-use").len() < times {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_the_disk_is_asked_slowly_and_remembered() {
+    let bench = bench(PullBehavior::Default);
+    bench.fake.model().disk = Some(DiskSpace {
+        free_bytes: 60,
+        total_bytes: 100,
+    });
+    let stop = CancellationToken::new();
+    let mut watching = tokio::task::JoinSet::new();
+    watching.spawn(bench.images.clone().watch_disk(stop.clone()));
+    let began = Instant::now();
+    tokio::time::sleep(Duration::from_secs(59)).await;
+    let early = bench.images.inventory();
+    assert_eq!(early.disk_use, None);
+    assert_eq!(early.disk.map(|disk| disk.space.free_bytes), Some(60));
+    asked(&bench, 1).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let seen = bench.images.inventory().disk_use.expect("it has looked");
+    assert_eq!(seen.engine.image_bytes, 7);
+    assert_eq!(seen.own.map(|own| own.bytes), Some(5));
+    assert_eq!(seen.space.free_bytes, 60);
+    // A count of half a minute makes the next pause 50 minutes long.
+    bench.fake.model().counting = Duration::from_secs(30);
+    asked(&bench, 2).await;
+    let second = began.elapsed();
+    assert!(second >= Duration::from_mins(11), "{second:?}");
+    asked(&bench, 3).await;
+    let third = began.elapsed().saturating_sub(second);
+    assert!(third >= Duration::from_mins(50), "{third:?}");
+    stop.cancel();
+    watching.join_all().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_cannot_be_looked_at_is_not_made_up_and_is_tried_again() {
+    let bench = bench(PullBehavior::Default);
+    let stop = CancellationToken::new();
+    let mut watching = tokio::task::JoinSet::new();
+    watching.spawn(bench.images.clone().watch_disk(stop.clone()));
+    asked(&bench, 2).await;
+    assert_eq!(bench.images.inventory().disk_use, None);
+    stop.cancel();
+    watching.join_all().await;
 }

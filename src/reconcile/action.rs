@@ -9,9 +9,14 @@ use std::time::Duration;
 use crate::boundary::error::ErrorKind;
 use crate::boundary::host::{CgroupLimits, PortHolder};
 use crate::boundary::images::ReadyImage;
+use crate::boundary::secrets::{SecretValues, SecretsWish};
+use crate::domain::confidential::conceal;
+use crate::domain::definition::TaskDefinition;
 use crate::domain::ids::{ContainerName, DockerId};
 use crate::domain::image::ImageRef;
 use crate::domain::port_mapping::Protocol;
+use crate::domain::reason::ReasonName;
+use crate::domain::registry::RegistryAccess;
 use crate::domain::runtime::{ObservedContainer, VolumeSpec};
 use crate::domain::spec::ContainerSpec;
 use crate::domain::task::{ResourceKey, Step};
@@ -50,8 +55,15 @@ pub enum Verb {
     Pull {
         /// Which.
         image: ImageRef,
+        /// As whom.
+        access: RegistryAccess,
         /// Whether the task stops without it.
         essential: bool,
+    },
+    /// Have the values that it gets from outside its definition.
+    FetchSecrets {
+        /// Which, and as whom.
+        wish: SecretsWish,
     },
     /// Create the container.
     Create {
@@ -100,6 +112,8 @@ pub enum Verb {
     CreateVolume {
         /// Which.
         spec: VolumeSpec,
+        /// What becomes of one that exists.
+        existing: Existing,
     },
     /// Check that a volume exists that the task does not make.
     ExpectVolume {
@@ -113,7 +127,36 @@ pub enum Verb {
     },
 }
 
+/// What becomes of a volume of the wanted name that exists already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It is the task's own, made by an earlier try: making it again is success.
+    Own,
+    /// It is used as it is, whoever made it.
+    Used,
+    /// It is used if its labels and options are those that are asked for.
+    Matched,
+}
+
 impl Verb {
+    /// Whether nothing is changed by it: it is done again as well where its row is lost.
+    pub fn only_looks(&self) -> bool {
+        match self {
+            Self::Inspect { .. } | Self::ExpectVolume { .. } => true,
+            Self::Pull { .. }
+            | Self::FetchSecrets { .. }
+            | Self::Create { .. }
+            | Self::Start { .. }
+            | Self::Stop { .. }
+            | Self::Kill { .. }
+            | Self::Remove { .. }
+            | Self::CreateCgroup { .. }
+            | Self::RemoveCgroup
+            | Self::CreateVolume { .. }
+            | Self::RemoveVolume { .. } => false,
+        }
+    }
+
     /// The step this is, for rows and words.
     pub fn step(&self) -> Step {
         match self {
@@ -123,9 +166,10 @@ impl Verb {
             Self::Stop { .. } | Self::Kill { .. } => Step::Stop,
             Self::Inspect { .. } => Step::Inspect,
             Self::Remove { .. } => Step::Remove,
-            Self::CreateCgroup { .. } | Self::CreateVolume { .. } | Self::ExpectVolume { .. } => {
-                Step::SetUp
-            }
+            Self::FetchSecrets { .. }
+            | Self::CreateCgroup { .. }
+            | Self::CreateVolume { .. }
+            | Self::ExpectVolume { .. } => Step::SetUp,
             Self::RemoveCgroup | Self::RemoveVolume { .. } => Step::TearDown,
         }
     }
@@ -135,6 +179,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.verb {
             Verb::Pull { image, .. } => write!(f, "pull {image} for {}", self.subject),
+            Verb::FetchSecrets { .. } => write!(f, "get secrets of {}", self.subject),
             Verb::Create { spec, .. } => {
                 write!(f, "create {} as {}", self.subject, spec.docker_name)
             }
@@ -171,11 +216,41 @@ pub enum Outcome {
     Failed(Failure),
 }
 
+impl Outcome {
+    /// The same without what the other side repeats of the definition's confidential values, and of values that
+    /// containers were given beside it.
+    #[must_use]
+    pub fn concealed(mut self, definition: &TaskDefinition, given: &SecretValues) -> Self {
+        let conceal = |text: &str| {
+            let secrets = given.0.values().map(|value| value.expose().as_str());
+            conceal(definition, secrets, text)
+        };
+        match &mut self {
+            Self::Failed(failure) => failure.message = conceal(&failure.message),
+            Self::Seen(Some(seen)) => {
+                let probe = seen.probe.as_mut().map(|probe| &mut probe.output);
+                for words in seen.error.iter_mut().chain(probe) {
+                    *words = conceal(words);
+                }
+            }
+            Self::ImageReady(ready) => {
+                if let Some(warning) = &mut ready.warning {
+                    *warning = conceal(warning);
+                }
+            }
+            Self::Seen(None) | Self::Created(_) | Self::Gone | Self::Ready => {}
+        }
+        self
+    }
+}
+
 /// A failed step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Kind.
     pub kind: ErrorKind,
+    /// Its name, where whoever made it gave one; `None` = that of the step.
+    pub name: Option<ReasonName>,
     /// The other side's words.
     pub message: String,
     /// Will fail again until somebody changes something (images decide this themselves).

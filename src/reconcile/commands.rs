@@ -8,12 +8,13 @@ use crate::boundary::DesiredCodec;
 use crate::boundary::store::Change;
 use crate::domain::draining::Draining;
 use crate::domain::ids::{Generation, TaskArn};
+use crate::domain::status::TaskStatus;
 use crate::domain::task::{DesiredTask, Reported, Task, TaskEvent};
 
 use super::desired;
 use super::entry::Entry;
 use super::handle::{Command, HandleError, PutOutcome};
-use super::worker::Reconciler;
+use super::worker::{Dependencies, Reconciler};
 
 /// An answer that waits for the commit.
 enum Answer {
@@ -63,6 +64,11 @@ impl Staged {
         !self.before.is_empty()
     }
 
+    /// Whether nobody is promised anything: what the control plane has acknowledged it can be told twice.
+    pub(super) fn promises_nothing(&self) -> bool {
+        self.before.is_empty() && self.drain.is_none() && self.forgotten_images.is_empty()
+    }
+
     pub(super) fn changes(&self, entries: &BTreeMap<TaskArn, Entry>) -> Vec<Change> {
         let desired = self.before.keys().filter_map(|arn| entries.get(arn));
         let reported = self.reported_before.keys();
@@ -95,6 +101,23 @@ impl Staged {
     /// Whether a command changed that.
     pub(super) fn changes_draining(&self) -> bool {
         self.drain.is_some()
+    }
+
+    /// What became durable, told to whoever counts.
+    pub(super) fn count(&self, entries: &BTreeMap<TaskArn, Entry>, deps: &Dependencies) {
+        let (meter, now) = (&deps.meter, deps.clock.now());
+        let new = self.before.iter().filter(|(_, before)| before.is_none());
+        for entry in new.filter_map(|(arn, _)| entries.get(arn)) {
+            meter.received(now.since(entry.task.desired.arrived_at));
+        }
+        for (arn, before) in &self.reported_before {
+            if let Some(Entry { task, .. }) = entries.get(arn)
+                && before.status < Some(TaskStatus::Running)
+                && task.known.reported.status >= Some(TaskStatus::Running)
+            {
+                meter.reported(now.since(task.desired.arrived_at));
+            }
+        }
     }
 
     pub(super) fn answer(self) {
@@ -157,24 +180,35 @@ impl Reconciler {
                                 "{}:{} received",
                                 changed.definition.family, changed.definition.revision
                             );
-                            self.set(changed, "Received", message, staged);
+                            self.set(changed, TaskEvent::RECEIVED, message, staged);
                         }
                         staged.answers.push(Answer::Put(reply, outcome));
                     }
                 }
             }
-            Command::Reported(arn, reported, reply) => match self.entries.get_mut(&arn) {
+            Command::Reported(arn, reported, refused, reply) => match self.entries.get_mut(&arn) {
                 None => drop(reply.send(Err(HandleError::NotFound(arn)))),
                 Some(entry) => {
                     let known = &mut entry.task.known.reported;
                     let before = known.clone();
                     *known = reported.and(before.clone());
                     staged.reported_before.entry(arn.clone()).or_insert(before);
+                    staged.events.extend(refused.map(|why| TaskEvent {
+                        arn: arn.clone(),
+                        at: now,
+                        container: None,
+                        kind: "ReportRefused".to_owned(),
+                        message: why,
+                    }));
                     staged.answers.push(Answer::Done(reply));
                     self.queue.wake(&arn, now);
                 }
             },
             Command::ForgetImages(references) => staged.forgotten_images.extend(references),
+            Command::Region(region) => {
+                let known = &mut self.deps.settings.endpoints.region;
+                *known = known.take().or(Some(region));
+            }
             Command::Drain(reason, reply) => {
                 let drains = staged.draining(self.view.draining.as_ref()).is_some();
                 let since = now;
@@ -229,7 +263,7 @@ impl Reconciler {
                 .as_ref()
                 .map(ToString::to_string)
                 .unwrap_or_default();
-            self.set(changed, "StopWanted", why, staged);
+            self.set(changed, TaskEvent::STOP_WANTED, why, staged);
         }
         staged.answers.push(Answer::Generation(reply, generation));
     }

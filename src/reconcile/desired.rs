@@ -6,7 +6,7 @@ use crate::domain::ids::{Generation, UnixMillis};
 use crate::domain::layout::layout;
 use crate::domain::reason::Reason;
 use crate::domain::status::DesiredStatus;
-use crate::domain::task::DesiredTask;
+use crate::domain::task::{DesiredTask, EcsFacts};
 use crate::domain::task_ids::{EndpointId, TaskIds, uuid};
 
 use super::handle::{Given, HandleError, PutOutcome, PutTask};
@@ -39,6 +39,7 @@ pub fn put(
             options: put.options,
             ids: TaskIds::default(),
             origin: put.origin,
+            ecs: EcsFacts::default(),
             status: DesiredStatus::Running,
             stop_reason: None,
             remove: false,
@@ -67,6 +68,7 @@ pub fn put(
 pub fn with_given(mut desired: DesiredTask, given: Given) -> DesiredTask {
     desired.ids.task_role = given.task_role.or(desired.ids.task_role);
     desired.ids.execution_role = given.execution_role.or(desired.ids.execution_role);
+    desired.ecs = given.ecs;
     if let Some(reason) = given.stop {
         desired.status = DesiredStatus::Stopped;
         desired.stop_reason = Some(reason);

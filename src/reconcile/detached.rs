@@ -97,14 +97,14 @@ impl DetachedEngine {
                     Asked::Put(task, Reply(reply))
                 }
                 Command::Put(task, given, reply) => Asked::PutGiven(task, given, Reply(reply)),
-                Command::Reported(arn, reported, reply) => {
+                Command::Reported(arn, reported, _, reply) => {
                     Asked::Reported(arn, reported, Reply(reply))
                 }
                 Command::Stop(arn, reason, reply) => Asked::Stop(arn, reason, Reply(reply)),
                 Command::Remove(arn, reason, reply) => Asked::Remove(arn, reason, Reply(reply)),
                 Command::Drain(reason, reply) => Asked::Drain(reason, Reply(reply)),
                 // Nobody waits for an answer.
-                Command::ForgetImages(_) => continue,
+                Command::ForgetImages(_) | Command::Region(_) => continue,
             });
         }
     }

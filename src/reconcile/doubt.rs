@@ -18,12 +18,12 @@ impl Reconciler {
     /// Reads the rows again if a commit has failed since they were read. What cannot be read stays in doubt: the next
     /// commit is then likely to fail too, and changes nothing.
     pub(super) async fn settle_doubt(&mut self) {
-        if !self.rows_in_doubt {
+        if !self.rows.in_doubt {
             return;
         }
         match self.deps.store.load().await {
             Ok(loaded) => {
-                self.rows_in_doubt = false;
+                self.rows.in_doubt = false;
                 let damaged = !loaded.damage.is_empty();
                 if loaded.draining != self.view.draining {
                     self.take_draining(loaded.draining, self.deps.clock.now());
@@ -57,12 +57,13 @@ impl Reconciler {
                 _ => self.drop_entry(&arn),
             }
         }
+        let now = self.deps.clock.now();
         let mut changed = 0_usize;
         for (arn, entry) in &mut self.entries {
             let Some(row) = rows.remove(arn).filter(|row| *row != entry.task) else {
                 continue;
             };
-            entry.task.known = row.known;
+            entry.set_known(row.known, now);
             entry.set_desired(row.desired, self.deps.codec.as_ref());
             self.queue.wake(arn, UnixMillis(0));
             changed = changed.saturating_add(1);
@@ -72,6 +73,7 @@ impl Reconciler {
             self.insert(row);
         }
         if changed > 0 {
+            self.untold = true;
             info!(
                 event = "commit-was-durable",
                 tasks = changed,

@@ -12,7 +12,7 @@ use crate::domain::task::{
 
 use super::backoff::Backoff;
 use super::observe::Hints;
-use super::settings::LogFailurePolicy;
+use super::settings::{LogFailurePolicy, PullBehavior};
 
 /// The known state to be and what led to it.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub struct Draft<'a> {
     pub now: UnixMillis,
     /// What happens to a container whose log backend does not answer.
     pub log_failure: LogFailurePolicy,
+    /// When images are pulled, and with that what a pull that failed means.
+    pub pull_behavior: PullBehavior,
     /// This agent, as its containers' labels name it.
     pub instance: &'a str,
     /// Drawn for this decision: how much shorter than the longest its waits are ([`Backoff::spread`]).
@@ -45,6 +47,7 @@ impl<'a> Draft<'a> {
             events: Vec::new(),
             now,
             log_failure: LogFailurePolicy::default(),
+            pull_behavior: PullBehavior::default(),
             instance: "",
             luck: 0,
         }
@@ -113,7 +116,7 @@ impl<'a> Draft<'a> {
             container.reason = reason;
         }
         let message = describe_end(container);
-        self.tell_of(name, "Stopped", message);
+        self.tell_of(name, TaskEvent::STOPPED, message);
     }
 
     /// The step failed and will be tried again after its back-off.
@@ -172,8 +175,8 @@ pub fn retry_words(retry: &Retry) -> String {
 pub fn describe_end(container: &KnownContainer) -> String {
     let code = container.exit.as_ref().and_then(|exit| exit.code);
     match (code, &container.reason) {
-        (Some(code), Some(reason)) => format!("exited with code {code}: {reason}"),
-        (Some(code), None) => format!("exited with code {code}"),
+        (Some(code), Some(reason)) => format!("{}{code}: {reason}", TaskEvent::EXITED),
+        (Some(code), None) => format!("{}{code}", TaskEvent::EXITED),
         (None, Some(reason)) => reason.to_string(),
         (None, None) if container.exit.is_some() => "ended with an unknown exit code".to_owned(),
         (None, None) => "never ran".to_owned(),

@@ -10,8 +10,9 @@ use crate::boundary::DesiredCodec;
 use crate::boundary::store::Change;
 use crate::domain::ids::{ContainerName, Generation, UnixMillis};
 use crate::domain::layout::{Layout, layout};
-use crate::domain::status::{DesiredStatus, TaskStatus};
-use crate::domain::task::{DesiredTask, Step, Task};
+use crate::domain::reason::ReasonName;
+use crate::domain::status::{ContainerStatus, DesiredStatus, TaskStatus};
+use crate::domain::task::{DesiredTask, KnownContainer, KnownTask, Step, Task};
 
 use super::action::{Action, Outcome, Subject};
 use super::draft::Draft;
@@ -49,6 +50,8 @@ pub(super) struct Entry {
     pub(super) fact_at: BTreeMap<ContainerName, Instant>,
     pub(super) planned: Vec<String>,
     pub(super) timeline: Arc<Timeline>,
+    /// By how many milliseconds the clock was set forward, or back, since the last pass.
+    clock_set: i64,
     generation: Generation,
 }
 
@@ -74,6 +77,7 @@ impl Entry {
             fact_at: BTreeMap::new(),
             planned: Vec::new(),
             timeline: Arc::default(),
+            clock_set: 0,
             generation,
         }
     }
@@ -86,6 +90,23 @@ impl Entry {
             self.label = Arc::from(codec.encode(&self.task.desired));
             self.generation = self.task.desired.generation;
         }
+    }
+
+    /// What rows say after a commit that was durable although it failed. They were set along with the clock, what is
+    /// in no row was not.
+    pub(super) fn set_known(&mut self, known: KnownTask, now: UnixMillis) {
+        self.task.known = known;
+        let known = &self.task.known;
+        self.hints.clock_was_set(known, self.clock_set, now);
+        self.clock_set = 0;
+    }
+
+    /// Somebody has set the clock. Steps under way keep their age at once, all else with the next pass.
+    pub(super) fn clock_was_set(&mut self, millis: i64) {
+        for handle in self.flights.values_mut() {
+            handle.flight.since = handle.flight.since.set_forward(millis);
+        }
+        self.clock_set = self.clock_set.saturating_add(millis);
     }
 
     /// Which creation of the container is the present one.
@@ -168,8 +189,10 @@ impl Entry {
     pub(super) fn think(&self, input: &PlanInput<'_>) -> Pass {
         let mut draft = self.draft(input.now);
         draft.log_failure = input.settings.log_failure;
+        draft.pull_behavior = input.settings.pull_behavior;
         draft.instance = &input.settings.instance;
         draft.luck = input.luck;
+        draft.clock_was_set(self.clock_set);
         for item in &self.inputs {
             match item {
                 Input::Seen(name, seen) => observe(&mut draft, name, seen.clone()),
@@ -180,6 +203,37 @@ impl Entry {
             plan: plan(input, draft),
             inputs_taken: self.inputs.len(),
         }
+    }
+
+    /// Whether the pass says only what can be seen again after a power loss, so that nothing of it is lost with its rows:
+    /// it acts on nothing, nothing failed in it, and what ended in it ended with an exit code that Docker has written
+    /// down too. A container or task that is given up for any other reason would be taken up again.
+    pub(super) fn only_saw(&self, pass: &Pass) -> bool {
+        let plan = &pass.plan;
+        let mut actions = plan.actions.iter();
+        let mut inputs = self.inputs.iter().take(pass.inputs_taken);
+        let before = &self.task.known;
+        let mut ended = plan.known.containers.iter().filter(|(name, known)| {
+            let before = before.containers.get(*name);
+            known.status == ContainerStatus::Stopped
+                && before.is_none_or(|before| before.status != ContainerStatus::Stopped)
+        });
+        // One that never ran has its code from the agent alone.
+        let coded = |known: &KnownContainer| {
+            let code = known.exit.as_ref().and_then(|exit| exit.code);
+            known.started_at.is_some() && code.is_some()
+        };
+        let explained = plan.known.stop == before.stop
+            || plan
+                .known
+                .stop
+                .as_ref()
+                .is_some_and(|cause| cause.reason.name == ReasonName::EssentialContainerExited);
+        !plan.forget
+            && actions.all(|action| action.verb.only_looks())
+            && !inputs.any(|input| matches!(input, Input::Done(_, Outcome::Failed(_))))
+            && ended.all(|(_, known)| coded(known))
+            && explained
     }
 
     /// What the pass changes durably.
@@ -212,6 +266,7 @@ impl Entry {
     pub(super) fn install(&mut self, pass: &Pass) {
         self.task.known = pass.plan.known.clone();
         self.hints = pass.plan.hints.clone();
+        self.clock_set = 0;
         self.inputs
             .drain(..pass.inputs_taken.min(self.inputs.len()));
         self.planned = pass.plan.actions.iter().map(ToString::to_string).collect();

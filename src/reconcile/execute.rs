@@ -10,14 +10,17 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::boundary::error::{BoundaryError, ErrorKind};
-use crate::boundary::{ContainerRuntime, Host, ImageSource, VolumeRuntime};
+use crate::boundary::{ContainerRuntime, Host, ImageSource, TaskSecrets, VolumeRuntime};
 use crate::domain::ids::{DockerId, TaskId};
 use crate::domain::image::ImageRef;
 use crate::domain::port_mapping::Protocol;
+use crate::domain::registry::RegistryAccess;
 use crate::domain::runtime::VolumeSpec;
+use crate::domain::spec::ContainerSpec;
 use crate::error::ErrorChain;
 
-use super::action::{Action, Failure, Outcome, Verb};
+use super::action::{Action, Existing, Failure, Outcome, Verb};
+use super::plan::spec;
 use super::settings::EngineSettings;
 
 /// Removals at once: each costs the engine's disk, none is urgent.
@@ -36,12 +39,12 @@ pub struct Executor {
     runtime: Arc<dyn ContainerRuntime>,
     volumes: Arc<dyn VolumeRuntime>,
     images: Arc<dyn ImageSource>,
+    secrets: Arc<dyn TaskSecrets>,
     host: Arc<dyn Host>,
     starts: Arc<Semaphore>,
     stops: Arc<Semaphore>,
     removals: Arc<Semaphore>,
     looks: Arc<Semaphore>,
-    match_shared_volume: bool,
 }
 
 impl Executor {
@@ -49,7 +52,7 @@ impl Executor {
     pub fn new(
         runtime: Arc<dyn ContainerRuntime>,
         volumes: Arc<dyn VolumeRuntime>,
-        images: Arc<dyn ImageSource>,
+        (images, secrets): (Arc<dyn ImageSource>, Arc<dyn TaskSecrets>),
         host: Arc<dyn Host>,
         settings: &EngineSettings,
     ) -> Self {
@@ -57,19 +60,19 @@ impl Executor {
             runtime,
             volumes,
             images,
+            secrets,
             host,
             starts: Arc::new(Semaphore::new(settings.parallel_starts)),
             stops: Arc::new(Semaphore::new(settings.parallel_stops)),
             removals: Arc::new(Semaphore::new(PARALLEL_REMOVALS)),
             looks: Arc::new(Semaphore::new(PARALLEL_LOOKS)),
-            match_shared_volume: settings.match_shared_volume,
         }
     }
 
     /// Does the action and says what came of it. Safe to drop at any await.
     pub async fn execute(&self, task: &TaskId, action: &Action) -> Outcome {
         let lane = match &action.verb {
-            Verb::Pull { .. } | Verb::Kill { .. } => None,
+            Verb::Pull { .. } | Verb::FetchSecrets { .. } | Verb::Kill { .. } => None,
             Verb::Create { .. }
             | Verb::Start { .. }
             | Verb::CreateCgroup { .. }
@@ -89,18 +92,20 @@ impl Executor {
 
     async fn act(&self, task: &TaskId, action: &Action) -> Outcome {
         match &action.verb {
-            Verb::Pull { image, essential } => self.pull(image, *essential).await,
+            Verb::Pull {
+                image,
+                access,
+                essential,
+            } => self.pull(image, access, *essential).await,
             Verb::Create { spec, replaces } => {
                 if let Some(earlier) = replaces
                     && let Err(error) = self.runtime.remove(earlier).await
                 {
                     return failed(&error);
                 }
-                self.runtime
-                    .create(spec)
-                    .await
-                    .map_or_else(|error| failed(&error), Outcome::Created)
+                self.create(task, spec).await
             }
+            Verb::FetchSecrets { wish } => done(self.secrets.fetch(wish).await, Outcome::Ready),
             Verb::Start { id, ports } => self.start(id, ports).await,
             Verb::Stop { id, grace } => {
                 let stopped = self.runtime.stop(id, *grace).await;
@@ -116,7 +121,7 @@ impl Executor {
                 done(self.host.create_cgroup(task, *limits).await, Outcome::Ready)
             }
             Verb::RemoveCgroup => done(self.host.remove_cgroup(task).await, Outcome::Gone),
-            Verb::CreateVolume { spec } => self.create_volume(spec).await,
+            Verb::CreateVolume { spec, existing } => self.create_volume(spec, *existing).await,
             Verb::ExpectVolume { name } => self.expect_volume(name).await,
             Verb::RemoveVolume { name } => {
                 done(self.volumes.remove_volume(name).await, Outcome::Gone)
@@ -124,16 +129,34 @@ impl Executor {
         }
     }
 
-    async fn pull(&self, image: &ImageRef, essential: bool) -> Outcome {
-        match self.images.ensure(image, essential).await {
+    async fn pull(&self, image: &ImageRef, access: &RegistryAccess, essential: bool) -> Outcome {
+        match self.images.ensure(image, access, essential).await {
             Ok(ready) => Outcome::ImageReady(Box::new(ready)),
             Err(error) => Outcome::Failed(Failure {
                 kind: error.kind,
+                name: Some(error.reason.name),
                 message: error.reason.message,
                 permanent: error.permanent,
                 port_holder: None,
             }),
         }
+    }
+
+    /// The values are put in here, at the last moment, and nowhere else.
+    async fn create(&self, task: &TaskId, spec: &ContainerSpec) -> Outcome {
+        let filled = match spec.definition.secrets_used().next() {
+            None => None,
+            Some(_) => match spec::with_secrets(spec, &self.secrets.held(task)) {
+                Ok(filled) => Some(filled),
+                Err(words) => {
+                    // Whoever asked for the step will ask for them first.
+                    let error = BoundaryError::new("create", ErrorKind::Transient, words);
+                    return failed(&error);
+                }
+            },
+        };
+        let created = self.runtime.create(filled.as_ref().unwrap_or(spec)).await;
+        created.map_or_else(|error| failed(&error), Outcome::Created)
     }
 
     async fn start(&self, id: &DockerId, ports: &[(u16, Protocol)]) -> Outcome {
@@ -179,20 +202,30 @@ impl Executor {
         Outcome::Gone
     }
 
-    async fn create_volume(&self, spec: &VolumeSpec) -> Outcome {
-        if self.match_shared_volume {
-            match self.volumes.inspect_volume(&spec.name).await {
-                Ok(Some(found)) if found.labels != spec.labels => {
-                    return mismatch("labels", &found.labels, &spec.labels);
-                }
-                Ok(Some(found)) if found.driver_opts != spec.driver_opts => {
-                    return mismatch("options", &found.driver_opts, &spec.driver_opts);
-                }
-                Ok(_) => {}
-                Err(error) => return failed(&error),
-            }
+    async fn create_volume(&self, spec: &VolumeSpec, existing: Existing) -> Outcome {
+        if let Some(outcome) = self.find_volume(spec, existing).await {
+            return outcome;
         }
-        done(self.volumes.create_volume(spec).await, Outcome::Ready)
+        match self.volumes.create_volume(spec).await {
+            // Somebody has made it since, with another driver: another task of this agent, perhaps.
+            Err(error) if error.kind == ErrorKind::Conflict => {
+                let found = self.find_volume(spec, existing).await;
+                found.unwrap_or_else(|| failed(&error))
+            }
+            created => done(created, Outcome::Ready),
+        }
+    }
+
+    /// What comes of a volume that exists; `None` = it does not, or is the task's own and made whatever there is.
+    async fn find_volume(&self, spec: &VolumeSpec, existing: Existing) -> Option<Outcome> {
+        if existing == Existing::Own {
+            return None;
+        }
+        match self.volumes.inspect_volume(&spec.name).await {
+            Ok(found) if existing == Existing::Matched => Some(matched(&found?, spec)),
+            Ok(found) => found.map(|_| Outcome::Ready),
+            Err(error) => Some(failed(&error)),
+        }
     }
 
     async fn expect_volume(&self, name: &str) -> Outcome {
@@ -200,6 +233,7 @@ impl Executor {
             Ok(Some(_)) => Outcome::Ready,
             Ok(None) => Outcome::Failed(Failure {
                 kind: ErrorKind::NotFound,
+                name: None,
                 message: format!(
                     "initialize volume: volume detection failed, volume '{name}' does not exist and autoprovision is \
                      set to false"
@@ -224,6 +258,16 @@ async fn hold(place: Option<OwnedSemaphorePermit>, work: impl Future<Output = Ou
     }
 }
 
+fn matched(found: &VolumeSpec, spec: &VolumeSpec) -> Outcome {
+    if found.labels != spec.labels {
+        return mismatch("labels", &found.labels, &spec.labels);
+    }
+    if found.driver_opts != spec.driver_opts {
+        return mismatch("options", &found.driver_opts, &spec.driver_opts);
+    }
+    Outcome::Ready
+}
+
 fn mismatch(
     what: &str,
     existing: &std::collections::BTreeMap<String, String>,
@@ -231,6 +275,7 @@ fn mismatch(
 ) -> Outcome {
     Outcome::Failed(Failure {
         kind: ErrorKind::Conflict,
+        name: None,
         message: format!(
             "initialize volume: non-autoprovisioned volume does not match existing volume {what}: existing: \
              {existing:?}, expected: {expected:?}"
@@ -259,6 +304,7 @@ fn failure_of(error: &BoundaryError) -> Failure {
     };
     Failure {
         kind: error.kind,
+        name: None,
         message,
         permanent: false,
         port_holder: None,

@@ -8,6 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
 use crate::boundary::ErrorKind;
+use crate::boundary::secrets::SecretValues;
+use crate::domain::definition::ContainerDefinition;
 use crate::domain::ids::{TaskArn, UnixMillis};
 
 use super::action::{Action, Failure, Outcome, Subject, Verb};
@@ -70,12 +72,26 @@ impl Reconciler {
                 error!(event = "action-panicked", task.arn = %arn, action = %action, error = %failure, "an action panicked");
                 let outcome = Outcome::Failed(Failure {
                     kind: ErrorKind::Transient,
+                    name: None,
                     message: "the action panicked".to_owned(),
                     permanent: false,
                     port_holder: None,
                 });
                 (arn, action, outcome)
             }
+        };
+        let outcome = match self.entries.get(&arn) {
+            Some(entry) => {
+                let definition = &entry.task.desired.definition;
+                let gets = |it: &ContainerDefinition| it.secrets_used().next().is_some();
+                let given = if definition.containers.iter().any(gets) {
+                    self.deps.secrets.held(arn.task_id())
+                } else {
+                    SecretValues::default()
+                };
+                outcome.concealed(definition, &given)
+            }
+            None => outcome,
         };
         if let Outcome::Failed(failure) = &outcome {
             debug!(task.arn = %arn, action = %action, kind = failure.kind.as_str(), error = failure.message, "failed");
@@ -96,6 +112,9 @@ impl Reconciler {
                 }
             }
             self.queue.wake(&arn, now);
+        } else {
+            // What came for a task that is gone is held for nobody.
+            self.deps.secrets.forget(arn.task_id());
         }
     }
 }
@@ -103,6 +122,7 @@ impl Reconciler {
 fn cancelled() -> Outcome {
     Outcome::Failed(Failure {
         kind: ErrorKind::Cancelled,
+        name: None,
         message: "not needed any more".to_owned(),
         permanent: false,
         port_holder: None,

@@ -15,7 +15,7 @@ use crate::domain::credentials::CredentialsId;
 use crate::domain::definition::TaskDefinition;
 use crate::domain::ids::{Generation, TaskArn, UnixMillis};
 use crate::domain::reason::Reason;
-use crate::domain::task::{Origin, Reported, TaskOptions};
+use crate::domain::task::{EcsFacts, Origin, Reported, TaskOptions};
 
 /// Commands that may wait for the worker: one payload of the largest kind seen (1,000 tasks) fits.
 pub(super) const COMMAND_CAPACITY: usize = 1024;
@@ -48,6 +48,8 @@ pub struct Given {
     pub execution_role: Option<CredentialsId>,
     /// It shall not run but be seen stopped, for this reason.
     pub stop: Option<Reason>,
+    /// What ECS says of it beside its definition.
+    pub ecs: EcsFacts,
 }
 
 /// What a put did.
@@ -97,7 +99,13 @@ pub(super) enum Command {
         Given,
         oneshot::Sender<Result<PutOutcome, HandleError>>,
     ),
-    Reported(TaskArn, Reported, oneshot::Sender<Result<(), HandleError>>),
+    /// With words, the control plane has refused it for good.
+    Reported(
+        TaskArn,
+        Reported,
+        Option<String>,
+        oneshot::Sender<Result<(), HandleError>>,
+    ),
     Stop(
         TaskArn,
         Reason,
@@ -109,6 +117,8 @@ pub(super) enum Command {
         oneshot::Sender<Result<Generation, HandleError>>,
     ),
     ForgetImages(Vec<String>),
+    /// The region that the host is in.
+    Region(String),
     /// `None` ends the draining.
     Drain(Option<String>, oneshot::Sender<Result<(), HandleError>>),
 }
@@ -145,7 +155,22 @@ impl ReconcilerHandle {
     /// # Errors
     /// `NotFound`, `NotDurable`, `Busy`, `Closed`.
     pub async fn reported(&self, arn: &TaskArn, reported: Reported) -> Result<(), HandleError> {
-        self.ask(|reply| Command::Reported(arn.clone(), reported, reply))
+        self.ask(|reply| Command::Reported(arn.clone(), reported, None, reply))
+            .await
+    }
+
+    /// The control plane will never acknowledge that much of the task: it counts as told, durably, and the task's
+    /// timeline says why.
+    ///
+    /// # Errors
+    /// As [`Self::reported`].
+    pub async fn given_up(
+        &self,
+        arn: &TaskArn,
+        reported: Reported,
+        why: String,
+    ) -> Result<(), HandleError> {
+        self.ask(|reply| Command::Reported(arn.clone(), reported, Some(why), reply))
             .await
     }
 
@@ -188,6 +213,13 @@ impl ReconcilerHandle {
     /// again by the next clean-up.
     pub fn forget_images(&self, references: Vec<String>) {
         let _refused = self.commands.try_send(Command::ForgetImages(references));
+    }
+
+    /// The host is in that region: containers that are made from now on are told so, unless a region is set. Waits
+    /// only for room among the commands.
+    pub async fn found_region(&self, region: String) {
+        // An engine that has ended makes no containers.
+        let _ended = self.commands.send(Command::Region(region)).await;
     }
 
     /// The state after the last commit.

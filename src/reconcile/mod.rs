@@ -29,6 +29,8 @@ mod shutdown;
 
 mod commands;
 
+mod commit;
+
 pub mod desired;
 
 mod news;
@@ -52,6 +54,8 @@ pub mod observe;
 pub mod outcome;
 
 pub mod draft;
+
+mod clock_set;
 
 pub mod restart;
 

@@ -11,7 +11,7 @@ use crate::domain::ids::{ContainerName, DockerId, UnixMillis};
 use crate::domain::reason::{Reason, ReasonName};
 use crate::domain::runtime::{Creation, ListedContainer, ObservedContainer, RunState};
 use crate::domain::status::{ContainerStatus, Health};
-use crate::domain::task::{Exit, KnownContainer};
+use crate::domain::task::{Exit, KnownContainer, Step};
 
 use super::draft::{Draft, exit_reason};
 use super::restart::{self, Verdict};
@@ -36,6 +36,8 @@ pub struct Hints {
     pub sure: BTreeSet<ContainerName>,
     /// Ids that a list shows where none is known: under them, not under their names, they are looked at.
     pub found: BTreeMap<ContainerName, DockerId>,
+    /// Ends that Docker told of and that are yet to be looked at.
+    pub died: BTreeMap<ContainerName, ToldEnd>,
     /// Last state seen.
     pub states: BTreeMap<ContainerName, RunState>,
     /// Since when the step that backs off has failed.
@@ -44,6 +46,19 @@ pub struct Hints {
     pub earlier: BTreeMap<ContainerName, DockerId>,
     /// Last signal that somebody sent through Docker.
     pub signalled_at: BTreeMap<ContainerName, UnixMillis>,
+    /// First starts before the clock was set, as instants of the clock as it is now.
+    pub began: BTreeMap<ContainerName, UnixMillis>,
+}
+
+/// An end that Docker told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldEnd {
+    /// Of which container.
+    pub of: DockerId,
+    /// How its run ended.
+    pub exit: Exit,
+    /// A look that may be older has not shown it; the one after that is not.
+    pub looked_again: bool,
 }
 
 /// Something seen of one container.
@@ -124,6 +139,7 @@ fn take_listed(draft: &mut Draft<'_>, name: &ContainerName, listed: &ListedConta
     let container = draft.container(name);
     let known_id = container.docker_id.as_ref() == Some(&listed.id);
     if !known_id && listed.attempt != Some(container.attempt) {
+        take_earlier_creation(container, listed);
         return;
     }
     if container.status == ContainerStatus::Stopped && listed.state.may_live() {
@@ -153,16 +169,32 @@ fn take_listed(draft: &mut Draft<'_>, name: &ContainerName, listed: &ListedConta
     }
 }
 
+/// An earlier creation that is there although the container has stopped: somebody else started it, or Docker made it
+/// late, after what was known had been removed. The container is called by its id from now on, so that the next list
+/// has it stopped, and clean-up finds it.
+fn take_earlier_creation(container: &mut KnownContainer, listed: &ListedContainer) {
+    let without_id = container.docker_id.is_none() && container.status == ContainerStatus::Stopped;
+    if without_id && (container.removed || listed.state.may_live()) {
+        container.docker_id = Some(listed.id.clone());
+        container.removed = false;
+    }
+}
+
 /// Whether a listed state is news that only an inspect can settle.
 fn contradicts(container: &KnownContainer, state: RunState) -> bool {
     match (container.status, state) {
-        (_, RunState::Removing)
+        (
+            ContainerStatus::None | ContainerStatus::Pulled | ContainerStatus::Created,
+            RunState::Removing,
+        )
         | (ContainerStatus::Created, RunState::Created)
         | (ContainerStatus::Stopped, _) => false,
         (ContainerStatus::Running, RunState::Running | RunState::Paused | RunState::Restarting) => {
             container.exit.is_some()
         }
-        (ContainerStatus::Running, RunState::Exited | RunState::Dead) => container.exit.is_none(),
+        (ContainerStatus::Running, RunState::Exited | RunState::Dead | RunState::Removing) => {
+            container.exit.is_none()
+        }
         (ContainerStatus::Running, RunState::Created)
         | (ContainerStatus::None | ContainerStatus::Pulled, _)
         | (
@@ -179,6 +211,7 @@ fn contradicts(container: &KnownContainer, state: RunState) -> bool {
 fn take_inspected(draft: &mut Draft<'_>, name: &ContainerName, observed: &ObservedContainer) {
     draft.hints.look.remove(name);
     draft.hints.found.remove(name);
+    look_again(draft, name, observed);
     if is_older(draft.container(name), observed) {
         // The next full list shows whether more is to be seen.
         return;
@@ -212,15 +245,48 @@ fn take_inspected(draft: &mut Draft<'_>, name: &ContainerName, observed: &Observ
             take_health(draft, name, observed.health);
         }
         RunState::Exited | RunState::Dead => {
-            let exit = observed.exit.clone().unwrap_or(Exit {
-                code: None,
-                at: now,
-                oom_killed: false,
-            });
+            let exit = observed.exit.clone().unwrap_or_else(|| unknown_exit(now));
             take_exit(draft, name, &Seen { exit, watched }, observed);
         }
-        RunState::Created | RunState::Removing => {}
+        // By hand: what is known of its end now is soon known to nobody.
+        RunState::Removing => {
+            if let Some(exit) = observed.exit.clone() {
+                take_exit(draft, name, &Seen { exit, watched }, observed);
+            }
+        }
+        RunState::Created => {}
     }
+}
+
+/// A look that shows a run alive whose end Docker has told of began before that end, as a start's own may. The
+/// container is looked at once more, and what was told is kept until then: nothing may be left to look at. Not for
+/// longer, since a clock of Docker's that was set back makes a later run look like that one.
+fn look_again(draft: &mut Draft<'_>, name: &ContainerName, observed: &ObservedContainer) {
+    let Some(told) = draft.hints.died.remove(name) else {
+        return;
+    };
+    if told.of == observed.id && !told.looked_again && shows_alive(observed, told.exit.at) {
+        draft.hints.look.insert(name.clone());
+        let told = ToldEnd {
+            looked_again: true,
+            ..told
+        };
+        draft.hints.died.insert(name.clone(), told);
+    }
+}
+
+/// Of an end that nobody can ask about any more.
+fn unknown_exit(at: UnixMillis) -> Exit {
+    Exit {
+        code: None,
+        at,
+        oom_killed: false,
+    }
+}
+
+/// Whether the look shows a run alive that had begun by then.
+fn shows_alive(observed: &ObservedContainer, at: UnixMillis) -> bool {
+    observed.state.may_live() && observed.started_at.is_some_and(|began| began <= at)
 }
 
 /// Whether the look began before the end that is known: it shows that very run alive.
@@ -406,7 +472,35 @@ fn take_died(
         }
         _ => {
             draft.hints.look.insert(name.clone());
+            remember_end(draft, name, id, code, at);
         }
+    }
+}
+
+/// Somebody may remove the container before it is looked at: then nothing else says how it ended. Of several ends the
+/// last one counts, in whichever order they are told.
+fn remember_end(
+    draft: &mut Draft<'_>,
+    name: &ContainerName,
+    id: &DockerId,
+    code: Option<i64>,
+    at: UnixMillis,
+) {
+    let container = draft.container(name);
+    let known = container.docker_id.as_ref() == Some(id)
+        && container.status != ContainerStatus::Stopped
+        && container.running_since.is_none_or(|since| since <= at);
+    let before = draft.hints.died.get(name);
+    if known && before.is_none_or(|told| told.of != *id || told.exit.at <= at) {
+        let told = ToldEnd {
+            of: id.clone(),
+            exit: Exit {
+                code,
+                ..unknown_exit(at)
+            },
+            looked_again: false,
+        };
+        draft.hints.died.insert(name.clone(), told);
     }
 }
 
@@ -432,6 +526,7 @@ fn ended(draft: &mut Draft<'_>, name: &ContainerName, seen: &Seen, reason: Optio
     }
     if (outside || unheard) && !asked && container.settles_at.is_none() {
         let since = if outside { now } else { ended_at.min(now) };
+        container.status = ContainerStatus::Running;
         container.settles_at = Some(since.plus(SETTLE));
         return;
     }
@@ -454,6 +549,8 @@ pub fn settle(draft: &mut Draft<'_>, name: &ContainerName) {
     container.settles_at = None;
     match restart::judge(policy.as_ref(), stopping, container) {
         Verdict::Restart => {
+            // Nobody need have seen it run.
+            container.status = ContainerStatus::Running;
             let code = container
                 .exit
                 .as_ref()
@@ -473,27 +570,33 @@ fn take_absent(draft: &mut Draft<'_>, name: &ContainerName) {
     draft.hints.look.remove(name);
     draft.hints.found.remove(name);
     draft.hints.states.remove(name);
+    let died = draft.hints.died.remove(name);
     let now = draft.now;
     let container = draft.container(name);
-    let had_id = container.docker_id.take().is_some();
+    let id = container.docker_id.take();
+    let had_id = id.is_some();
     match container.status {
-        ContainerStatus::None | ContainerStatus::Pulled => container.retry = None,
-        ContainerStatus::Created => {
+        ContainerStatus::Created if had_id => {
             container.retry = None;
-            if had_id {
-                draft.tell_of(
-                    name,
-                    "Vanished",
-                    "removed by somebody else before its start".to_owned(),
-                );
-            }
+            draft.tell_of(
+                name,
+                "Vanished",
+                "removed by somebody else before its start".to_owned(),
+            );
+        }
+        ContainerStatus::None | ContainerStatus::Pulled | ContainerStatus::Created => {
+            // A step that comes before its creation still counts how often it failed: Docker tells of containers that
+            // it takes back as their creation fails.
+            let before = |step| matches!(step, Step::Pull | Step::SetUp | Step::Create);
+            container.retry = container.retry.take().filter(|retry| before(retry.step));
+            // Nothing came of it: whoever stops the task need not look again.
+            draft.hints.sure.insert(name.clone());
         }
         ContainerStatus::Running => {
-            let exit = container.exit.clone().unwrap_or(Exit {
-                code: None,
-                at: now,
-                oom_killed: false,
-            });
+            let told = died.filter(|told| id.as_ref() == Some(&told.of));
+            let ends = [container.exit.clone(), told.map(|told| told.exit)];
+            let last = ends.into_iter().flatten().max_by_key(|exit| exit.at);
+            let exit = last.unwrap_or_else(|| unknown_exit(now));
             let reason = Reason::new(
                 ReasonName::ContainerVanishedError,
                 "No container matching saved ID found",
@@ -501,7 +604,11 @@ fn take_absent(draft: &mut Draft<'_>, name: &ContainerName) {
             container.removed = true;
             draft.stop_container(name, Some(exit), Some(reason));
         }
-        ContainerStatus::Stopped => container.removed = true,
+        // Of a creation that never came to be, an earlier one may be left under another name.
+        ContainerStatus::Stopped => {
+            container.retry = None;
+            container.removed |= had_id || container.attempt == 0;
+        }
     }
 }
 

@@ -53,9 +53,24 @@ fn only_an_inspect_that_finds_nothing_is_absence() {
     "), @"known app STOPPED image started=50 exit=0@90 removed");
     assert_snapshot!(check("
         def app!
-        known app PULLED image retry=create:1@90
+        known app PULLED image retry=inspect:1@90
         saw app absent
     "), @"known app PULLED image");
+}
+
+/// Docker takes back what it made when a creation fails, and tells of its removal: the tries are counted on.
+#[test]
+fn absence_forgets_no_failure_of_what_comes_before_a_creation() {
+    for scene in [
+        "known app NONE retry=pull:3@90",
+        "known app PULLED image retry=set-up:3@90",
+        "known app PULLED image retry=create:3@90",
+        "known app PULLED image retry=create:3@140",
+        // One that was there before, and is to be made anew.
+        "known app CREATED image retry=create:3@90",
+    ] {
+        assert_eq!(check(&format!("def app!\n{scene}\nsaw app absent")), "");
+    }
 }
 
 /// Somebody else may connect a container to a network: no event says so, each list does.
@@ -159,6 +174,33 @@ fn a_list_only_asks_for_looks() {
     "), @"look at app");
 }
 
+/// Somebody removes it, and Docker takes its time.
+#[test]
+fn a_container_that_is_being_removed_tells_how_it_ended() {
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        list app removing
+    "), @"
+    look at app
+    app seems removing
+    ");
+    assert_snapshot!(check("
+        def app!
+        known app STOPPED id started=50 exit=0@90
+        list app removing
+    "), @"app seems removing");
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        saw app removing started=50 code=137 at=95
+    "), @"
+    known app STOPPED id started=50 exit=137@95
+    app seems removing
+    tell app Stopped: exited with code 137
+    ");
+}
+
 #[test]
 fn a_list_tells_which_container_it_means() {
     // Another id under the same name.
@@ -175,6 +217,17 @@ fn a_list_tells_which_container_it_means() {
         def app!
         known app RUNNING id attempt=1 started=50
         list app exited
+    "), @"");
+    // Unless it came when all that was known had been removed: then it is to go too.
+    assert_snapshot!(check("
+        def app!
+        known app STOPPED image attempt=1 started=50 exit=0@90 removed
+        list app created
+    "), @"known app STOPPED id=other attempt=1 started=50 exit=0@90");
+    assert_snapshot!(check("
+        def app!
+        known app STOPPED image attempt=1 started=50 exit=0@90
+        list app created
     "), @"");
     assert_snapshot!(check("
         def app!
@@ -380,6 +433,114 @@ fn a_die_event_ends_the_run_that_is_known_and_no_other() {
         change app
         died app code=3 at=95
     "), @"look at app");
+}
+
+#[test]
+fn an_end_that_docker_told_of_keeps_its_code_when_nothing_is_left_to_look_at() {
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        died app code=137 at=95
+        change app
+        saw app absent
+    "), @"
+    known app STOPPED image started=50 exit=137@95 removed (ContainerVanishedError: No container matching saved ID found)
+    tell app Stopped: exited with code 137: ContainerVanishedError: No container matching saved ID found
+    ");
+    // Of several runs the last, in whichever order their ends are told.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        change app
+        died app code=4 at=96
+        died app code=3 at=95
+        saw app absent
+    "), @"
+    known app STOPPED image started=50 exit=4@96 removed (ContainerVanishedError: No container matching saved ID found)
+    tell app Stopped: exited with code 4: ContainerVanishedError: No container matching saved ID found
+    ");
+    // Of the run that its policy has begun, and not of the one before.
+    assert_snapshot!(check("
+        def app! restart=60
+        known app RUNNING id started=20 exit=1@90
+        died app code=137 at=95
+        saw app absent
+    "), @"
+    known app STOPPED image started=20 exit=137@95 removed (ContainerVanishedError: No container matching saved ID found)
+    tell app Stopped: exited with code 137: ContainerVanishedError: No container matching saved ID found
+    ");
+    // A look that was under way as Docker told of it was answered before.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=90
+        died app code=137 at=95
+        saw app running started=90
+        saw app absent
+    "), @"
+    known app STOPPED image started=90 exit=137@95 removed (ContainerVanishedError: No container matching saved ID found)
+    tell app Stopped: exited with code 137: ContainerVanishedError: No container matching saved ID found
+    ");
+    // Two such looks there are not: by a clock that was set back it is another run.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=90
+        died app code=137 at=95
+        saw app running started=90
+        saw app running started=90
+        saw app absent
+    "), @"
+    known app STOPPED image started=90 exit=?@100 removed (ContainerVanishedError: No container matching saved ID found)
+    tell app Stopped: ContainerVanishedError: No container matching saved ID found
+    ");
+    // Of another container, or of an earlier run.
+    assert_snapshot!(check("
+        def app!
+        known app RUNNING id started=50
+        died app other code=3 at=95
+        died app code=3 at=40
+        saw app absent
+    "), @"
+    known app STOPPED image started=50 exit=?@100 removed (ContainerVanishedError: No container matching saved ID found)
+    tell app Stopped: ContainerVanishedError: No container matching saved ID found
+    ");
+}
+
+/// The look after a start may have been answered before the end was told, and be taken in after it.
+#[test]
+fn a_look_that_began_before_an_end_is_followed_by_another() {
+    assert_snapshot!(check("
+        def app!
+        known app CREATED id
+        died app code=3 at=95
+        did app start saw running started=90
+    "), @"
+    known app RUNNING id started=90
+    look at app
+    app seems running
+    tell app Started: started
+    ");
+    assert_snapshot!(check("
+        def app! restart=60
+        known app RUNNING id started=20 exit=1@90
+        died app code=3 at=95
+        did app start saw running started=92
+    "), @"
+    known app RUNNING id started=20 since=92 restarted=92 restarts=1
+    look at app
+    app seems running
+    tell app Restarted: restarted by its policy for the first time
+    ");
+    // It shows the next run.
+    assert_snapshot!(check("
+        def app!
+        known app CREATED id
+        died app code=3 at=95
+        did app start saw running started=97
+    "), @"
+    known app RUNNING id started=97
+    app seems running
+    tell app Started: started
+    ");
 }
 
 #[test]

@@ -9,13 +9,15 @@ use crate::domain::ids::ContainerName;
 use crate::domain::reason::{Reason, ReasonName};
 use crate::domain::runtime::{ObservedContainer, RunState};
 use crate::domain::status::ContainerStatus;
-use crate::domain::task::{KnownResource, ResourceKey, ResourceStatus, Retry, Step};
+use crate::domain::task::{
+    KnownContainer, KnownResource, ResourceKey, ResourceStatus, Retry, Step,
+};
 
 use super::action::{Action, Failure, Outcome, Subject, Verb};
 use super::backoff;
 use super::draft::{Draft, is_news, retry_words};
 use super::observe::{Observation, observe};
-use super::settings::LogFailurePolicy;
+use super::settings::{LogFailurePolicy, PullBehavior};
 
 /// Failures in a row of a pull after which the container fails: about two and a half minutes of waiting.
 const MAX_PULL_FAILURES: u32 = 9;
@@ -44,8 +46,10 @@ fn apply_to_container(
         Outcome::ImageReady(ready) => take_image(draft, name, *ready),
         Outcome::Created(id) => {
             draft.hints.sure.insert(name.clone());
+            let now = draft.now;
             let container = draft.container(name);
             container.docker_id = Some(id);
+            container.created_at = Some(now);
             container.retry = None;
             container.removed = false;
             if container.status < ContainerStatus::Created {
@@ -65,7 +69,10 @@ fn apply_to_container(
             container.docker_id = None;
             container.retry = None;
         }
-        Outcome::Ready => {}
+        Outcome::Ready => {
+            let container = draft.container(name);
+            container.retry = container.retry.take().filter(|it| it.step != Step::SetUp);
+        }
         Outcome::Failed(failure) => fail_container(draft, name, &action.verb, &failure),
     }
 }
@@ -128,8 +135,10 @@ fn seen_after(
             };
             container.retry = container.retry.take().filter(still_to_do);
         }
-        Verb::Inspect { .. }
-        | Verb::Pull { .. }
+        // What absence means for the step that is tried again, the observation says.
+        Verb::Inspect { .. } => {}
+        Verb::Pull { .. }
+        | Verb::FetchSecrets { .. }
         | Verb::Create { .. }
         | Verb::Start { .. }
         | Verb::Stop { .. }
@@ -145,7 +154,10 @@ fn seen_after(
 
 fn fail_container(draft: &mut Draft<'_>, name: &ContainerName, verb: &Verb, failure: &Failure) {
     if matches!(failure.kind, ErrorKind::Unavailable | ErrorKind::Cancelled) {
-        if !matches!(verb, Verb::Pull { .. } | Verb::Remove { .. }) {
+        if !matches!(
+            verb,
+            Verb::Pull { .. } | Verb::FetchSecrets { .. } | Verb::Remove { .. }
+        ) {
             // A step and the look after it are two calls: the first may have been done.
             draft.hints.look.insert(name.clone());
         }
@@ -153,6 +165,7 @@ fn fail_container(draft: &mut Draft<'_>, name: &ContainerName, verb: &Verb, fail
     }
     match verb {
         Verb::Pull { .. } => fail_pull(draft, name, failure),
+        Verb::FetchSecrets { .. } => fail_secrets(draft, name, failure),
         Verb::Create { .. } => fail_create(draft, name, failure),
         Verb::Start { .. } => fail_start(draft, name, failure),
         Verb::Stop { .. } | Verb::Kill { .. } => {
@@ -190,11 +203,56 @@ fn fail_container(draft: &mut Draft<'_>, name: &ContainerName, verb: &Verb, fail
 }
 
 fn fail_pull(draft: &mut Draft<'_>, name: &ContainerName, failure: &Failure) {
-    let reason = reason_of(ReasonName::CannotPullContainerError, failure);
-    if failure.permanent || count(draft, name, Step::Pull) >= MAX_PULL_FAILURES {
+    let named = failure.name.unwrap_or(ReasonName::CannotPullContainerError);
+    let reason = Reason::new(named, failure.message.clone());
+    if !failure.permanent && count(draft, name, Step::Pull) < MAX_PULL_FAILURES {
+        draft.retry(name, Step::Pull, backoff::PULLS, reason);
+        return;
+    }
+    let stops_task = pull_stops_task(draft, name);
+    draft.stop_container(name, None, Some(reason.clone()));
+    if stops_task {
+        draft.stop_task(reason);
+    }
+}
+
+/// Whether the task ends with a container without which it could run: where an image must be pulled (`engine.md` 2.5).
+/// Unlike with the reference agent, what runs already is not stopped for it: its image may be out of reach because the
+/// network is (promise 1). The end of an essential container says itself what follows.
+fn pull_stops_task(draft: &Draft<'_>, name: &ContainerName) -> bool {
+    let must_pull = match draft.pull_behavior {
+        PullBehavior::Always | PullBehavior::Once => true,
+        PullBehavior::Default | PullBehavior::PreferCached => false,
+    };
+    let found = draft.desired.definition.container(name);
+    let optional = found.is_some_and(|container| !container.essential);
+    let runs = |known: &KnownContainer| known.status != ContainerStatus::Stopped;
+    must_pull && optional && !begun(draft).any(runs)
+}
+
+/// Containers of the definition that have been started. The agent's own do none of the task's work, and theirs comes
+/// before everybody's.
+fn begun<'d>(draft: &'d Draft<'_>) -> impl Iterator<Item = &'d KnownContainer> {
+    let all = draft.known.containers.iter();
+    all.filter(|(name, known)| !name.is_internal() && known.started_at.is_some())
+        .map(|(_, known)| known)
+}
+
+/// Without them the container never was: the task ends where nothing of it has begun, else the container alone.
+fn fail_secrets(draft: &mut Draft<'_>, name: &ContainerName, failure: &Failure) {
+    let reason = Reason::new(
+        ReasonName::ResourceInitializationError,
+        failure.message.clone(),
+    );
+    let hopeless = !failure.kind.may_pass();
+    if !hopeless && count(draft, name, Step::SetUp) < MAX_PULL_FAILURES {
+        draft.retry(name, Step::SetUp, backoff::PULLS, reason);
+        return;
+    }
+    if begun(draft).next().is_some() {
         draft.stop_container(name, None, Some(reason));
     } else {
-        draft.retry(name, Step::Pull, backoff::PULLS, reason);
+        draft.stop_task(reason);
     }
 }
 
@@ -310,7 +368,7 @@ fn failures_of(retry: Option<&Retry>, step: Step) -> u32 {
 
 /// The reference agent's name for a passed deadline is `DockerTimeoutError`, whatever was tried.
 fn reason_of(name: ReasonName, failure: &Failure) -> Reason {
-    if failure.kind == ErrorKind::DeadlineExceeded && name != ReasonName::CannotPullContainerError {
+    if failure.kind == ErrorKind::DeadlineExceeded {
         return Reason::new(ReasonName::DockerTimeoutError, failure.message.clone());
     }
     Reason::new(name, failure.message.clone())
@@ -361,12 +419,8 @@ fn fail_resource(draft: &mut Draft<'_>, key: &ResourceKey, verb: &Verb, failure:
     let words = is_news(last.as_ref(), &retry).then(|| retry_words(&retry));
     resource(draft, key).retry = Some(retry);
     // A task that runs is not stopped for what it has run without so far (promise 1).
-    let began = draft
-        .known
-        .containers
-        .values()
-        .any(|known| known.started_at.is_some());
-    if step == Step::SetUp && hopeless && !began {
+    let begun = begun(draft).next().is_some();
+    if step == Step::SetUp && hopeless && !begun {
         draft.stop_task(reason);
     } else if let Some(words) = words {
         draft.tell("Retrying", words);

@@ -2,7 +2,10 @@
 
 use insta::assert_snapshot;
 
+use crate::domain::ids::ContainerName;
+
 use super::notation::Scene;
+use super::settings::PullBehavior;
 
 /// What the lines `saw`, `list`, `died` … and `did` of a scene change, as text.
 fn check(scene: &str) -> String {
@@ -98,6 +101,65 @@ fn a_pull_is_tried_again_a_number_of_times_unless_it_is_hopeless() {
         def app!
         did app pull failed cancelled not needed any more
     "), @"");
+}
+
+/// What a scene with that pull behaviour becomes.
+fn check_pulls(behavior: PullBehavior, scene: &str) -> String {
+    let mut scene = Scene::read(scene);
+    scene.settings.pull_behavior = behavior;
+    scene.taken_in()
+}
+
+#[test]
+fn a_pull_that_must_be_and_fails_ends_the_task_where_nothing_of_it_runs() {
+    let hopeless = "
+        def app! needs=side:START
+        def side
+        did side pull failed not-found permanent manifest unknown
+    ";
+    let lax = check_pulls(PullBehavior::Default, hopeless);
+    assert_snapshot!(lax, @"
+    known side STOPPED (CannotPullContainerError: manifest unknown)
+    tell side Stopped: CannotPullContainerError: manifest unknown
+    ");
+    assert_eq!(check_pulls(PullBehavior::PreferCached, hopeless), lax);
+    let strict = check_pulls(PullBehavior::Always, hopeless);
+    assert_snapshot!(strict, @"
+    task PENDING, stops for CannotPullContainerError: manifest unknown
+    known side STOPPED (CannotPullContainerError: manifest unknown)
+    tell side Stopped: CannotPullContainerError: manifest unknown
+    tell task Stopping: CannotPullContainerError: manifest unknown
+    ");
+    assert_eq!(check_pulls(PullBehavior::Once, hopeless), strict);
+    // What has run to its end is stopped by nothing; what runs is left alone.
+    for known in ["STOPPED", "RUNNING"] {
+        let scene = format!("{hopeless}\n known app {known} id started=50");
+        let stops = check_pulls(PullBehavior::Always, &scene).contains("tell task Stopping");
+        assert_eq!(stops, known == "STOPPED", "{known}");
+    }
+    // A pull that may succeed yet is tried again.
+    assert_snapshot!(check_pulls(PullBehavior::Always, "
+        def side
+        did side pull failed transient no route
+    "), @"
+    known side NONE retry=pull:1@101 (CannotPullContainerError: no route)
+    tell side Retrying: pull failed (try 1): CannotPullContainerError: no route
+    ");
+}
+
+/// Each failed creation is looked at, because Docker tells of the container that it takes back.
+#[test]
+fn a_look_between_two_creates_does_not_begin_the_count_anew() {
+    assert_snapshot!(check("
+        def app!
+        known app PULLED image retry=create:4@90
+        did app inspect saw absent
+        did app create failed transient server error
+    "), @"
+    known app PULLED image asked=100 retry=inspect:0@100 (CannotCreateContainerError: server error) (CannotCreateContainerError: server error)
+    look at app
+    tell app GivenUp: CannotCreateContainerError: server error
+    ");
 }
 
 #[test]
@@ -371,4 +433,79 @@ fn resources_are_made_or_stop_the_task() {
     cgroup REGISTERED retry=set-up:1@100.5 (CgroupError: cgroup: read-only)
     tell task Stopping: CgroupError: cgroup: read-only
     ");
+}
+
+#[test]
+fn secrets_that_can_never_be_had_end_the_task_and_others_are_tried_again() {
+    let refused = check(
+        "
+        def app!
+        known app PULLED image
+        did app secrets failed denied not you
+    ",
+    );
+    let words = "tell task Stopping: ResourceInitializationError: not you";
+    assert!(refused.contains(words), "{refused}");
+    assert_snapshot!(check("
+        def app!
+        known app PULLED image
+        did app secrets failed transient away
+    "), @"
+    known app PULLED image retry=set-up:1@101 (ResourceInitializationError: away)
+    tell app Retrying: set-up failed (try 1): ResourceInitializationError: away
+    ");
+    assert_snapshot!(check("
+        def app!
+        known app PULLED image retry=set-up:1@90 ResourceInitializationError: away
+        did app secrets ready
+    "), @"known app PULLED image");
+    assert_snapshot!(check("
+        def db!
+        def app!
+        known db RUNNING id started=50
+        known app PULLED image
+        did app secrets failed not-found invalid parameters: a
+    "), @"
+    known app STOPPED image (ResourceInitializationError: invalid parameters: a)
+    tell app Stopped: ResourceInitializationError: invalid parameters: a
+    ");
+}
+
+/// It runs before everything else of its task.
+#[test]
+fn a_task_of_which_only_its_pause_container_runs_has_not_begun() {
+    let scenes = [
+        (
+            "pull failed not-found permanent manifest unknown",
+            "def side\n did side",
+        ),
+        (
+            "secrets failed denied not you",
+            "known side PULLED image\n did side",
+        ),
+        (
+            "create failed transient driver busy",
+            "vol v\n resource volume:v REGISTERED retry=set-up:4@90\n did volume:v",
+        ),
+    ];
+    for pause in [
+        ContainerName::network_pause(),
+        ContainerName::namespace_pause(),
+    ] {
+        for (failure, about) in scenes {
+            let scene = format!(
+                "
+                shared-network
+                def app!
+                known {pause} RUNNING id started=50
+                {about} {failure}
+            "
+            );
+            let began = format!("{scene}\n known app RUNNING id started=60");
+            for (scene, stops) in [(scene, true), (began, false)] {
+                let told = check_pulls(PullBehavior::Always, &scene).contains("tell task Stopping");
+                assert_eq!(told, stops, "{scene}");
+            }
+        }
+    }
 }

@@ -1,12 +1,17 @@
 //! Roles of tasks: which are wanted, how far the one of a task is, and who waits for news of it.
 
+use std::collections::BTreeSet;
+
 use crate::boundary::ErrorKind;
 use crate::boundary::credentials::RoleReadiness;
-use crate::domain::credentials::{RoleArn, RoleGrant, RoleKind};
-use crate::domain::ids::UnixMillis;
+use crate::domain::credentials::{CredentialsId, RoleArn, RoleGrant, RoleKind};
+use crate::domain::definition::ContainerDefinition;
+use crate::domain::ids::{ContainerName, UnixMillis};
+use crate::domain::registry::RegistryAccess;
 use crate::domain::status::TaskStatus;
-use crate::domain::task::{Cause, Task};
+use crate::domain::task::{Cause, DesiredTask, Task};
 
+use super::settings::EngineSettings;
 use super::worker::Reconciler;
 
 /// The roles whose credentials a task may have now: that of the task until it has stopped, that of its execution until
@@ -35,30 +40,86 @@ pub fn grants(task: &Task) -> impl Iterator<Item = RoleGrant> {
     })
 }
 
+/// Those of them that somebody may ask for: of the task where roles are served, of its execution there too, and
+/// elsewhere where the agent itself needs it.
+pub fn wanted<'t>(
+    task: &'t Task,
+    settings: &EngineSettings,
+) -> impl Iterator<Item = RoleGrant> + use<'t> {
+    let served = settings.endpoints.credentials;
+    let own = settings.execution_roles && (served || needs_execution_role(&task.desired));
+    grants(task).filter(move |grant| match grant.kind {
+        RoleKind::Task => served,
+        RoleKind::Execution => own,
+    })
+}
+
+/// Whether the agent has something to ask for with the execution role.
+fn needs_execution_role(desired: &DesiredTask) -> bool {
+    desired.definition.containers.iter().any(|container| {
+        let pulls = RegistryAccess::of(container, desired, true);
+        pulls.role().is_some() || container.secrets_used().next().is_some()
+    })
+}
+
 impl Reconciler {
     /// Told whenever a task comes, stops or goes.
     pub(super) fn tell_wanted_roles(&self) {
         if let Some(roles) = &self.deps.roles {
             let tasks = self.entries.values().map(|entry| &entry.task);
-            roles.set_wanted(tasks.flat_map(grants).collect());
+            let settings = &self.deps.settings;
+            roles.set_wanted(tasks.flat_map(|task| wanted(task, settings)).collect());
         }
     }
 
     /// How far the role of a task is; `None` = it has none, or roles are not served.
     pub(super) fn role_of(&self, task: &Task) -> Option<RoleReadiness> {
+        let desired = &task.desired;
+        let role = desired.definition.task_role_arn.as_ref()?;
+        let served = self.deps.settings.endpoints.credentials;
+        let id = desired.ids.task_role.as_ref().filter(|_| served)?;
+        self.readiness("taskRoleArn", role, id)
+    }
+
+    /// The same of its execution role; `None` = it has none, or none can be had.
+    pub(super) fn execution_role_of(&self, task: &Task) -> Option<RoleReadiness> {
+        let desired = &task.desired;
+        let role = desired.definition.execution_role_arn.as_ref()?;
+        let had = self.deps.settings.execution_roles;
+        let id = desired.ids.execution_role.as_ref().filter(|_| had)?;
+        self.readiness("executionRoleArn", role, id)
+    }
+
+    fn readiness(&self, field: &str, role: &str, id: &CredentialsId) -> Option<RoleReadiness> {
         let roles = self.deps.roles.as_ref()?;
-        let id = task.desired.ids.task_role.as_ref()?;
-        let role = task.desired.definition.task_role_arn.as_ref()?;
         if let Err(error) = RoleArn::parse(role) {
             return Some(RoleReadiness::Failing {
                 failures: 1,
                 kind: ErrorKind::Invalid,
-                message: format!("taskRoleArn {error}"),
+                message: format!("{field} {error}"),
                 next_at: UnixMillis(i64::MAX),
             });
         }
         // What is wanted and not known yet is as good as being fetched.
         Some(roles.readiness(id).unwrap_or(RoleReadiness::Fetching))
+    }
+
+    /// Containers of the task whose values from outside are held.
+    pub(super) fn secrets_held(&self, task: &Task) -> BTreeSet<ContainerName> {
+        let containers = &task.desired.definition.containers;
+        if containers
+            .iter()
+            .all(|it| it.secrets_used().next().is_none())
+        {
+            return BTreeSet::new();
+        }
+        let held = self.deps.secrets.held(task.desired.arn.task_id());
+        let all = |container: &&ContainerDefinition| {
+            let mut used = container.secrets_used();
+            used.all(|secret| held.0.contains_key(&secret.value_from))
+        };
+        let ready = containers.iter().filter(all);
+        ready.map(|container| container.name.clone()).collect()
     }
 
     /// Tasks that wait for credentials are looked at again.
@@ -80,7 +141,6 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::credentials::CredentialsId;
     use crate::domain::sample;
 
     const ROLE: &str = "arn:aws:iam::123456789012:role/web";

@@ -84,7 +84,7 @@ impl Reconciler {
     /// The facts are kept, the actions they would lead to are for the next start.
     async fn write_last_facts(&mut self) {
         self.settle_doubt().await;
-        let now = self.deps.clock.now();
+        let now = self.heed_clock();
         let mut keys: BTreeSet<TaskArn> =
             self.queue.take_due(now, usize::MAX).into_iter().collect();
         if !self.listed_once {

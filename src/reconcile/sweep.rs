@@ -5,9 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::domain::draining::Draining;
-use crate::domain::fit::{self, FitPolicy};
+use crate::domain::fit;
 use crate::domain::ids::{TaskArn, UnixMillis};
 use crate::domain::port_mapping::Protocol;
+use crate::domain::reason::Reason;
 
 use super::backoff::SPREAD;
 use super::entry::{Entry, Pass};
@@ -34,9 +35,11 @@ impl Reconciler {
             let Some(entry) = self.entries.get(&arn) else {
                 continue;
             };
-            let refusals = self.refusals(entry);
+            let refusal = self.refusal(entry);
             let flights = entry.flights_as_data();
             let role = self.role_of(&entry.task);
+            let execution_role = self.execution_role_of(&entry.task);
+            let secrets_held = self.secrets_held(&entry.task);
             let input = PlanInput {
                 task: &entry.task,
                 layout: &entry.layout,
@@ -44,8 +47,10 @@ impl Reconciler {
                 host: self.host.as_deref(),
                 runtime_up: self.runtime_up,
                 verdict: verdicts.get(&arn),
-                refusals: &refusals,
+                refusal: refusal.as_ref(),
                 role: role.as_ref(),
+                execution_role: execution_role.as_ref(),
+                secrets_held: &secrets_held,
                 taken_ports: &taken,
                 last_port: self.last_port,
                 label: &entry.label,
@@ -109,22 +114,15 @@ impl Reconciler {
         admission::decide(host, &holding, &waiting)
     }
 
-    /// Every reason why this host cannot run the definition; only asked before admission.
-    fn refusals(&self, entry: &Entry) -> Vec<String> {
+    /// Why this host cannot run the definition, if it cannot; only asked before admission.
+    fn refusal(&self, entry: &Entry) -> Option<Reason> {
         let (Some(host), true) = (self.host.as_deref(), admission::waits(&entry.task)) else {
-            return Vec::new();
+            return None;
         };
         let desired = &entry.task.desired;
-        let policy = FitPolicy {
-            disable_privileged: self.deps.settings.disable_privileged,
-            task_limits: self.deps.settings.task_limits,
-            credentials: self.deps.settings.endpoints.credentials,
-        };
-        fit::fit(&desired.definition, &desired.options, host, &policy)
-            .into_iter()
-            .filter(|finding| finding.effect == fit::Effect::Refused)
-            .map(|finding| format!("{}: {}", finding.path, finding.message))
-            .collect()
+        let policy = self.deps.settings.fit_policy();
+        let findings = fit::fit(&desired.definition, &desired.options, host, &policy);
+        fit::refusal(&findings)
     }
 
     /// Host ports that tasks have, chosen or asked for.

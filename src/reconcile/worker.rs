@@ -7,7 +7,7 @@
 //!            timers ─┘                                          └─► nothing happened; try again with back-off
 //! ```
 //!
-//! **Invariants.** No effect before the commit it rests on. Nothing of a failed commit is kept in memory, nothing that
+//! **Invariants.** No effect before the commit it rests on, flushed to the disk. Nothing of a failed commit is kept in memory, nothing that
 //! arrived is lost by it, and the rows are read again before the next, since it may have been durable all the same. The loop itself waits for the store only; Docker is waited for in actions of their own.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,10 +23,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::boundary::meter::{Meter, Round};
-use crate::boundary::store::{Change, Loaded, StoredEvent};
+use crate::boundary::store::{Loaded, StoredEvent};
 use crate::boundary::{
-    BoundaryError, Clock, ContainerRuntime, DesiredCodec, Host, HostProbe, Ids, ImageSource,
-    TaskRoles, TaskStore, VolumeRuntime,
+    Clock, ContainerRuntime, DesiredCodec, Host, HostProbe, Ids, ImageSource, TaskRoles,
+    TaskSecrets, TaskStore, VolumeRuntime,
 };
 use crate::domain::draining::Draining;
 use crate::domain::host::HostFacts;
@@ -37,6 +37,7 @@ use crate::error::ErrorChain;
 
 use super::action::{Action, Outcome};
 use super::commands::Staged;
+use super::commit::Rows;
 use super::entry::{Entry, Pass};
 use super::execute::Executor;
 use super::handle::{COMMAND_CAPACITY, Command, EVENT_CAPACITY, ReconcilerHandle};
@@ -76,6 +77,8 @@ pub struct Dependencies {
     pub volumes: Arc<dyn VolumeRuntime>,
     /// Images.
     pub images: Arc<dyn ImageSource>,
+    /// Values that tasks get from outside their definitions.
+    pub secrets: Arc<dyn TaskSecrets>,
     /// The host beside Docker.
     pub host: Arc<dyn Host>,
     /// Rows.
@@ -124,12 +127,13 @@ pub struct Reconciler {
     pub(super) left_alone: BTreeSet<DockerId>,
     /// The wall clock and the steady one at the last turn.
     clocks: (UnixMillis, Instant),
-    /// A commit failed: whether it was durable is not known until the rows have been read again.
-    pub(super) rows_in_doubt: bool,
+    pub(super) rows: Rows,
     /// Tasks removed last: a container of theirs that appears is no task to be rebuilt.
     pub(super) forgotten: VecDeque<TaskArn>,
     /// Rebuilt tasks whose desired state is not committed yet.
     pub(super) adopted: Vec<crate::domain::task::DesiredTask>,
+    /// Tasks have come, changed or gone otherwise than by a command, and whoever keeps roles and images has not heard of it.
+    pub(super) untold: bool,
 }
 
 enum Turn {
@@ -161,7 +165,7 @@ impl Reconciler {
         let executor = Executor::new(
             Arc::clone(&deps.runtime),
             Arc::clone(&deps.volumes),
-            Arc::clone(&deps.images),
+            (Arc::clone(&deps.images), Arc::clone(&deps.secrets)),
             Arc::clone(&deps.host),
             &deps.settings,
         );
@@ -192,9 +196,10 @@ impl Reconciler {
             pace,
             left_alone: BTreeSet::new(),
             clocks,
-            rows_in_doubt: false,
+            rows: Rows::default(),
             forgotten: VecDeque::new(),
             adopted: Vec::new(),
+            untold: false,
         };
         (reconciler, handle)
     }
@@ -292,6 +297,7 @@ impl Reconciler {
     }
 
     pub(super) fn insert(&mut self, task: Task) {
+        self.untold = true;
         let arn = task.arn().clone();
         self.queue.wake(&arn, UnixMillis(0));
         self.entries
@@ -329,7 +335,6 @@ impl Reconciler {
 
     /// Takes in the turn and everything else that is ready, then decides and acts.
     async fn take_turn(&mut self, first: Turn, news: &mut mpsc::Receiver<News>) {
-        self.heed_clock();
         self.settle_doubt().await;
         let mut staged = Staged::default();
         match first {
@@ -359,16 +364,16 @@ impl Reconciler {
         self.decide(staged).await;
     }
 
-    /// Instants that were written down before the clock was set back lie far in the future: every task is looked at,
-    /// and its plan tells which of its waits are over. Steps under way have a deadline on the steady clock, so they
-    /// keep their age whichever way the clock was set.
-    fn heed_clock(&mut self) {
+    /// Instants that were written down before the clock was set mean something else now: every task is looked at, and
+    /// what waits in it goes on waiting for as long as before. Steps under way have a deadline on the steady clock.
+    /// Gives the instant up to which that has been done.
+    pub(super) fn heed_clock(&mut self) -> UnixMillis {
         let (now, steady) = (self.deps.clock.now(), Instant::now());
         let (last, at) = std::mem::replace(&mut self.clocks, (now, steady));
         let expected = last.plus(steady.saturating_duration_since(at));
         let (behind, ahead) = (expected.since(now), now.since(expected));
         if behind.max(ahead) <= CLOCK_SLACK {
-            return;
+            return now;
         }
         warn!(
             event = "clock-set",
@@ -378,12 +383,10 @@ impl Reconciler {
         );
         let shift = now.0.saturating_sub(expected.0);
         for (key, entry) in &mut self.entries {
-            for handle in entry.flights.values_mut() {
-                let since = &mut handle.flight.since;
-                *since = UnixMillis(since.0.saturating_add(shift));
-            }
+            entry.clock_was_set(shift);
             self.queue.wake(key, now);
         }
+        now
     }
 
     pub(super) fn mark_down(&mut self, why: &str) {
@@ -400,15 +403,22 @@ impl Reconciler {
 
     /// Thinks about every key that is due, commits, acts.
     async fn decide(&mut self, staged: Staged) {
-        let now = self.deps.clock.now();
+        let now = self.heed_clock();
         let (began, due) = (Instant::now(), self.queue.next());
         let mut keys: BTreeSet<TaskArn> = staged.keys();
-        if staged.changes_desired() {
+        let tasks_changed = staged.changes_desired() || self.untold;
+        if tasks_changed {
             // Before the first look at a new task: none goes on because nobody knows its role yet.
             self.tell_wanted_roles();
         }
         if self.listed_once {
-            keys.extend(self.queue.take_due(now, MAX_BATCH));
+            // Whatever waits for the store to work again goes with the first commit that may show that it does: after
+            // it nothing else says why those tasks stand still.
+            let until = match self.view.store_error {
+                Some(_) => now.plus(STORE_RETRY),
+                None => now,
+            };
+            keys.extend(self.queue.take_due(until, MAX_BATCH));
         }
         let draining = staged.draining(self.view.draining.as_ref()).cloned();
         let passes = if self.listed_once {
@@ -416,20 +426,13 @@ impl Reconciler {
         } else {
             Vec::new()
         };
-        let mut changes = self.adopted_changes();
-        changes.extend(staged.changes(&self.entries));
-        for (arn, pass) in &passes {
-            if let Some(entry) = self.entries.get(arn) {
-                changes.extend(entry.changes(pass));
-            }
-        }
-        if let Err(failure) = self.commit(&changes, now).await {
+        if let Err(failure) = self.write_down(&staged, &passes, now).await {
             let why = ErrorChain(&failure).to_string();
             self.note_store_error(
                 &why,
                 "state cannot be written; nothing is done until it can",
             );
-            self.rows_in_doubt = true;
+            self.rows.in_doubt = true;
             staged.roll_back(&mut self.entries, &why, self.deps.codec.as_ref());
             self.tell_wanted_roles();
             for key in keys {
@@ -447,11 +450,10 @@ impl Reconciler {
             });
         }
         self.adopted.clear();
-        let tasks_changed = staged.changes_desired();
         if staged.changes_draining() {
             self.take_draining(draining, now);
         }
-        staged.answer();
+        staged.count(&self.entries, &self.deps);
         let freed = self.install(passes, now);
         if freed {
             self.wake_waiting(now);
@@ -459,8 +461,11 @@ impl Reconciler {
         if freed || tasks_changed {
             self.tell_needed_images();
             self.tell_wanted_roles();
+            self.untold = false;
         }
         self.publish();
+        // Whoever hears that it is done finds it in the snapshot.
+        staged.answer();
     }
 
     /// Whether the instance drains is durable: tasks that wait are told, or start.
@@ -484,62 +489,6 @@ impl Reconciler {
             warn!(event = "state-store-failing", error = %why, "{what}");
             self.view.store_error = Some(why.to_owned());
         }
-    }
-
-    /// Rebuilt tasks that no row knows yet, as they are wanted now: a command may have changed them since.
-    pub(super) fn adopted_changes(&self) -> Vec<Change> {
-        self.adopted
-            .iter()
-            .filter_map(|desired| self.entries.get(&desired.arn))
-            .map(|entry| Change::Desired(entry.task.desired.clone()))
-            .collect()
-    }
-
-    pub(super) async fn commit(
-        &mut self,
-        changes: &[Change],
-        now: UnixMillis,
-    ) -> Result<(), BoundaryError> {
-        if changes.is_empty() {
-            return Ok(());
-        }
-        let last = self.deps.store.commit(changes).await?;
-        self.view.committed_at = Some(now);
-        self.view.store_error = None;
-        let told: Vec<_> = changes
-            .iter()
-            .filter_map(|change| {
-                if let Change::Event(event) = change {
-                    Some(event.clone())
-                } else {
-                    None
-                }
-            })
-            .collect();
-        let first = last
-            .saturating_sub(i64::try_from(told.len()).unwrap_or(0))
-            .saturating_add(1);
-        for (sequence, event) in (first..).zip(told) {
-            info!(
-                task.arn = %event.arn,
-                container.name = event.container.as_ref().map(crate::domain::ids::ContainerName::as_str),
-                event = event.kind,
-                "{}",
-                event.message
-            );
-            self.tell(StoredEvent { sequence, event });
-        }
-        Ok(())
-    }
-
-    /// Shows an event that is durable to whoever looks or listens.
-    fn tell(&mut self, stored: StoredEvent) {
-        self.view.last_event = stored.sequence;
-        if let Some(entry) = self.entries.get_mut(&stored.event.arn) {
-            Arc::make_mut(&mut entry.timeline).push(stored.clone());
-        }
-        // Nobody need listen.
-        let _listeners = self.events.send(stored);
     }
 
     /// The passes are durable: take them over and start their actions. True = a task let go of host resources.
@@ -574,7 +523,9 @@ impl Reconciler {
 
     /// Nothing of the task is left.
     pub(super) fn drop_entry(&mut self, arn: &TaskArn) {
+        self.untold = true;
         self.entries.remove(arn);
+        self.deps.secrets.forget(arn.task_id());
         self.queue.remove(arn);
         self.forgotten.truncate(MAX_FORGOTTEN - 1);
         self.forgotten.push_front(arn.clone());

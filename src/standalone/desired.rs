@@ -66,13 +66,23 @@ pub struct Draft {
     pub warnings: Vec<String>,
 }
 
-/// What a host makes of a task definition, one line each.
+/// What is to be said of a task definition, by its reader or by the host, one line each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// Why it cannot run here; empty = it can.
     pub refused: Vec<String>,
-    /// What is changed or ignored here.
+    /// What is changed or ignored here, or somebody should look at.
     pub warnings: Vec<String>,
+}
+
+impl Verdict {
+    /// It cannot run, for this reason alone.
+    pub fn refused(why: impl Into<String>) -> Self {
+        Self {
+            refused: vec![why.into()],
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// Reads and judges task definitions. Pure.
@@ -80,8 +90,8 @@ pub trait Judge: Send + Sync {
     /// The definition in the file of that name.
     ///
     /// # Errors
-    /// Every reason why there is none, one line each.
-    fn read(&self, name: &str, bytes: &[u8]) -> Result<Draft, Vec<String>>;
+    /// Every reason why there is none, and the warnings beside them.
+    fn read(&self, name: &str, bytes: &[u8]) -> Result<Draft, Verdict>;
 
     /// What this host makes of it.
     fn fit(&self, definition: &TaskDefinition, options: &TaskOptions, host: &HostFacts) -> Verdict;

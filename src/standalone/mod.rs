@@ -6,15 +6,16 @@
 //!
 //! **Invariants.** A file that cannot be read, parsed or fitted to this host changes nothing: its last good version
 //! keeps running. A directory that cannot be listed is no observation at all. Two tasks of one file never live at the
-//! same time. This folder knows neither Docker nor the store; it speaks to the engine through [`desired`].
-
-pub mod outcome;
+//! same time. This folder knows neither Docker nor SQLite; it speaks to the engine through [`desired`], and asks
+//! nobody else but for the timeline of a task that is gone.
 
 pub mod file_task;
 
 pub mod plan;
 
 pub mod status;
+
+mod vanished;
 
 mod wire;
 

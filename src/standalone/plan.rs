@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::desired::Verdict;
 use super::file_task::{FileTask, Phase, task_id};
-use super::outcome::Outcome;
 use super::status::{FileState, FileStatus};
 use crate::domain::definition::TaskDefinition;
 use crate::domain::ids::{TaskArn, TaskId, UnixMillis};
+use crate::domain::outcome::Outcome;
 use crate::domain::task::TaskOptions;
 
 /// Wait before the first replacement; doubles with each end in a row.
@@ -38,8 +39,8 @@ pub enum Policy {
 pub enum File {
     /// Can be run.
     Good(Version),
-    /// Cannot be read, parsed or run on this host: why, one line each.
-    Bad(Vec<String>),
+    /// Cannot be read, parsed or run on this host: why.
+    Bad(Verdict),
 }
 
 /// A version of a file that can be run.
@@ -68,6 +69,18 @@ pub struct Record {
     pub ends: u32,
     /// How the last task ended; `None` = it has not.
     pub ended: Option<(UnixMillis, Outcome)>,
+}
+
+impl Record {
+    /// Takes in how the last task ended, and how long it had run.
+    pub fn end(&mut self, at: UnixMillis, outcome: Outcome, ran: Duration) {
+        self.ends = if ran >= QUIET_PERIOD {
+            1
+        } else {
+            self.ends.saturating_add(1)
+        };
+        self.ended = Some((at, outcome));
+    }
 }
 
 /// All that the decision looks at.
@@ -134,7 +147,7 @@ pub fn plan(input: &Input) -> Plan {
         let decision = match input.files.get(name) {
             None => one.gone(),
             Some(File::Good(version)) => one.good(version),
-            Some(File::Bad(problems)) => one.bad(problems),
+            Some(File::Bad(verdict)) => one.bad(verdict),
         };
         plan.actions.extend(decision.actions);
         if let Some(record) = decision.record {
@@ -186,7 +199,7 @@ impl One<'_> {
         }
     }
 
-    fn bad(&self, problems: &[String]) -> Decision {
+    fn bad(&self, verdict: &Verdict) -> Decision {
         let last_good = self.tasks.iter().rfind(|task| !task.removing);
         let last_good = last_good.map(|task| Version {
             content: self.record.map_or(0, |record| record.content),
@@ -203,7 +216,8 @@ impl One<'_> {
             },
         };
         if let Some(status) = &mut decision.status {
-            status.problems = problems.to_vec();
+            status.problems.clone_from(&verdict.refused);
+            status.warnings.clone_from(&verdict.warnings);
         }
         decision
     }
@@ -325,12 +339,7 @@ impl One<'_> {
             .find(|task| task.arn.task_id() == &record.task)
             .map(|task| &task.phase);
         if let (None, Some(Phase::Ended { outcome, at, ran })) = (&record.ended, its_end) {
-            record.ends = if *ran >= QUIET_PERIOD {
-                1
-            } else {
-                record.ends.saturating_add(1)
-            };
-            record.ended = Some((*at, outcome.clone()));
+            record.end(*at, outcome.clone(), *ran);
         }
         Some(record)
     }

@@ -146,7 +146,21 @@ fn good(n: u64) -> File {
 }
 
 fn bad() -> File {
-    File::Bad(vec!["no".to_owned()])
+    File::Bad(Verdict::refused("no"))
+}
+
+#[test]
+fn a_task_whose_id_was_made_in_another_way_stays_the_files_task() {
+    let old = TaskId::parse("c9a1000000000000c9a1000000000001").expect("an id");
+    let mut live = task(1, 0, LIVE);
+    live.arn = arn(&old);
+    let mut known = record(1, 0, 0, None);
+    known.task = old.clone();
+    for record in [Some(known), None] {
+        let plan = Case::new(Some(good(1)), vec![live.clone()], record).plan();
+        assert_eq!(plan.actions, []);
+        assert_eq!(plan.records[FILE].task, old);
+    }
 }
 
 #[test]
@@ -441,7 +455,7 @@ impl Model {
     fn happen(&mut self, happening: &Happening) -> bool {
         match happening {
             Happening::Edit(n) => self.file = Some(File::Good(version(*n))),
-            Happening::Spoil => self.file = Some(File::Bad(vec!["no".to_owned()])),
+            Happening::Spoil => self.file = Some(bad()),
             Happening::Delete => self.file = None,
             Happening::Die(well) => self.end(if *well {
                 &Outcome::Completed

@@ -107,9 +107,9 @@ fn replace(new: &Path, path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::outcome::Outcome;
     use super::*;
     use crate::domain::ids::{TaskId, UnixMillis};
+    use crate::domain::outcome::Outcome;
 
     fn records() -> BTreeMap<String, Record> {
         let outcomes = [

@@ -13,13 +13,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::desired::{Draft, Engine, Judge};
+use super::desired::{Draft, Engine, Judge, Verdict};
 use super::file_task::{fnv1a, tasks_of_files};
 use super::plan::{Action, File, Input, Plan, Policy, Record, Version, plan};
 use super::records;
 use super::scan::{self, Seen, Tracker};
 use super::status::DirectoryStatus;
-use crate::boundary::Clock;
+use super::vanished::{end_of, vanished};
+use crate::boundary::store::MAX_EVENTS_PER_TASK;
+use crate::boundary::{BoundaryError, Clock, TaskStore};
 use crate::domain::host::HostFacts;
 use crate::domain::ids::{ClusterName, TaskArn};
 use crate::domain::reason::{Reason, ReasonName};
@@ -30,6 +32,9 @@ use crate::reconcile::snapshot::Snapshot;
 
 /// From one look to the next.
 pub const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Longest wait for a timeline; a healthy store takes milliseconds.
+const READ_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What to watch and how.
 #[derive(Clone, Debug)]
@@ -57,10 +62,12 @@ pub struct WatchDeps {
     pub judge: Arc<dyn Judge>,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
+    /// Asked for `events_after` only.
+    pub store: Arc<dyn TaskStore>,
 }
 
 /// Content of a file: its hash, and the definition or why there is none.
-type Content = (u64, Result<Draft, Vec<String>>);
+type Content = (u64, Result<Draft, Verdict>);
 
 /// The service.
 pub struct Watch {
@@ -128,7 +135,11 @@ impl Watch {
             self.show_problem(error);
             return;
         }
-        let input = self.input(&snapshot, &host);
+        let mut input = self.input(&snapshot, &host);
+        if let Err(error) = self.find_ended(&mut input).await {
+            self.show_problem(error.to_string());
+            return;
+        }
         let plan = plan(&input);
         self.carry_out(plan).await;
     }
@@ -170,23 +181,43 @@ impl Watch {
         }
     }
 
+    /// What has ended and is gone since the last look is on record with its end, as if it had been seen.
+    async fn find_ended(&self, input: &mut Input) -> Result<(), BoundaryError> {
+        for (file, arn) in vanished(input, &self.config.cluster) {
+            let store = &self.deps.store;
+            let timeline = store.events_after(Some(&arn), 0, MAX_EVENTS_PER_TASK);
+            let timeline = tokio::time::timeout(READ_DEADLINE, timeline)
+                .await
+                .unwrap_or_else(|_| Err(BoundaryError::deadline("read events", READ_DEADLINE)))?;
+            let Some(File::Good(version)) = input.files.get(&file) else {
+                continue;
+            };
+            let end = end_of(&timeline, &version.definition);
+            if let (Some(end), Some(record)) = (end, input.records.get_mut(&file)) {
+                record.end(end.at, end.outcome, end.ran);
+            }
+        }
+        Ok(())
+    }
+
     fn file(&self, seen: &Seen<'_, Content>, host: &HostFacts) -> File {
         let (content, draft) = match seen {
             Seen::Read((content, Ok(draft))) => (*content, draft),
-            Seen::Read((_, Err(reasons))) => return File::Bad(reasons.clone()),
-            Seen::Unreadable(why) => return File::Bad(vec![(*why).to_owned()]),
-            Seen::Settling => return File::Bad(vec!["is still being written".to_owned()]),
+            Seen::Read((_, Err(verdict))) => return File::Bad(verdict.clone()),
+            Seen::Unreadable(why) => return File::Bad(Verdict::refused(*why)),
+            Seen::Settling => return File::Bad(Verdict::refused("is still being written")),
         };
         let options = &self.config.options;
-        let verdict = self.deps.judge.fit(&draft.definition, options, host);
+        let mut verdict = self.deps.judge.fit(&draft.definition, options, host);
+        verdict.warnings.splice(..0, draft.warnings.iter().cloned());
         if !verdict.refused.is_empty() {
-            return File::Bad(verdict.refused);
+            return File::Bad(verdict);
         }
         File::Good(Version {
             content,
             definition: Arc::clone(&draft.definition),
             options: options.clone(),
-            warnings: [draft.warnings.clone(), verdict.warnings].concat(),
+            warnings: verdict.warnings,
         })
     }
 

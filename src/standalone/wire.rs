@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::outcome::Outcome;
 use super::plan::Record;
 use crate::domain::ids::{TaskId, UnixMillis};
+use crate::domain::outcome::Outcome;
 
 /// Version of the shape below.
 pub(super) const VERSION: u32 = 1;

@@ -5,29 +5,48 @@
 
 use sqlx::SqliteConnection;
 
-use super::rows::EventRow;
+use super::fields::json;
+use super::rows::{EventRow, NewEventRow};
 use crate::boundary::store::{MAX_EVENTS_PER_TASK, StoredEvent};
-use crate::domain::ids::{ContainerName, TaskArn, UnixMillis};
-use crate::domain::task::TaskEvent;
+use crate::domain::ids::{TaskArn, UnixMillis};
 
 /// Most entries of all tasks together, those that were forgotten included: about 10 MB. The oldest go first.
 pub(super) const MAX_EVENTS: i64 = 50_000;
 
-/// Writes an entry. Returns its sequence number.
-pub(super) async fn add(connection: &mut SqliteConnection, event: &TaskEvent) -> sqlx::Result<i64> {
-    let (arn, at) = (event.arn.as_str(), event.at.0);
-    let container = event.container.as_ref().map(ContainerName::as_str);
+/// Entries that were written.
+pub(super) struct Added {
+    /// Sequence number of the last.
+    pub(super) sequence: i64,
+    /// How many older ones of their tasks went, because these had too many.
+    pub(super) dropped: u64,
+}
+
+/// Writes entries in their order, with one call of the connection's thread.
+pub(super) async fn add(
+    connection: &mut SqliteConnection,
+    events: &[NewEventRow<'_>],
+) -> sqlx::Result<Added> {
+    let (rows, keep) = (json(events)?, i64::from(MAX_EVENTS_PER_TASK));
     let done = sqlx::query!(
-        "INSERT INTO events (arn, at, container, kind, message) VALUES (?, ?, ?, ?, ?)",
-        arn,
-        at,
-        container,
-        event.kind,
-        event.message,
+        "INSERT INTO events (arn, at, container, kind, message)
+         SELECT value->>'arn', value->>'at', value->>'container', value->>'kind', value->>'message'
+         FROM json_each(?) ORDER BY key;
+         DELETE FROM events WHERE sequence IN (
+             SELECT old.sequence
+             FROM (SELECT DISTINCT value->>'arn' AS arn FROM json_each(?)) AS told
+             JOIN events AS old ON old.arn = told.arn AND old.sequence <= (
+                 SELECT sequence FROM events WHERE arn = told.arn ORDER BY sequence DESC LIMIT 1 OFFSET ?))",
+        rows,
+        rows,
+        keep,
     )
     .execute(connection)
     .await?;
-    Ok(done.last_insert_rowid())
+    let added = u64::try_from(events.len()).unwrap_or(u64::MAX);
+    Ok(Added {
+        sequence: done.last_insert_rowid(),
+        dropped: done.rows_affected().saturating_sub(added),
+    })
 }
 
 /// Numbers begin above that instant in milliseconds, or go on if they are above it already. Where a file was lost at
@@ -56,23 +75,6 @@ pub(super) async fn count(connection: &mut SqliteConnection) -> sqlx::Result<i64
     sqlx::query_scalar!(r#"SELECT count(*) AS "count!: i64" FROM events"#)
         .fetch_one(connection)
         .await
-}
-
-/// Drops what a task has too many of. Returns how many those were.
-pub(super) async fn trim_task(
-    connection: &mut SqliteConnection,
-    arn: &TaskArn,
-) -> sqlx::Result<u64> {
-    let (arn, keep) = (arn.as_str(), i64::from(MAX_EVENTS_PER_TASK));
-    let done = sqlx::query!(
-        "DELETE FROM events WHERE arn = ?1 AND sequence <= (
-             SELECT sequence FROM events WHERE arn = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ?2)",
-        arn,
-        keep,
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
 }
 
 /// Drops so many of the oldest entries.
@@ -142,7 +144,16 @@ pub(super) async fn gone_after(
     task: Option<&TaskArn>,
     sequence: i64,
 ) -> sqlx::Result<Option<i64>> {
-    if let Some(arn) = task {
+    let held = sqlx::query!(
+        r#"SELECT coalesce(min(sequence), 0) AS "first!: i64", coalesce(max(sequence), 0) AS "last!: i64",
+               coalesce(sum(sequence > ?), 0) AS "after!: i64" FROM events"#,
+        sequence,
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if let Some(arn) = task
+        && sequence <= held.last
+    {
         let arn = arn.as_str();
         // What is dropped of a task is its oldest.
         let earlier_is_there = sqlx::query_scalar!(
@@ -150,19 +161,12 @@ pub(super) async fn gone_after(
             arn,
             sequence,
         )
-        .fetch_one(&mut *connection)
+        .fetch_one(connection)
         .await?;
         if earlier_is_there {
             return Ok(None);
         }
     }
-    let held = sqlx::query!(
-        r#"SELECT coalesce(min(sequence), 0) AS "first!: i64", coalesce(max(sequence), 0) AS "last!: i64",
-               coalesce(sum(sequence > ?), 0) AS "after!: i64" FROM events"#,
-        sequence,
-    )
-    .fetch_one(connection)
-    .await?;
     let whole = held.last.checked_sub(sequence) == Some(held.after);
     Ok((!whole).then_some(held.first))
 }

@@ -1,5 +1,7 @@
 //! Single fields of rows: numbers that fit, words that are known, pairs of columns that belong together.
 
+use serde::Serialize;
+
 use crate::domain::ids::UnixMillis;
 use crate::domain::port_mapping::Protocol;
 use crate::domain::reason::{Reason, ReasonName};
@@ -12,6 +14,11 @@ where
     i64: TryFrom<T>,
 {
     i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// Rows as SQLite reads them from one text.
+pub(super) fn json(rows: &[impl Serialize]) -> sqlx::Result<String> {
+    serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 /// A number of a narrower type.

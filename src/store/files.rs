@@ -72,6 +72,11 @@ impl Files {
         self.directory.join(NAME)
     }
 
+    /// The log; there is none before the first commit.
+    pub(super) fn log(&self) -> PathBuf {
+        self.directory.join(LOG)
+    }
+
     /// Makes the directory, and says what is in it.
     pub(super) fn look(&self) -> io::Result<Found> {
         private_directory(&self.directory)?;
@@ -118,7 +123,7 @@ impl Files {
     /// better than nothing; SQLite itself would overwrite the log without a word. Returns the new name.
     pub(super) fn set_bad_log_aside(&self, now: UnixMillis) -> io::Result<Option<String>> {
         let mut header = [0; LOG_HEADER_BYTES];
-        match File::open(self.directory.join(LOG)) {
+        match File::open(self.log()) {
             Ok(mut file) => match file.read_exact(&mut header) {
                 Ok(()) => {}
                 // A log that ends within its header has just been begun.
@@ -137,7 +142,7 @@ impl Files {
     /// Renames a log whose database is gone, as after a kill between two renames; SQLite itself would delete it
     /// without a word. Returns the new name.
     pub(super) fn set_lone_log_aside(&self, now: UnixMillis) -> io::Result<Option<String>> {
-        match fs::metadata(self.directory.join(LOG)) {
+        match fs::metadata(self.log()) {
             Ok(metadata) if metadata.len() > 0 => self.set_log_aside(now).map(Some),
             Ok(_) => Ok(None),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

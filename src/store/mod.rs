@@ -43,10 +43,16 @@ mod integrity;
 
 mod open;
 
+mod checkpoint;
+
+mod flush;
+
 mod service;
 
 #[cfg(test)]
 mod tests;
 
+pub use checkpoint::Checkpoints;
+pub use flush::Flushes;
 pub use open::{Opened, open};
 pub use service::SqliteStore;

@@ -13,9 +13,11 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
+use super::checkpoint::{Checkpoints, Commits};
 use super::checksum::Checksums;
 use super::error::{boundary, io_kind, says_damaged};
 use super::files::{Files, Found, Lost};
+use super::flush::{Flushes, Unflushed};
 use super::integrity::{self, Integrity};
 use super::schema::{self, SchemaError};
 use super::service::SqliteStore;
@@ -40,14 +42,21 @@ const READER_IDLE: Duration = Duration::from_mins(1);
 /// Page cache of each connection in KiB; negative because that is how SQLite tells KiB from pages.
 const CACHE_KIB: &str = "-1024";
 
-/// Bytes that the log is cut to when it has been written into the database: as much as it has by itself when SQLite
-/// does so, 1000 pages of 4 KiB.
+/// Bytes that the log is cut to when it has been written into the database: about what it grows to between two
+/// checkpoints.
 const LOG_LIMIT_BYTES: &str = "4096000";
+
+/// Pages of the log after which a commit moves it into the database, should nobody else have done so: 32 MB.
+const LONGEST_LOG_PAGES: &str = "8000";
 
 /// A store that works, and how it came to be.
 pub struct Opened {
     /// The store.
     pub store: SqliteStore,
+    /// What keeps its log short; to be run beside it.
+    pub checkpoints: Checkpoints,
+    /// What flushes its log where no commit does; to be run beside it.
+    pub flushes: Flushes,
     /// Files that were set aside, one line each with the new name.
     pub damage: Vec<Damage>,
     /// The store was never used: there was no database, or none that could be read. Whatever runs on the host is not
@@ -110,8 +119,12 @@ fn opened(
             "an earlier database could not be used and is kept as {name}"
         )));
     }
+    let commits = Arc::new(Commits::default());
+    let unflushed = Arc::new(Unflushed::new(files.log()));
     Opened {
-        store: SqliteStore::new(database, clock),
+        checkpoints: Checkpoints::new(Arc::clone(&commits), options(files)),
+        flushes: Flushes(Arc::clone(&unflushed)),
+        store: SqliteStore::new(database, clock, (commits, unflushed)),
         damage,
         fresh,
     }
@@ -243,12 +256,13 @@ fn options(files: &Files) -> SqliteConnectOptions {
         .create_if_missing(false)
         // Readers do not hold up the writer.
         .journal_mode(SqliteJournalMode::Wal)
-        // What was acknowledged survives power loss; writes are rare enough to be flushed one by one.
+        // What was acknowledged survives power loss; the store takes this back for what was only seen.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("cache_size", CACHE_KIB)
         .pragma("journal_size_limit", LOG_LIMIT_BYTES)
+        .pragma("wal_autocheckpoint", LONGEST_LOG_PAGES)
         // Damage inside a page is found when the page is read.
         .pragma("cell_size_check", "ON")
         // Statements say nothing that the engine does not.

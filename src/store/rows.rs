@@ -47,6 +47,28 @@ impl TryFrom<ImageRow> for ImageRecord {
     }
 }
 
+/// A row of `events` that is not written yet.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct NewEventRow<'a> {
+    pub arn: &'a str,
+    pub at: i64,
+    pub container: Option<&'a str>,
+    pub kind: &'a str,
+    pub message: &'a str,
+}
+
+impl<'a> From<&'a TaskEvent> for NewEventRow<'a> {
+    fn from(event: &'a TaskEvent) -> Self {
+        Self {
+            arn: event.arn.as_str(),
+            at: event.at.0,
+            container: event.container.as_ref().map(ContainerName::as_str),
+            kind: &event.kind,
+            message: &event.message,
+        }
+    }
+}
+
 /// A row of `events`. Texts are bytes because nothing but their encoding could be wrong with them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct EventRow {

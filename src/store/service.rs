@@ -1,22 +1,27 @@
 //! The store's promises to the engine, kept with the tables of the other files.
 //!
-//! **Invariant.** Every write is one transaction that begins with `BEGIN IMMEDIATE` on the one writing connection,
-//! and nothing but that connection is waited for while it is open.
+//! **Invariants.** Every write is one transaction that begins with `BEGIN IMMEDIATE` on the one writing connection,
+//! and nothing but that connection is waited for while it is open. It is new with `synchronous=FULL`, so one that is
+//! opened again flushes whatever was asked of the last.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
-use sqlx::{Connection as _, SqliteConnection};
-use tokio::sync::Mutex;
+use sqlx::{Connection as _, Sqlite, SqliteConnection};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
+use super::checkpoint::Commits;
 use super::checksum::Checksums;
 use super::error::boundary;
+use super::flush::Unflushed;
 use super::load::Bad;
 use super::open::Database;
+use super::rows::NewEventRow;
 use super::{desired, draining, events, images, instance, known, load};
 use crate::boundary::store::{Change, Damage, Loaded, StoredEvent};
 use crate::boundary::{BoundaryError, Clock, InstanceStore, TaskStore};
@@ -26,6 +31,7 @@ use crate::domain::ids::TaskArn;
 const CALL_LIMIT: Duration = Duration::from_mins(1);
 
 const COMMIT: &str = "write to the database";
+const FLUSH: &str = "flush the database";
 const LOAD: &str = "read the database";
 const EVENTS: &str = "read events from the database";
 
@@ -35,18 +41,55 @@ pub struct SqliteStore {
     readers: SqlitePool,
     checksums: Checksums,
     clock: Arc<dyn Clock>,
-    /// Number of stored events; `None` = to be counted. Held for the length of a commit, so commits queue here.
-    event_count: Mutex<Option<i64>>,
+    /// Held for the length of a transaction, so they queue here.
+    writing: Mutex<Writing>,
+    commits: Arc<Commits>,
+    unflushed: Arc<Unflushed>,
+}
+
+/// What is known of the one writing connection and of what it has written; of what was cut off nothing is.
+#[derive(Default)]
+struct Writing {
+    /// Number of stored events.
+    event_count: Option<i64>,
+    /// How it commits.
+    flush: Option<Flush>,
+}
+
+/// Whether a commit waits for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flush {
+    Now,
+    /// With the next that does, with a checkpoint, or when the system does.
+    Later,
+}
+
+impl Flush {
+    /// Such a pragma acts when it is compiled, so it must not be kept as a prepared statement.
+    async fn set(self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
+        let statement = match self {
+            Self::Now => "PRAGMA synchronous = FULL",
+            Self::Later => "PRAGMA synchronous = NORMAL",
+        };
+        let pragma = sqlx::query(statement).persistent(false);
+        pragma.execute(connection).await.map(drop)
+    }
 }
 
 impl SqliteStore {
-    pub(super) fn new(database: Database, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(
+        database: Database,
+        clock: Arc<dyn Clock>,
+        (commits, unflushed): (Arc<Commits>, Arc<Unflushed>),
+    ) -> Self {
         Self {
             writer: database.writer,
             readers: database.readers,
             checksums: database.checksums,
             clock,
-            event_count: Mutex::new(None),
+            writing: Mutex::default(),
+            commits,
+            unflushed,
         }
     }
 
@@ -60,14 +103,34 @@ impl SqliteStore {
             .unwrap();
     }
 
-    async fn write(&self, changes: &[Change]) -> sqlx::Result<i64> {
-        let mut event_count = self.event_count.lock().await;
-        // If this is dropped or fails on the way, the next one counts.
-        let counted = event_count.take();
+    /// How the writing connection commits at present.
+    #[cfg(test)]
+    pub(super) async fn synchronous(&self) -> i64 {
+        let pragma = sqlx::query_scalar("PRAGMA synchronous").persistent(false);
+        pragma.fetch_one(&self.writer).await.unwrap()
+    }
+
+    async fn write(&self, changes: &[Change], flush: Flush) -> sqlx::Result<i64> {
+        let mut writing = self.writing.lock().await;
+        // If this is dropped or fails on the way, the next one counts and sets it.
+        let Writing {
+            event_count: counted,
+            flush: present,
+        } = std::mem::take(&mut *writing);
         let mut connection = self.writer.acquire().await?;
-        match transact(&mut connection, changes, self.checksums, counted).await {
+        let write = async {
+            if present != Some(flush) {
+                flush.set(&mut connection).await?;
+            }
+            transact(&mut connection, changes, self.checksums, counted).await
+        };
+        match write.await {
             Ok(written) => {
-                *event_count = Some(written.event_count);
+                *writing = Writing {
+                    event_count: Some(written.event_count),
+                    flush: Some(flush),
+                };
+                self.commits.count();
                 Ok(written.last_sequence)
             }
             Err(error) => {
@@ -79,8 +142,19 @@ impl SqliteStore {
         }
     }
 
-    async fn read_all(&self) -> sqlx::Result<Loaded> {
+    /// The writing connection, for transactions that wait for the disk.
+    async fn flushing(&self) -> sqlx::Result<(MutexGuard<'_, Writing>, PoolConnection<Sqlite>)> {
+        let mut writing = self.writing.lock().await;
         let mut connection = self.writer.acquire().await?;
+        if writing.flush.take() != Some(Flush::Now) {
+            Flush::Now.set(&mut connection).await?;
+        }
+        writing.flush = Some(Flush::Now);
+        Ok((writing, connection))
+    }
+
+    async fn read_all(&self) -> sqlx::Result<Loaded> {
+        let (_writing, mut connection) = self.flushing().await?;
         let read = load::read(&mut connection, self.checksums).await?;
         let damage = if let Ok(damage) = self.set_aside(&mut connection, &read.bad).await {
             damage
@@ -116,7 +190,23 @@ impl TaskStore for SqliteStore {
     }
 
     async fn commit(&self, changes: &[Change]) -> Result<i64, BoundaryError> {
-        within(COMMIT, self.write(changes)).await
+        within(COMMIT, self.write(changes, Flush::Now)).await
+    }
+
+    async fn commit_unflushed(&self, changes: &[Change]) -> Result<i64, BoundaryError> {
+        // Noted before and after: a commit that is let go may still come about.
+        self.unflushed.add();
+        let committed = within(COMMIT, self.write(changes, Flush::Later)).await;
+        self.unflushed.add();
+        committed
+    }
+
+    async fn flush(&self) -> Result<(), BoundaryError> {
+        let _writing = self.writing.lock().await;
+        match timeout(CALL_LIMIT, self.unflushed.flush()).await {
+            Ok(flushed) => flushed.map_err(|error| boundary(FLUSH, sqlx::Error::Io(error))),
+            Err(_) => Err(BoundaryError::deadline(FLUSH, CALL_LIMIT)),
+        }
     }
 
     async fn events_after(
@@ -171,7 +261,7 @@ impl InstanceStore for SqliteStore {
 
     async fn keep(&self, facts: &[(&str, &str)]) -> Result<(), BoundaryError> {
         within(COMMIT, async {
-            let mut connection = self.writer.acquire().await?;
+            let (_writing, mut connection) = self.flushing().await?;
             let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
             for (key, value) in facts {
                 instance::put(&mut transaction, key, value).await?;
@@ -221,18 +311,22 @@ async fn apply(
     mut event_count: i64,
 ) -> sqlx::Result<Written> {
     let mut last_sequence = 0;
-    let mut told = BTreeSet::new();
+    // Entries stand alone, so only their own order counts.
+    let told: Vec<NewEventRow<'_>> = changes.iter().filter_map(event_row).collect();
+    if !told.is_empty() {
+        let added = events::add(connection, &told).await?;
+        last_sequence = added.sequence;
+        event_count = event_count
+            .saturating_add(i64::try_from(told.len()).unwrap_or(i64::MAX))
+            .saturating_sub_unsigned(added.dropped);
+    }
     for change in changes {
         match change {
             Change::Desired(task) => {
                 let id = desired::table::put(connection, task, checksums).await?;
                 known::table::ensure(connection, id, checksums).await?;
             }
-            Change::Known(arn, task) => {
-                if let Some(id) = desired::table::id(connection, arn.as_str()).await? {
-                    known::table::put(connection, id, task, checksums).await?;
-                }
-            }
+            Change::Known(arn, task) => known::table::put(connection, arn, task, checksums).await?,
             Change::Forget(arn) => {
                 if let Some(id) = desired::table::id(connection, arn.as_str()).await? {
                     desired::table::remove(connection, id).await?;
@@ -241,16 +335,8 @@ async fn apply(
             Change::Image(image) => images::put(connection, image, checksums).await?,
             Change::ForgetImage(reference) => images::forget(connection, reference).await?,
             Change::Draining(state) => draining::put(connection, state.as_ref()).await?,
-            Change::Event(event) => {
-                last_sequence = events::add(connection, event).await?;
-                event_count = event_count.saturating_add(1);
-                told.insert(&event.arn);
-            }
+            Change::Event(_) => {}
         }
-    }
-    for arn in told {
-        let dropped = events::trim_task(connection, arn).await?;
-        event_count = event_count.saturating_sub_unsigned(dropped);
     }
     if event_count > events::MAX_EVENTS {
         events::drop_oldest(connection, event_count.saturating_sub(events::MAX_EVENTS)).await?;
@@ -260,4 +346,16 @@ async fn apply(
         last_sequence,
         event_count,
     })
+}
+
+fn event_row(change: &Change) -> Option<NewEventRow<'_>> {
+    match change {
+        Change::Event(event) => Some(event.into()),
+        Change::Desired(_)
+        | Change::Known(..)
+        | Change::Forget(_)
+        | Change::Image(_)
+        | Change::ForgetImage(_)
+        | Change::Draining(_) => None,
+    }
 }

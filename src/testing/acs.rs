@@ -27,6 +27,7 @@ pub fn task(definition: &TaskDefinition, arn: &str, desired_status: &str) -> Val
         "enableFaultInjection": definition.enable_fault_injection,
         "containers": definition.containers.iter().map(|it| container(definition, it)).collect::<Vec<_>>(),
         "volumes": definition.volumes.iter().map(volume).collect::<Vec<_>>(),
+        "associations": definition.containers.iter().flat_map(associations).collect::<Vec<_>>(),
     });
     let cpus = definition.cpu_units.map(|units| f64::from(units) / 1024.0);
     set(&mut task, "cpu", cpus);
@@ -73,6 +74,26 @@ fn network(mode: NetworkMode) -> &'static str {
         NetworkMode::None => "none",
         NetworkMode::Awsvpc => "awsvpc",
     }
+}
+
+/// What the scheduler has chosen for a container that needs devices: one entry each.
+fn associations(c: &ContainerDefinition) -> Vec<Value> {
+    let mut out = Vec::new();
+    for need in &c.resource_requirements {
+        let (kind, count) = match need.kind.as_str() {
+            "GPU" => ("gpu", need.value.parse().unwrap_or(0)),
+            _ => ("elastic-inference", 1),
+        };
+        for index in 0..count {
+            out.push(json!({
+                "name": format!("{kind}-{}-{index}", c.name),
+                "type": kind,
+                "containers": [c.name.as_str()],
+                "content": {"encoding": "base64", "value": ""},
+            }));
+        }
+    }
+    out
 }
 
 fn container(task: &TaskDefinition, c: &ContainerDefinition) -> Value {
@@ -160,6 +181,19 @@ fn put_options(c: &ContainerDefinition, out: &mut Value) {
             json!({
                 "type": "asm",
                 "asmAuthData": {"credentialsParameter": parameter, "region": "us-west-2"},
+            })
+        }),
+    );
+    set(
+        out,
+        "registryAuthentication",
+        c.registry_authentication.as_ref().map(|ecr| {
+            json!({
+                "type": "ecr",
+                "ecrAuthData": {
+                    "region": ecr.region, "registryId": ecr.registry_id, "endpointOverride": ecr.endpoint,
+                    "useExecutionRole": ecr.use_execution_role,
+                },
             })
         }),
     );

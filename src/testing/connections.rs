@@ -21,6 +21,7 @@ pub struct FakeConnections {
 struct State {
     open: BTreeMap<(SocketAddr, SocketAddr), Holder>,
     addresses: BTreeMap<DockerId, BTreeSet<IpAddr>>,
+    forged: BTreeSet<DockerId>,
     blind: bool,
 }
 
@@ -46,6 +47,11 @@ impl FakeConnections {
         self.state().addresses.remove(container);
     }
 
+    /// Cgroups that bear the container's id are not its own.
+    pub fn forges(&self, container: &DockerId) {
+        self.state().forged.insert(container.clone());
+    }
+
     /// The host shows nothing from now on.
     pub fn go_blind(&self) {
         self.state().blind = true;
@@ -68,6 +74,13 @@ impl Connections for FakeConnections {
             .servers()
             .filter_map(|server| state.open.get(&(ends.client, server)));
         held.next().cloned().unwrap_or(Holder::Elsewhere)
+    }
+
+    async fn is_inside(&self, ends: Ends, container: UsageTarget) -> Option<bool> {
+        let holder = self.holder(ends, Vec::new()).await;
+        let bears_it = matches!(&holder, Holder::Container(ids) if ids.contains(&container.id));
+        let is_its_own = !self.state().forged.contains(&container.id);
+        (holder != Holder::Unseen).then_some(bears_it && is_its_own)
     }
 
     async fn has_address(&self, container: UsageTarget, address: IpAddr) -> Option<bool> {
@@ -129,6 +142,10 @@ pub async fn connections_contract<R: ConnectionRig + Sync>(
         alias: None,
     };
     assert!(is_own(&holder(mapped).await));
+    assert_eq!(
+        connections.is_inside(ends, nobody.clone()).await,
+        Some(false)
+    );
     // Another connection does not make it another's.
     let (second, other) = rig.open();
     assert!(is_own(&holder(second).await) && is_own(&holder(ends).await));

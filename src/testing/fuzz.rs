@@ -88,7 +88,7 @@ pub fn label(data: &[u8]) {
 pub fn settings_file(data: &[u8]) {
     let content = String::from_utf8_lossy(data);
     let path = Path::new("settings.json");
-    let (strings, problems) = Config::add_file(Strings::new(), path, &content);
+    let (strings, problems) = Config::add_file(Strings::new(), Origin::File, path, &content);
     for problem in &problems {
         assert!(problem.message.contains("settings.json"), "{problem:?}");
     }

@@ -7,12 +7,20 @@ use async_trait::async_trait;
 
 use crate::boundary::host::{CgroupLimits, DiskSpace, PortHolder};
 use crate::boundary::images::{ImageError, PullView, ReadyImage};
+use crate::boundary::registry::RegistryToken;
+use crate::boundary::secrets::{SecretValues, SecretsWish};
 use crate::boundary::store::ImageRecord;
-use crate::boundary::{BoundaryError, Clock, ErrorKind, Host, ImageSource};
+use crate::boundary::{
+    BoundaryError, Clock, ErrorKind, Host, ImageSource, SecretSource, TaskSecrets, TokenSource,
+};
+use crate::domain::credentials::CredentialsId;
 use crate::domain::ids::TaskId;
 use crate::domain::image::ImageRef;
 use crate::domain::port_mapping::Protocol;
 use crate::domain::reason::{Reason, ReasonName};
+use crate::domain::registry::{EcrAccess, RegistryAccess};
+use crate::domain::secret::Secret;
+use crate::domain::secret_place::SecretPart;
 
 /// Images of a registry that always answers, except for those that it does not have.
 pub struct WorldImages {
@@ -38,7 +46,12 @@ impl WorldImages {
 
 #[async_trait]
 impl ImageSource for WorldImages {
-    async fn ensure(&self, image: &ImageRef, _essential: bool) -> Result<ReadyImage, ImageError> {
+    async fn ensure(
+        &self,
+        image: &ImageRef,
+        _access: &RegistryAccess,
+        _essential: bool,
+    ) -> Result<ReadyImage, ImageError> {
         if self.missing.contains(image.as_str()) {
             let reason = Reason::new(ReasonName::CannotPullContainerError, "manifest unknown");
             return Err(ImageError {
@@ -80,6 +93,111 @@ impl ImageSource for WorldImages {
 
     fn progress(&self) -> Arc<BTreeMap<String, PullView>> {
         Arc::default()
+    }
+}
+
+/// No registry has a token.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoTokens;
+
+#[async_trait]
+impl TokenSource for NoTokens {
+    async fn token(&self, access: &EcrAccess) -> Result<RegistryToken, BoundaryError> {
+        let operation = format!("make a token for {}", access.registry_id);
+        Err(BoundaryError::new(
+            operation,
+            ErrorKind::Denied,
+            "there is none",
+        ))
+    }
+}
+
+#[async_trait]
+impl SecretSource for NoTokens {
+    async fn parameters(
+        &self,
+        _role: &CredentialsId,
+        _region: Option<&str>,
+        names: &[String],
+    ) -> Result<BTreeMap<String, Secret<String>>, BoundaryError> {
+        let operation = format!("ask for {}", names.join(", "));
+        Err(BoundaryError::new(
+            operation,
+            ErrorKind::Denied,
+            "there is none",
+        ))
+    }
+
+    async fn secret(
+        &self,
+        _role: &CredentialsId,
+        part: &SecretPart,
+    ) -> Result<Secret<String>, BoundaryError> {
+        let operation = format!("ask for {}", part.id);
+        Err(BoundaryError::new(
+            operation,
+            ErrorKind::Denied,
+            "there is none",
+        ))
+    }
+}
+
+/// Values of tasks in a simulation: every place has one, unless a script says otherwise.
+#[derive(Debug, Default)]
+pub struct FakeSecrets {
+    held: Mutex<BTreeMap<TaskId, SecretValues>>,
+    fails: Mutex<Option<ErrorKind>>,
+    asked: Mutex<u32>,
+}
+
+impl FakeSecrets {
+    /// Every fetch ends so from now on; `None` = well.
+    pub fn fail(&self, kind: Option<ErrorKind>) {
+        *self.fails.lock().unwrap_or_else(PoisonError::into_inner) = kind;
+    }
+
+    /// Fetches so far.
+    pub fn asked(&self) -> u32 {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The process has ended: nothing is held any more.
+    pub fn lose(&self) {
+        self.locked().clear();
+    }
+
+    /// How many tasks something is held of.
+    pub fn tasks(&self) -> usize {
+        self.locked().len()
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, BTreeMap<TaskId, SecretValues>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl TaskSecrets for FakeSecrets {
+    async fn fetch(&self, wish: &SecretsWish) -> Result<(), BoundaryError> {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        let fails = *self.fails.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kind) = fails {
+            return Err(BoundaryError::new("get secrets", kind, "no secrets"));
+        }
+        let values = wish.places.iter();
+        let values = values.map(|place| (place.clone(), format!("value-of-{place}").into()));
+        let mut held = self.locked();
+        let of_task = held.entry(wish.task.task_id().clone()).or_default();
+        of_task.0.extend(values);
+        Ok(())
+    }
+
+    fn held(&self, task: &TaskId) -> SecretValues {
+        self.locked().get(task).cloned().unwrap_or_default()
+    }
+
+    fn forget(&self, task: &TaskId) {
+        self.locked().remove(task);
     }
 }
 

@@ -12,6 +12,8 @@ pub mod connections;
 
 pub mod barrier;
 
+pub mod lead;
+
 pub mod memory_store;
 
 pub mod acs;
@@ -23,3 +25,5 @@ pub mod sim;
 pub mod contract;
 
 pub mod fuzz;
+
+pub mod skip;

@@ -23,7 +23,7 @@ use crate::domain::port_mapping::{PortBinding, PortReservation, Protocol};
 use crate::domain::reason::{Reason, ReasonName};
 use crate::domain::status::{ContainerStatus, DesiredStatus, Health, TaskStatus};
 use crate::domain::task::{
-    Cause, DesiredTask, Exit, KnownContainer, KnownResource, KnownTask, Origin, Reported,
+    Cause, DesiredTask, EcsFacts, Exit, KnownContainer, KnownResource, KnownTask, Origin, Reported,
     ResourceKey, ResourceStatus, Retry, Step, StopCause, Task, TaskCondition, TaskEvent,
     TaskOptions,
 };
@@ -62,6 +62,7 @@ pub async fn task_store(store: &dyn TaskStore) {
     draining_is_given_back_until_it_ends(store).await;
     events_are_numbered_and_found(store).await;
     a_timeline_has_a_bound(store).await;
+    what_is_not_flushed_is_there_in_order(store).await;
     the_ends_of_timelines_are_those_of_tasks_that_are_there(store).await;
     let nothing = Loaded::default();
     assert_eq!(load(store).await, nothing, "after everything is forgotten");
@@ -249,6 +250,8 @@ async fn a_timeline_has_a_bound(store: &dyn TaskStore) {
     assert!(!gone(None, first_kept - 1).await, "the rest is whole");
     assert!(!gone(None, last).await, "there is nothing after the last");
     assert!(gone(None, last + 1).await, "this log has not come so far");
+    let chatty = gone(Some("chatty"), last + 1).await;
+    assert!(chatty, "whichever task is asked for");
 }
 
 async fn the_ends_of_timelines_are_those_of_tasks_that_are_there(store: &dyn TaskStore) {
@@ -268,6 +271,37 @@ async fn the_ends_of_timelines_are_those_of_tasks_that_are_there(store: &dyn Tas
     assert_eq!(ends(9).await, [last - 4, last - 3, last - 2, last], "all");
     assert_eq!(ends(0).await, [0_i64; 0], "none");
     forget(store, &["ends-a", "ends-b"]).await;
+}
+
+/// Between commits that are flushed, and seen at once; what power loss leaves is each store's own matter.
+async fn what_is_not_flushed_is_there_in_order(store: &dyn TaskStore) {
+    let known = |status| KnownTask {
+        status,
+        ..KnownTask::default()
+    };
+    let first = [
+        Change::Desired(desired("seen", 1)),
+        Change::Event(event("seen", "First")),
+    ];
+    let first = commit(store, &first).await;
+    for (status, number) in [(TaskStatus::Running, 1), (TaskStatus::Stopped, 2)] {
+        let seen = [
+            Change::Known(arn("seen"), known(status)),
+            Change::Event(event("seen", "Seen")),
+        ];
+        let last = store.commit_unflushed(&seen).await.expect("commit");
+        assert_eq!(last, first + number, "numbers go on");
+        store.flush().await.expect("flush");
+        let tasks = load(store).await.tasks;
+        let found = tasks.iter().find(|task| *task.arn() == arn("seen"));
+        assert_eq!(found.expect("the task").known, known(status));
+    }
+    let last = commit(store, &[Change::Event(event("seen", "Last"))]).await;
+    let expected = ["First", "Seen", "Seen", "Last"].map(str::to_owned);
+    let told = events(store, Some("seen"), first - 1, 9).await;
+    assert_eq!(told, (first..).zip(expected).collect::<Vec<_>>());
+    assert_eq!(last, first + 3);
+    forget(store, &["seen"]).await;
 }
 
 async fn load(store: &dyn TaskStore) -> Loaded {
@@ -328,6 +362,7 @@ pub fn desired(id: &str, generation: u64) -> DesiredTask {
         options: TaskOptions::default(),
         ids: TaskIds::default(),
         origin: Origin::Api,
+        ecs: EcsFacts::default(),
         status: DesiredStatus::Running,
         stop_reason: None,
         remove: false,
@@ -355,6 +390,11 @@ pub fn full_desired(id: &str) -> DesiredTask {
                 .collect(),
         },
         origin: Origin::File("web".to_owned()),
+        ecs: EcsFacts {
+            launch_type: Some("EXTERNAL".to_owned()),
+            service_name: Some("a service's name".to_owned()),
+            container_arns: [(name("app"), "arn:aws:ecs:r:1:container/lab/t/c".to_owned())].into(),
+        },
         status: DesiredStatus::Stopped,
         stop_reason: Some(reason()),
         remove: true,
@@ -528,5 +568,27 @@ mod tests {
         store.commit(&changes).await.unwrap_err();
         assert_eq!(store.tasks().len(), 1);
         store.commit(&changes).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_memory_store_loses_what_was_not_flushed() {
+        let store = MemoryStore::default();
+        let tasks = |ids: &[&str]| {
+            let changes = ids.iter().map(|id| Change::Desired(desired(id, 1)));
+            changes.collect::<Vec<Change>>()
+        };
+        store.commit_unflushed(&tasks(&["a"])).await.unwrap();
+        store.commit(&tasks(&["b"])).await.unwrap();
+        store.lose_power();
+        assert_eq!(
+            store.tasks().len(),
+            2,
+            "a flush takes along what was before"
+        );
+        store.commit_unflushed(&tasks(&["c"])).await.unwrap();
+        store.commit_unflushed(&tasks(&["d"])).await.unwrap();
+        assert_eq!(store.tasks().len(), 4);
+        store.lose_power();
+        assert_eq!(store.tasks().len(), 2);
     }
 }

@@ -48,6 +48,24 @@ pub fn create_body(spec: &ContainerSpec) -> Value {
     body.into_value()
 }
 
+/// The spec without the variables that are left to the image, if that sets one of them; `None` = it does not.
+pub(in super::super) fn without_image_variables(
+    spec: &ContainerSpec,
+    image: &[String],
+) -> Option<ContainerSpec> {
+    let name = |line: &String| {
+        spec.left_to_image
+            .contains(line.split('=').next()?)
+            .then_some(())
+    };
+    image.iter().find_map(name)?;
+    let mut without = spec.clone();
+    without
+        .environment
+        .retain(|name, _| !spec.left_to_image.contains(name));
+    Some(without)
+}
+
 /// `80/tcp`.
 pub(super) fn port_key(port: u16, protocol: Protocol) -> String {
     format!("{port}/{protocol}")

@@ -19,10 +19,11 @@ pub(in super::super) fn inspected(image: wire::Image) -> LocalImage {
             .unwrap_or_default(),
         os: image.os,
         architecture: image.architecture,
+        os_version: image.os_version.filter(|text| !text.is_empty()),
     }
 }
 
-/// A list entry. The list does not say for which platform an image is: `os` and `architecture` stay empty.
+/// A list entry. The list does not say for which platform an image is: `os`, `architecture` and `os_version` stay empty.
 pub(in super::super) fn listed(image: wire::ImageSummary) -> LocalImage {
     LocalImage {
         id: image.id,
@@ -32,6 +33,7 @@ pub(in super::super) fn listed(image: wire::ImageSummary) -> LocalImage {
         created_at: UnixMillis(image.created.saturating_mul(1000)),
         os: String::new(),
         architecture: String::new(),
+        os_version: None,
     }
 }
 

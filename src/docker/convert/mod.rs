@@ -10,6 +10,8 @@ pub(super) mod event;
 
 pub(super) mod image;
 
+pub(super) mod disk;
+
 pub(super) mod info;
 
 pub(super) mod progress;

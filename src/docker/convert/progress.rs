@@ -19,6 +19,7 @@ struct Layer {
     downloaded: u64,
     total: u64,
     extracted: u64,
+    extracting_secs: u64,
     done: bool,
 }
 
@@ -50,6 +51,7 @@ impl Tally {
             sum.downloaded_bytes = sum.downloaded_bytes.saturating_add(layer.downloaded);
             sum.download_total_bytes = sum.download_total_bytes.saturating_add(layer.total);
             sum.extracted_bytes = sum.extracted_bytes.saturating_add(layer.extracted);
+            sum.extracting_secs = sum.extracting_secs.saturating_add(layer.extracting_secs);
             sum.layers_total = sum.layers_total.saturating_add(1);
             if layer.done {
                 sum.layers_done = sum.layers_done.saturating_add(1);
@@ -109,7 +111,9 @@ impl Layer {
                 self.total = self.total.max(total);
                 self.downloaded = self.downloaded.max(self.total);
             }
-            Step::Waiting | Step::Extracting => {}
+            // Of containerd's image store: for how long it has been at it, once a second.
+            Step::Extracting => self.extracting_secs = self.extracting_secs.max(current),
+            Step::Waiting => {}
             Step::Done => {
                 self.downloaded = self.downloaded.max(self.total);
                 self.extracted = self.extracted.max(self.total);

@@ -7,10 +7,13 @@ use futures_util::StreamExt;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::super::{Docker, DockerConfig, RegistryLogin};
+use super::super::{Docker, DockerConfig};
 use super::daemon::{Answer, Daemon, ID, id, ok, said};
-use crate::boundary::{ContainerRuntime, ErrorKind, ImageRuntime, VolumeRuntime};
+use crate::boundary::{ContainerRuntime, ErrorKind, ImageRuntime, RuntimePing, VolumeRuntime};
+use crate::domain::disk::{ContainerDisk, DiskUse, VolumeDisk};
+use crate::domain::ids::TaskArn;
 use crate::domain::image::ImageRef;
+use crate::domain::registry::RegistryLogin;
 use crate::domain::runtime::VolumeSpec;
 use crate::testing::contract;
 
@@ -31,6 +34,28 @@ async fn every_call_carries_the_negotiated_version_and_it_is_asked_once() {
             format!("POST /v1.41/containers/{ID}/start"),
         ]
     );
+}
+
+#[tokio::test]
+async fn an_image_is_looked_at_only_for_what_is_left_to_it() {
+    let image = ok(&json!({"Id": "sha256:1", "Config": {"Env": ["AWS_REGION=eu-west-1"]}}));
+    let daemon = Daemon::start(&[
+        ("/images/", image),
+        ("/containers/create", ok(&json!({"Id": ID}))),
+    ])
+    .await;
+    let image = ImageRef::parse("web:1").unwrap();
+    let mut spec = contract::container("c", &image, "exit 0");
+    daemon.docker.create(&spec).await.unwrap();
+    let looked = || {
+        let lines = daemon.lines();
+        let looks = lines.iter().filter(|line| line.contains("/images/"));
+        looks.count()
+    };
+    assert_eq!(looked(), 0);
+    spec.left_to_image = ["AWS_REGION".to_owned()].into();
+    daemon.docker.create(&spec).await.unwrap();
+    assert_eq!(looked(), 1);
 }
 
 #[tokio::test]
@@ -91,6 +116,23 @@ async fn silence_ends_at_the_deadline() {
     .await;
     let error = daemon.docker.list().await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::DeadlineExceeded, "{error}");
+}
+
+#[tokio::test]
+async fn check_131_a_ping_has_the_limit_of_whoever_asks() {
+    for (answer, expected) in [
+        (Answer::Json(200, "OK".to_owned()), None),
+        (Answer::Silence, Some(ErrorKind::DeadlineExceeded)),
+        (said(500, "no"), Some(ErrorKind::Transient)),
+    ] {
+        let daemon = Daemon::start(&[("/_ping", answer)]).await;
+        let limit = match expected {
+            Some(ErrorKind::DeadlineExceeded) => Duration::from_millis(50),
+            _ => Duration::from_mins(1),
+        };
+        let failed = daemon.docker.ping(limit).await.err();
+        assert_eq!(failed.map(|error| error.kind), expected);
+    }
 }
 
 #[tokio::test]
@@ -276,17 +318,14 @@ async fn an_error_inside_a_pull_is_its_last_item() {
         r#"{"status":"never seen"}"#,
     ]
     .join("\r\n");
-    let daemon = Daemon::with(&[("images/create", Answer::Until(text))], |config| {
-        let login = RegistryLogin {
-            username: "u".to_owned(),
-            password: "p".to_owned(),
-        };
-        let key = "reg.example:5000".to_owned();
-        config.registry_auth.insert(key, login);
-    })
-    .await;
+    let daemon = Daemon::start(&[("images/create", Answer::Until(text))]).await;
+    let login = RegistryLogin {
+        server: "reg.example:5000".to_owned(),
+        username: "u".to_owned(),
+        password: "p".to_owned().into(),
+    };
     let image = ImageRef::parse("reg.example:5000/web").unwrap();
-    let pull = daemon.docker.pull(&image).await.unwrap();
+    let pull = daemon.docker.pull(&image, Some(&login)).await.unwrap();
     let items: Vec<_> = pull.collect().await;
     assert_eq!(items.len(), 2, "{items:?}");
     assert_eq!(
@@ -309,7 +348,7 @@ async fn a_pull_asks_for_the_digest_rather_than_the_tag() {
     let daemon = Daemon::start(&[("images/create", Answer::Until(String::new()))]).await;
     let digest = format!("sha256:{}", "a".repeat(64));
     let image = ImageRef::parse(&format!("web:1@{digest}")).unwrap();
-    let pull = daemon.docker.pull(&image).await.unwrap();
+    let pull = daemon.docker.pull(&image, None).await.unwrap();
     assert_eq!(pull.count().await, 0, "an empty answer is success");
     let line = daemon.lines().pop().unwrap();
     assert!(
@@ -326,7 +365,7 @@ async fn a_pull_that_goes_silent_ends_at_its_deadline() {
     })
     .await;
     let image = ImageRef::parse("web").unwrap();
-    let pull = daemon.docker.pull(&image).await.unwrap();
+    let pull = daemon.docker.pull(&image, None).await.unwrap();
     let items: Vec<_> = pull.collect().await;
     assert_eq!(items.len(), 2);
     assert_eq!(
@@ -352,6 +391,25 @@ async fn a_broken_event_stream_ends_with_an_error() {
     assert_eq!(items[0].as_ref().unwrap_err().kind, ErrorKind::Transient);
     let line = daemon.lines().pop().unwrap();
     assert!(line.ends_with("&since=1767323045%2E000000000"), "{line}");
+}
+
+/// Docker puts every label of a container into each of its events.
+#[tokio::test]
+async fn an_event_of_a_container_with_long_labels_is_heard() {
+    let info = ok(&json!({"SystemTime": "2026-01-02T03:04:05Z"}));
+    let event = json!({
+        "Type": "container", "Action": "die", "time": 5,
+        "Actor": {"ID": ID, "Attributes": {
+            "com.amazonaws.ecs.task-arn": "arn:aws:ecs:local:000000000000:task/default/a",
+            "com.amazonaws.ecs.container-name": "app",
+            "berth.definition": "\"".repeat(2 * 1024 * 1024),
+        }},
+    });
+    let stream = Answer::Until(format!("{event}\n"));
+    let daemon = Daemon::start(&[("/info", info), ("/events", stream)]).await;
+    let events = daemon.docker.events().await.unwrap();
+    let items: Vec<_> = events.collect().await;
+    assert!(items.len() == 1 && items[0].is_ok());
 }
 
 #[tokio::test]
@@ -383,7 +441,11 @@ async fn a_registry_that_knows_nothing_says_so() {
     .await;
     for (image, kind) in [("web:1", ErrorKind::NotFound), ("old", ErrorKind::Invalid)] {
         let image = ImageRef::parse(image).unwrap();
-        let error = daemon.docker.remote_manifest(&image).await.unwrap_err();
+        let error = daemon
+            .docker
+            .remote_manifest(&image, None)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind, kind, "{error}");
     }
 }
@@ -399,4 +461,57 @@ async fn bollard_builds_paths_without_the_version() {
     });
     client.ping().await.unwrap_err();
     assert_eq!(seen.recv().unwrap(), "/_ping");
+}
+
+#[tokio::test]
+async fn what_takes_the_disk_is_read_in_old_words_and_new_ones() {
+    let labels = |instance: &str| {
+        json!({
+            "com.amazonaws.ecs.task-arn": "arn:aws:ecs:local:000000000000:task/default/a",
+            "com.amazonaws.ecs.container-name": "app",
+            "berth.instance": instance,
+        })
+    };
+    let containers = json!([
+        {"Id": ID, "SizeRw": 5, "Labels": labels("i1"), "Mounts": [{"Type": "bind"}, {"Name": "data"}]},
+        {"Id": ID, "Labels": labels("another"), "Mounts": null},
+    ]);
+    let volumes = json!([
+        {"Name": "data", "UsageData": {"Size": 9, "RefCount": 1}},
+        {"Name": "far", "UsageData": {"Size": -1, "RefCount": 0}},
+    ]);
+    let old = json!({"LayersSize": 100, "Images": [], "Containers": containers, "Volumes": volumes, "BuildCache": null});
+    let new = json!({
+        "ImageUsage": {"TotalSize": 100, "TotalCount": 2},
+        "ContainerUsage": {"TotalSize": 5, "Items": containers},
+        "VolumeUsage": {"TotalSize": 9, "Items": volumes},
+    });
+    for answer in [old, new] {
+        let daemon = Daemon::start(&[("/system/df", ok(&answer))]).await;
+        let used = daemon.docker.disk_use().await.unwrap();
+        let arn = TaskArn::parse("arn:aws:ecs:local:000000000000:task/default/a").unwrap();
+        let container = |task, writable_bytes, volumes| ContainerDisk {
+            task,
+            writable_bytes,
+            volumes,
+        };
+        let expected = DiskUse {
+            image_bytes: 100,
+            containers: vec![
+                container(Some(arn), 5, vec!["data".to_owned()]),
+                container(None, 0, Vec::new()),
+            ],
+            volumes: [("data", 9), ("far", 0)]
+                .map(|(name, bytes)| VolumeDisk {
+                    name: name.to_owned(),
+                    bytes,
+                })
+                .into(),
+        };
+        assert_eq!(used, expected);
+        assert_eq!(
+            daemon.lines().last().map(String::as_str),
+            Some("GET /v1.41/system/df?type=image&type=container&type=volume&verbose=true")
+        );
+    }
 }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::super::{Docker, DockerConfig};
@@ -24,6 +24,9 @@ pub(super) enum Answer {
     Stall(String),
     Hangup,
 }
+
+/// What is answered to a request whose first line has that text.
+pub(super) type Rules = Vec<(String, Answer)>;
 
 /// One request as it came in: first line and headers.
 pub(super) type Seen = Arc<Mutex<Vec<String>>>;
@@ -46,15 +49,9 @@ impl Daemon {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let mut rules: Vec<(String, Answer)> = rules
-            .iter()
-            .map(|(text, answer)| ((*text).to_owned(), answer.clone()))
-            .collect();
-        let version = json!({"ApiVersion": "1.41", "MinAPIVersion": "1.12", "Version": "20.10"});
-        rules.push(("GET /version".to_owned(), ok(&version)));
         let seen = Seen::default();
         let mut server = JoinSet::new();
-        server.spawn(serve(listener, rules, Arc::clone(&seen)));
+        server.spawn(serve(listener, rules_of(rules), Arc::clone(&seen)));
         let mut config = DockerConfig::new("i1");
         config.endpoint = Some(format!("tcp://{address}"));
         change(&mut config);
@@ -74,14 +71,27 @@ impl Daemon {
     }
 }
 
-async fn serve(listener: TcpListener, rules: Vec<(String, Answer)>, seen: Seen) {
+/// The rules, and one for `/version` after them.
+pub(super) fn rules_of(rules: &[(&str, Answer)]) -> Rules {
+    let version = json!({"ApiVersion": "1.41", "MinAPIVersion": "1.12", "Version": "20.10"});
+    let last = ("GET /version", ok(&version));
+    let all = rules.iter().chain(std::iter::once(&last));
+    all.map(|(text, answer)| ((*text).to_owned(), answer.clone()))
+        .collect()
+}
+
+async fn serve(listener: TcpListener, rules: Rules, seen: Seen) {
     let mut connections = JoinSet::new();
     while let Ok((connection, _)) = listener.accept().await {
         connections.spawn(answer(connection, rules.clone(), Arc::clone(&seen)));
     }
 }
 
-async fn answer(mut connection: TcpStream, rules: Vec<(String, Answer)>, seen: Seen) {
+pub(super) async fn answer(
+    mut connection: impl AsyncRead + AsyncWrite + Unpin,
+    rules: Rules,
+    seen: Seen,
+) {
     let mut head = Vec::new();
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         let mut piece = [0; 4096];

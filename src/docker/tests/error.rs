@@ -111,6 +111,8 @@ const REGISTRY: Table = &[
         &[
             "400 invalid reference format",
             "000 no matching manifest for linux/arm64/v8 in the manifest list entries",
+            "000 a Windows version 10.0.26100-based image is incompatible with a 10.0.20348 host",
+            "500 a Windows version 10.0.17134-based image can only be run on a 10.0.17763 host using Hyper-V isolation",
         ],
     ),
     (

@@ -5,3 +5,6 @@ mod error;
 mod daemon;
 
 mod calls;
+
+#[cfg(windows)]
+mod pipe;

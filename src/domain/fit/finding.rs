@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use super::{eligible, limits, logs, network, security, unsupported, windows};
+use super::{eligible, limits, logs, network, paths, secrets, security, unsupported, windows};
 use crate::domain::definition::{ContainerDefinition, NetworkMode, TaskDefinition};
 use crate::domain::host::HostFacts;
 use crate::domain::layout::effective_network_mode;
+use crate::domain::reason::{Reason, ReasonName};
 use crate::domain::task::TaskOptions;
 
 /// One field and what becomes of it.
@@ -17,6 +18,8 @@ pub struct FitFinding {
     pub effect: Effect,
     /// Why, and what to do, in words.
     pub message: String,
+    /// The words are those that Docker would refuse the container with, were it asked.
+    pub is_dockers: bool,
 }
 
 /// What becomes of a field.
@@ -54,6 +57,10 @@ impl fmt::Display for FitFinding {
 }
 
 /// What the operator allows.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FitPolicy {
     /// `privileged` is refused (`ECS_DISABLE_PRIVILEGED`).
@@ -62,6 +69,10 @@ pub struct FitPolicy {
     pub task_limits: bool,
     /// Credentials of task roles are served to containers.
     pub credentials: bool,
+    /// Credentials of execution roles can be had (`BERTH_CREDENTIALS`).
+    pub execution_roles: bool,
+    /// On Windows, `memoryReservation` alone is no limit (`ECS_ENABLE_MEMORY_UNBOUNDED_WINDOWS_WORKAROUND`).
+    pub memory_unbounded: bool,
 }
 
 /// What a rule reads.
@@ -102,18 +113,29 @@ impl Findings {
         self.push(Effect::Refused, path.into(), message.into());
     }
 
+    /// In the words of Docker, which would refuse the container.
+    pub(super) fn refused_as_docker(&mut self, path: impl Into<String>, message: &str) {
+        self.0.push(FitFinding {
+            path: path.into(),
+            effect: Effect::Refused,
+            message: message.to_owned(),
+            is_dockers: true,
+        });
+    }
+
     fn push(&mut self, effect: Effect, path: String, message: String) {
         self.0.push(FitFinding {
             path,
             effect,
             message,
+            is_dockers: false,
         });
     }
 }
 
 type Rule = fn(&Case<'_>, &mut Findings);
 
-const RULES: [Rule; 27] = [
+const RULES: [Rule; 30] = [
     eligible::compatibilities,
     eligible::runtime_platform,
     eligible::placement_constraints,
@@ -121,6 +143,7 @@ const RULES: [Rule; 27] = [
     unsupported::task_parameters,
     unsupported::container_parameters,
     unsupported::volumes,
+    secrets::places_and_roles,
     unsupported::roles,
     network::awsvpc,
     network::links,
@@ -141,6 +164,8 @@ const RULES: [Rule; 27] = [
     security::kernel_parameters,
     windows::task,
     windows::containers,
+    windows::paths,
+    paths::linux,
 ];
 
 /// Every field of the definition that is changed, ignored or refused on this host; empty if it runs as on ECS.
@@ -162,4 +187,32 @@ pub fn fit(
         rule(&case, &mut findings);
     }
     findings.0
+}
+
+/// Why a task with these findings is stopped before anything is made; `None` = it is not. What only Docker would refuse
+/// reads as if it had been asked, whatever the version of the engine.
+pub fn refusal(findings: &[FitFinding]) -> Option<Reason> {
+    let refused = findings
+        .iter()
+        .filter(|finding| finding.effect == Effect::Refused);
+    let refused: Vec<&FitFinding> = refused.collect();
+    let by_docker = refused.iter().all(|finding| finding.is_dockers);
+    let mut words: Vec<String> = Vec::new();
+    for finding in refused {
+        let said = if by_docker {
+            finding.message.clone()
+        } else {
+            format!("{}: {}", finding.path, finding.message)
+        };
+        // Docker's words name no container: those for the second are the same.
+        if !words.contains(&said) {
+            words.push(said);
+        }
+    }
+    let name = if by_docker {
+        ReasonName::CannotCreateContainerError
+    } else {
+        ReasonName::UnsupportedError
+    };
+    (!words.is_empty()).then(|| Reason::new(name, words.join("; ")))
 }

@@ -76,10 +76,10 @@ pub(super) fn smallest_memory(case: &Case<'_>, findings: &mut Findings) {
 }
 
 pub(super) fn task_limits(case: &Case<'_>, findings: &mut Findings) {
-    let why = if !case.policy.task_limits {
-        "limits of a task as a whole are switched off on this host"
-    } else if case.host.cgroups == CgroupSupport::None {
+    let why = if case.host.cgroups == CgroupSupport::None {
         "this host cannot limit a task as a whole"
+    } else if !case.policy.task_limits {
+        "limits of a task as a whole are switched off on this host"
     } else {
         return;
     };
@@ -97,6 +97,10 @@ pub(super) fn task_limits(case: &Case<'_>, findings: &mut Findings) {
 }
 
 pub(super) fn swap(case: &Case<'_>, findings: &mut Findings) {
+    // The engine there refuses it, which `windows` says.
+    if case.host.os_type == OsType::Windows {
+        return;
+    }
     let on_v2 = matches!(
         case.host.cgroups,
         CgroupSupport::V2Systemd | CgroupSupport::V2Cgroupfs

@@ -13,6 +13,8 @@ mod eligible;
 
 mod unsupported;
 
+mod secrets;
+
 mod network;
 
 mod limits;
@@ -21,9 +23,11 @@ mod logs;
 
 mod security;
 
+mod paths;
+
 mod windows;
 
-pub use finding::{Effect, FitFinding, FitPolicy, fit};
+pub use finding::{Effect, FitFinding, FitPolicy, fit, refusal};
 
 #[cfg(test)]
 mod tests;

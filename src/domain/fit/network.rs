@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::finding::{Case, Findings};
 use crate::domain::definition::NetworkMode;
 use crate::domain::demand::host_ports;
+use crate::domain::host::OsType;
 use crate::domain::layout::{shared_network, shares_network};
 use crate::domain::port_mapping::ContainerPorts;
 
@@ -16,10 +17,21 @@ pub(super) fn awsvpc(case: &Case<'_>, findings: &mut Findings) {
     if case.definition.network_mode != NetworkMode::Awsvpc {
         return;
     }
+    let on_windows = case.host.os_type == OsType::Windows;
     match case.network {
+        NetworkMode::Awsvpc if on_windows => findings.refused(
+            PATH,
+            "awsvpc needs a network interface from ECS; a task of this host has the network of networkMode default, or \
+             none",
+        ),
         NetworkMode::Awsvpc => findings.refused(
             PATH,
             "awsvpc needs a network interface from ECS; run it with --network-as bridge",
+        ),
+        NetworkMode::Bridge if on_windows => findings.refused(
+            PATH,
+            "awsvpc cannot be run as bridge on Windows: the pause container that would hold the network is a program \
+             of Linux; write networkMode default",
         ),
         NetworkMode::Bridge => findings.changed(
             PATH,
@@ -142,8 +154,10 @@ pub(super) fn reserved_ports(case: &Case<'_>, findings: &mut Findings) {
                     wanted.container, wanted.mapping
                 ),
                 format!(
-                    "port {}/{} of this host is reserved for the host itself",
-                    wanted.port, wanted.protocol
+                    "port {}/{} of this host is reserved for {}",
+                    wanted.port,
+                    wanted.protocol,
+                    case.host.reserved_for(wanted.port, wanted.protocol)
                 ),
             );
         }

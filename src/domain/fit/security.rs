@@ -1,6 +1,7 @@
 //! Rules about privileges, security options and kernel parameters.
 
 use super::finding::{Case, Findings};
+use crate::domain::credential_spec::{SpecError, parse};
 use crate::domain::definition::{IpcMode, NetworkMode};
 use crate::domain::host::OsType;
 
@@ -21,9 +22,16 @@ pub(super) fn options(case: &Case<'_>, findings: &mut Findings) {
         for (index, option) in container.docker_security_options.iter().enumerate() {
             let path = format!("{path}.dockerSecurityOptions[{index}]");
             let kind = option.split([':', '=']).next().unwrap_or_default();
+            if case.host.os_type == OsType::Windows {
+                if !names_account(option) {
+                    let words = format!(
+                        "security option not supported: {kind}: Windows containers take credential specs alone"
+                    );
+                    findings.refused(path, words);
+                }
+                continue;
+            }
             match kind {
-                "credentialspec" | "credentialspecdomainless"
-                    if case.host.os_type == OsType::Windows => {}
                 "credentialspec" | "credentialspecdomainless" => {
                     findings.refused(path, "not supported yet by this version");
                 }
@@ -41,6 +49,12 @@ pub(super) fn options(case: &Case<'_>, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// Whether the option is the one that Docker on Windows knows, in the form of ECS or in Docker's own. What it names is
+/// judged with the credential specs of the container.
+fn names_account(option: &str) -> bool {
+    parse(option) != Err(SpecError::Prefix) || option.starts_with("credentialspec=")
 }
 
 pub(super) fn kernel_parameters(case: &Case<'_>, findings: &mut Findings) {

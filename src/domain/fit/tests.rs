@@ -3,15 +3,15 @@
 
 use super::*;
 use crate::domain::definition::{
-    IpcMode, Link, LogConfiguration, NetworkMode, PidMode, ResourceRequirement, SecretRef,
-    TaskDefinition, Ulimit,
+    Device, IpcMode, Link, LogConfiguration, NetworkMode, PidMode, ResourceRequirement, SecretRef,
+    TaskDefinition, Tmpfs, Ulimit,
 };
 use crate::domain::host::{CgroupSupport, HostFacts, OsType};
 use crate::domain::ids::VolumeName;
 use crate::domain::port_mapping::Protocol;
 use crate::domain::sample;
 use crate::domain::task::TaskOptions;
-use crate::domain::volume::{DockerVolume, Volume, VolumeScope, VolumeSource};
+use crate::domain::volume::{DockerVolume, MountPoint, Volume, VolumeScope, VolumeSource};
 
 /// A task of two containers on a plain Linux host, to be changed by a case.
 struct Scene {
@@ -21,8 +21,8 @@ struct Scene {
     policy: FitPolicy,
 }
 
-fn check(change: impl FnOnce(&mut Scene), expected: &[&str]) {
-    let mut scene = Scene {
+fn scene() -> Scene {
+    Scene {
         definition: sample::definition(&["a", "b"]),
         options: TaskOptions::default(),
         host: sample::host(),
@@ -30,18 +30,22 @@ fn check(change: impl FnOnce(&mut Scene), expected: &[&str]) {
             disable_privileged: false,
             task_limits: true,
             credentials: false,
+            execution_roles: false,
+            memory_unbounded: false,
         },
-    };
+    }
+}
+
+impl Scene {
+    fn fit(&self) -> Vec<FitFinding> {
+        fit(&self.definition, &self.options, &self.host, &self.policy)
+    }
+}
+
+fn check(change: impl FnOnce(&mut Scene), expected: &[&str]) {
+    let mut scene = scene();
     change(&mut scene);
-    let found: Vec<String> = fit(
-        &scene.definition,
-        &scene.options,
-        &scene.host,
-        &scene.policy,
-    )
-    .iter()
-    .map(ToString::to_string)
-    .collect();
+    let found: Vec<String> = scene.fit().iter().map(ToString::to_string).collect();
     assert_eq!(found, expected);
 }
 
@@ -178,18 +182,10 @@ fn what_this_version_lacks_is_refused_by_name() {
         |s| {
             s.definition.proxy_container = Some("envoy".to_owned());
             s.definition.inference_accelerators = text(&["x"]);
-            let secret = SecretRef {
-                name: "A".to_owned(),
-                value_from: "arn".to_owned(),
-            };
             let c = &mut s.definition.containers[1];
-            c.secrets = vec![secret.clone()];
             c.environment_files = text(&["arn"]);
-            c.repository_credentials = Some("arn".to_owned());
             c.firelens = Some("fluentbit".to_owned());
             c.credential_specs = text(&["credentialspec:x"]);
-            c.log_configuration = Some(log("syslog"));
-            c.log_configuration.as_mut().unwrap().secret_options = vec![secret];
             c.resource_requirements = vec![ResourceRequirement {
                 kind: "GPU".to_owned(),
                 value: "1".to_owned(),
@@ -198,14 +194,49 @@ fn what_this_version_lacks_is_refused_by_name() {
         &[
             "proxyConfiguration: refused: not supported yet by this version",
             "inferenceAccelerators: refused: not supported yet by this version",
-            "containerDefinitions[1].secrets: refused: not supported yet by this version",
             "containerDefinitions[1].environmentFiles: refused: not supported yet by this version",
-            "containerDefinitions[1].repositoryCredentials: refused: not supported yet by this version",
             "containerDefinitions[1].firelensConfiguration: refused: not supported yet by this version",
             "containerDefinitions[1].credentialSpecs: refused: not supported yet by this version",
-            "containerDefinitions[1].logConfiguration.secretOptions: refused: not supported yet by this version",
             "containerDefinitions[1].resourceRequirements[0]: refused: GPU: not supported yet by this version",
         ],
+    );
+}
+
+/// Two secrets and the login of a registry, one of which is at no place.
+fn with_secrets(scene: &mut Scene) {
+    let used = |name: &str, place: &str| SecretRef {
+        name: name.to_owned(),
+        value_from: place.to_owned(),
+    };
+    let container = &mut scene.definition.containers[1];
+    container.secrets = vec![used("A", "parameter"), used("B", "arn:aws:s3:::b/k")];
+    container.repository_credentials = Some("login".to_owned());
+    container.log_configuration = Some(log("syslog"));
+    let log = container.log_configuration.as_mut().unwrap();
+    log.secret_options = vec![used("o", "parameter")];
+}
+
+const NO_PLACE: &str = "containerDefinitions[1].secrets[1].valueFrom: refused: arn:aws:s3:::b/k is an ARN of neither a \
+                        parameter of Systems Manager nor a secret of Secrets Manager";
+
+#[test]
+fn secrets_need_an_execution_role_and_a_place() {
+    check(
+        with_secrets,
+        &[
+            "containerDefinitions[1].secrets: refused: needs executionRoleArn: the role that it is got with",
+            "containerDefinitions[1].repositoryCredentials: refused: needs executionRoleArn: the role that it is got with",
+            "containerDefinitions[1].logConfiguration.secretOptions: refused: needs executionRoleArn: the role that it is got with",
+            NO_PLACE,
+        ],
+    );
+    check(
+        |s| {
+            with_secrets(s);
+            s.definition.execution_role_arn = Some("arn".to_owned());
+            s.policy.execution_roles = true;
+        },
+        &[NO_PLACE],
     );
 }
 
@@ -222,7 +253,7 @@ fn what_a_task_runs_without_is_ignored_by_name() {
             "ephemeralStorage: ignored: containers share the disk of this host and have no quota on it",
             "enableFaultInjection: ignored: not supported yet by this version",
             "taskRoleArn: ignored: credentials of roles are not served here",
-            "executionRoleArn: ignored: this version does not assume roles yet; images are pulled with the host's own credentials",
+            "executionRoleArn: ignored: credentials of roles are not had here; images of ECR are pulled with the host's own",
         ],
     );
 }
@@ -260,6 +291,51 @@ fn volumes_need_a_source_and_a_driver_of_this_host() {
 }
 
 #[test]
+fn paths_of_a_linux_host_are_its_own() {
+    let foreign = "refused: does not begin with `/`, as every path of a Linux host does";
+    let colon = "refused: has a `:`, which divides the parts of a mount for Docker";
+    let no_mode = "refused: has a `:`, and what follows is no mode of a mount such as shared or z";
+    let mount = |path: &str| MountPoint {
+        source_volume: VolumeName::parse("v").unwrap(),
+        container_path: path.to_owned(),
+        read_only: false,
+    };
+    let volume = |path: &str| Volume {
+        name: VolumeName::parse("v").unwrap(),
+        source: VolumeSource::HostPath(path.to_owned()),
+    };
+    let change = |s: &mut Scene| {
+        s.definition.volumes = vec![volume("C:\\data"), volume("/a:b"), volume("/a")];
+        let a = &mut s.definition.containers[0];
+        a.working_directory = Some("C:\\app".to_owned());
+        a.mount_points = vec![mount("D:"), mount("/x:y"), mount("/"), mount("/x")];
+        a.linux_parameters.tmpfs = vec![Tmpfs {
+            container_path: "/".to_owned(),
+            size_mib: 1,
+            mount_options: Vec::new(),
+        }];
+        a.linux_parameters.devices = vec![Device {
+            host_path: "/dev/pci:0".to_owned(),
+            container_path: "\\dev".to_owned(),
+            permissions: "rwm".to_owned(),
+        }];
+    };
+    let first = "containerDefinitions[0]";
+    let root = "refused: is the root of the container, over which Docker mounts nothing";
+    let expected = [
+        format!("volumes[0].host.sourcePath: {foreign}"),
+        format!("volumes[1].host.sourcePath: {colon}"),
+        format!("{first}.workingDirectory: {foreign}"),
+        format!("{first}.mountPoints[0].containerPath: {foreign}"),
+        format!("{first}.mountPoints[1].containerPath: {no_mode}"),
+        format!("{first}.mountPoints[2].containerPath: {root}"),
+        format!("{first}.linuxParameters.tmpfs[0].containerPath: {root}"),
+        format!("{first}.linuxParameters.devices[0].containerPath: {foreign}"),
+    ];
+    check(change, &expected.each_ref().map(String::as_str));
+}
+
+#[test]
 fn awsvpc_is_refused_or_replaced_in_words() {
     check(
         |s| s.definition.network_mode = NetworkMode::Awsvpc,
@@ -275,6 +351,28 @@ fn awsvpc_is_refused_or_replaced_in_words() {
     check(
         |s| awsvpc_as(s, NetworkMode::None),
         &["networkMode: changed: awsvpc is run as none: the containers have no network"],
+    );
+}
+
+#[test]
+fn awsvpc_has_no_holder_of_its_network_on_windows() {
+    check(
+        |s| {
+            on_windows(s);
+            s.definition.network_mode = NetworkMode::Awsvpc;
+        },
+        &[
+            "networkMode: refused: awsvpc needs a network interface from ECS; a task of this host has the network of networkMode default, or none",
+        ],
+    );
+    check(
+        |s| {
+            on_windows(s);
+            awsvpc_as(s, NetworkMode::Bridge);
+        },
+        &[
+            "networkMode: refused: awsvpc cannot be run as bridge on Windows: the pause container that would hold the network is a program of Linux; write networkMode default",
+        ],
     );
 }
 
@@ -421,6 +519,19 @@ fn a_host_port_is_reserved_or_wanted_once() {
 }
 
 #[test]
+fn a_port_at_which_the_agent_answers_is_told_apart_from_those_of_the_host() {
+    check(
+        |s| {
+            s.host.front_port = Some(22);
+            s.definition.containers[0].port_mappings = vec![sample::port(80, Some(22))];
+        },
+        &[
+            "containerDefinitions[0].portMappings[0]: refused: port 22/tcp of this host is reserved for the agent, which answers containers there (`berth doctor` says why)",
+        ],
+    );
+}
+
+#[test]
 fn more_memory_than_the_host_has_is_refused() {
     check(
         |s| {
@@ -555,7 +666,7 @@ fn log_drivers_must_be_there() {
     check(
         |s| s.definition.containers[0].log_configuration = Some(log("awslogs")),
         &[
-            "containerDefinitions[0].logConfiguration: changed: Docker itself sends the logs, with its own AWS credentials; if they are not accepted when the container starts, the host's log failure policy decides how it runs",
+            "containerDefinitions[0].logConfiguration: changed: Docker itself sends the logs, with the execution role where it can ask the agent for it, else with its own AWS credentials; if they are not accepted when the container starts, the host's log failure policy decides how it runs",
         ],
     );
 }
@@ -608,6 +719,32 @@ fn security_options_need_their_module() {
             "containerDefinitions[0].dockerSecurityOptions[3]: ignored: this host has no SELinux",
             lacking[0],
             lacking[1],
+        ],
+    );
+}
+
+/// Docker knows one there, and says of others when the container starts what is said here before (`windows.md` 10.2).
+#[test]
+fn a_windows_host_takes_no_security_option_but_credential_specs() {
+    check(
+        |s| {
+            on_windows(s);
+            s.definition.containers[0].docker_security_options = text(&[
+                "credentialspec:file://web.json",
+                "credentialspec=file://web.json",
+                "no-new-privileges",
+                "apparmor:docker-default",
+                "label:type:x",
+                "seccomp=unconfined",
+                "magic",
+            ]);
+        },
+        &[
+            "containerDefinitions[0].dockerSecurityOptions[2]: refused: security option not supported: no-new-privileges: Windows containers take credential specs alone",
+            "containerDefinitions[0].dockerSecurityOptions[3]: refused: security option not supported: apparmor: Windows containers take credential specs alone",
+            "containerDefinitions[0].dockerSecurityOptions[4]: refused: security option not supported: label: Windows containers take credential specs alone",
+            "containerDefinitions[0].dockerSecurityOptions[5]: refused: security option not supported: seccomp: Windows containers take credential specs alone",
+            "containerDefinitions[0].dockerSecurityOptions[6]: refused: security option not supported: magic: Windows containers take credential specs alone",
         ],
     );
 }
@@ -687,6 +824,66 @@ fn a_windows_host_refuses_or_ignores_what_is_for_linux() {
     );
 }
 
+/// As if Docker had been asked, as long as nothing else is in the way (`windows.md` 10.3).
+#[test]
+fn what_docker_would_refuse_stops_the_task_in_its_words() {
+    let reason = |change: fn(&mut Scene)| {
+        let mut scene = scene();
+        on_windows(&mut scene);
+        change(&mut scene);
+        refusal(&scene.fit()).map(|reason| reason.to_string())
+    };
+    let said = |words: &str| Some(words.to_owned());
+    assert_eq!(reason(|_| {}), None);
+    assert_eq!(
+        reason(|s| {
+            for container in &mut s.definition.containers {
+                container.privileged = true;
+                container.memory_reservation_mib = Some(5);
+                container.user = Some("app".to_owned());
+            }
+        }),
+        said(
+            "CannotCreateContainerError: invalid --privileged: Windows does not support this feature; \
+             invalid option: Windows does not support MemoryReservation"
+        )
+    );
+    assert_eq!(
+        reason(|s| {
+            s.definition.pid_mode = PidMode::Host;
+            s.definition.containers[0].privileged = true;
+        }),
+        said(
+            "UnsupportedError: pidMode: Windows containers cannot share this namespace; \
+             containerDefinitions[0].privileged: invalid --privileged: Windows does not support this feature"
+        )
+    );
+}
+
+#[test]
+fn a_reservation_is_left_out_only_where_the_operator_wants_no_limit() {
+    const REFUSED: &str = "containerDefinitions[0].memoryReservation: refused: invalid option: Windows does not support MemoryReservation";
+    const LEFT_OUT: &str = "containerDefinitions[0].memoryReservation: changed: left out: the container has no limit of memory (ECS_ENABLE_MEMORY_UNBOUNDED_WINDOWS_WORKAROUND)";
+    for (wanted, memory, said) in [
+        (false, None, REFUSED),
+        (false, Some(512), REFUSED),
+        (true, Some(512), REFUSED),
+        (true, None, LEFT_OUT),
+        (true, Some(0), LEFT_OUT),
+    ] {
+        check(
+            |s| {
+                on_windows(s);
+                s.policy.memory_unbounded = wanted;
+                let c = &mut s.definition.containers[0];
+                c.memory_mib = memory;
+                c.memory_reservation_mib = Some(64);
+            },
+            &[said],
+        );
+    }
+}
+
 #[test]
 fn a_windows_host_says_what_it_raises_and_what_it_leaves_to_docker() {
     check(
@@ -696,10 +893,16 @@ fn a_windows_host_says_what_it_raises_and_what_it_leaves_to_docker() {
             c.memory_mib = Some(6);
             c.user = Some("app".to_owned());
             c.extra_hosts = vec![("db".to_owned(), "10.0.0.1".to_owned())];
+            c.linux_parameters.max_swap_mib = Some(64);
             c.linux_parameters.swappiness = Some(10);
+            c.log_configuration = Some(log("journald"));
+            s.host.swap_limit = false;
+            s.host.log_drivers.remove("journald");
         },
         &[
+            "containerDefinitions[0].linuxParameters.maxSwap: refused: invalid option: Windows does not support MemorySwap",
             "containerDefinitions[0].linuxParameters.swappiness: refused: invalid option: Windows does not support MemorySwappiness",
+            "containerDefinitions[0].logConfiguration.logDriver: refused: logger: no log driver named 'journald' is registered",
             "containerDefinitions[0].extraHosts: changed: not supported by ECS on Windows: Docker is given it and may do something else with it",
             "containerDefinitions[0].user: changed: not supported by ECS on Windows: Docker is given it and may do something else with it",
             "containerDefinitions[0].memory: changed: raised to 256 MiB, the least on Windows",
@@ -735,28 +938,164 @@ fn a_windows_release_runs_what_is_made_for_it() {
     );
 }
 
+/// What each path is worth is in the table of `windows_path`; here is who asks it, and on which system.
 #[test]
-fn a_windows_host_takes_credential_specs_that_are_files() {
+fn paths_of_mounts_are_judged_on_the_system_that_mounts_them() {
+    let mounts = |s: &mut Scene| {
+        let path = |path: &str| VolumeSource::HostPath(path.to_owned());
+        let shared = VolumeSource::Docker(DockerVolume {
+            scope: VolumeScope::Shared {
+                autoprovision: true,
+            },
+            driver: None,
+            driver_opts: [].into(),
+            labels: [].into(),
+        });
+        let volume = |name: &str, source| Volume {
+            name: VolumeName::parse(name).unwrap(),
+            source,
+        };
+        s.definition.volumes = vec![
+            volume("good", path(r"C:\data")),
+            volume("device", path(r"C:\con")),
+            volume("share", path(r"\\server\share")),
+            volume("aux", shared),
+            // A volume of the task has a longer name in Docker.
+            volume("nul", VolumeSource::Empty),
+        ];
+        let mount = |volume: &str, path: &str| MountPoint {
+            source_volume: VolumeName::parse(volume).unwrap(),
+            container_path: path.to_owned(),
+            read_only: false,
+        };
+        s.definition.containers[0].mount_points =
+            vec![mount("good", r"C:\x"), mount("device", r"C:\x.")];
+    };
+    let foreign = [
+        "volumes[0].host.sourcePath",
+        "volumes[1].host.sourcePath",
+        "volumes[2].host.sourcePath",
+        "containerDefinitions[0].mountPoints[0].containerPath",
+        "containerDefinitions[0].mountPoints[1].containerPath",
+    ]
+    .map(|place| {
+        format!("{place}: refused: does not begin with `/`, as every path of a Linux host does")
+    });
+    check(mounts, &foreign.each_ref().map(String::as_str));
     check(
         |s| {
             on_windows(s);
-            let c = &mut s.definition.containers[0];
-            c.credential_specs = text(&["credentialspec:file://web.json"]);
-            c.docker_security_options = text(&["credentialspec:file://web.json"]);
-        },
-        &[],
-    );
-    check(
-        |s| {
-            on_windows(s);
-            let c = &mut s.definition.containers[0];
-            c.credential_specs = text(&["credentialspec:arn:aws:s3:::b/k", "x"]);
-            c.docker_security_options = text(&["credentialspecdomainless:file://web.json"]);
+            mounts(s);
         },
         &[
-            "containerDefinitions[0].credentialSpecs[0]: refused: only files that need no rewriting are supported yet",
-            "containerDefinitions[0].credentialSpecs[1]: refused: does not begin with `credentialspec:` or `credentialspecdomainless:`",
-            "containerDefinitions[0].dockerSecurityOptions[0]: refused: only files that need no rewriting are supported yet",
+            "volumes[1].host.sourcePath: refused: has the name of a device of Windows, such as CON, NUL or COM1",
+            "volumes[2].host.sourcePath: changed: is on another host: Docker is given it as it is and may refuse it; map the share to a drive with New-SmbGlobalMapping and name that",
+            "volumes[3].name: refused: is the name of a device of Windows, which no volume can have",
+            "containerDefinitions[0].mountPoints[1].containerPath: refused: has a name that ends with a dot or a blank, which Windows drops: write it without",
+        ],
+    );
+}
+
+#[test]
+fn a_windows_host_takes_credential_specs_that_are_files() {
+    const S3: &str = "credentialspec:arn:aws:s3:::b/k";
+    const PARAMETER: &str = "credentialspec:arn:aws:ssm:r:1:parameter/p";
+    const DOMAINLESS: &str = "credentialspecdomainless:file://web.json";
+    // As the plan shows them.
+    const OF_S3: &str = "Docker would be told credentialspec=file://s3_<task>_k";
+    const OF_SSM: &str =
+        "Docker would be told credentialspec=file://<SHA-256 of task, container and ARN>";
+    const REWRITTEN: &str = "Docker would be told credentialspec=file://<task>_a_web.json";
+    const NO_ROLE: &str = "credentialspec resource: unable to find execution role credentials";
+    for (entry, has_role, words, told) in [
+        ("credentialspec:file://web.json", false, None, ""),
+        (S3, false, Some(NO_ROLE), OF_S3),
+        (PARAMETER, false, Some(NO_ROLE), OF_SSM),
+        (
+            S3,
+            true,
+            Some(
+                "this version does not fetch credential specs from S3 yet: put the object into Docker's directory of them and write credentialspec:file://NAME",
+            ),
+            OF_S3,
+        ),
+        (
+            PARAMETER,
+            true,
+            Some(
+                "this version does not fetch credential specs from SSM yet: put the parameter's value into Docker's directory of them and write credentialspec:file://NAME",
+            ),
+            OF_SSM,
+        ),
+        (
+            DOMAINLESS,
+            true,
+            Some(
+                "this version does not support domainless accounts yet: join the host to the domain and write credentialspec:file://NAME",
+            ),
+            REWRITTEN,
+        ),
+    ] {
+        for of_account in [true, false] {
+            let field = if of_account {
+                "credentialSpecs"
+            } else {
+                "dockerSecurityOptions"
+            };
+            let words = words.map(|words| {
+                format!("containerDefinitions[0].{field}[0]: refused: {words}; {told}")
+            });
+            let role = has_role.then_some(
+                "executionRoleArn: ignored: credentials of roles are not had here; images of ECR are pulled with the host's own",
+            );
+            let expected: Vec<&str> = role.into_iter().chain(words.as_deref()).collect();
+            check(
+                |s| {
+                    on_windows(s);
+                    s.definition.execution_role_arn = has_role.then(|| "arn".to_owned());
+                    let c = &mut s.definition.containers[0];
+                    if of_account {
+                        c.credential_specs = text(&[entry]);
+                    } else {
+                        c.docker_security_options = text(&[entry]);
+                    }
+                },
+                &expected,
+            );
+        }
+    }
+}
+
+#[test]
+fn a_container_of_windows_has_one_credential_spec() {
+    const FILE: &str = "credentialspec:file://web.json";
+    const OTHER: &str = "credentialspec:arn:aws:s3:::b/k";
+    let given = |specs: &'static [&str], options: &'static [&str]| {
+        move |s: &mut Scene| {
+            on_windows(s);
+            let c = &mut s.definition.containers[0];
+            c.credential_specs = text(specs);
+            c.docker_security_options = text(options);
+        }
+    };
+    check(
+        given(&[FILE, OTHER], &[OTHER]),
+        &[
+            "containerDefinitions[0].credentialSpecs[1]: ignored: left out: a container has one credential spec, and credentialSpecs[0] is before it",
+            "containerDefinitions[0].dockerSecurityOptions[0]: ignored: left out: a container has one credential spec, and credentialSpecs[0] is before it",
+        ],
+    );
+    check(
+        given(&[], &["credentialspec=file://own.json", FILE, OTHER]),
+        &[
+            "containerDefinitions[0].dockerSecurityOptions[2]: ignored: left out: a container has one credential spec, and dockerSecurityOptions[1] is before it",
+        ],
+    );
+    check(
+        given(&["x"], &[FILE]),
+        &[
+            "containerDefinitions[0].credentialSpecs[0]: refused: does not begin with `credentialspec:` or `credentialspecdomainless:`",
+            "containerDefinitions[0].dockerSecurityOptions[0]: ignored: left out: a container has one credential spec, and credentialSpecs[0] is before it",
         ],
     );
 }

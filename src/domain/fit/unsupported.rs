@@ -28,24 +28,14 @@ pub(super) fn task_parameters(case: &Case<'_>, findings: &mut Findings) {
 pub(super) fn container_parameters(case: &Case<'_>, findings: &mut Findings) {
     let on_linux = case.host.os_type == OsType::Linux;
     for (path, container) in case.containers() {
-        let log_secrets = container
-            .log_configuration
-            .as_ref()
-            .is_some_and(|log| !log.secret_options.is_empty());
         let used = [
-            ("secrets", !container.secrets.is_empty()),
             ("environmentFiles", !container.environment_files.is_empty()),
-            (
-                "repositoryCredentials",
-                container.repository_credentials.is_some(),
-            ),
             ("firelensConfiguration", container.firelens.is_some()),
             // On Windows each is judged by itself.
             (
                 "credentialSpecs",
                 on_linux && !container.credential_specs.is_empty(),
             ),
-            ("logConfiguration.secretOptions", log_secrets),
         ];
         for (field, _) in used.iter().filter(|(_, used)| *used) {
             findings.refused(format!("{path}.{field}"), NOT_YET);
@@ -87,10 +77,10 @@ pub(super) fn roles(case: &Case<'_>, findings: &mut Findings) {
     if case.definition.task_role_arn.is_some() && !case.policy.credentials {
         findings.ignored("taskRoleArn", "credentials of roles are not served here");
     }
-    if case.definition.execution_role_arn.is_some() {
+    if case.definition.execution_role_arn.is_some() && !case.policy.execution_roles {
         findings.ignored(
             "executionRoleArn",
-            "this version does not assume roles yet; images are pulled with the host's own credentials",
+            "credentials of roles are not had here; images of ECR are pulled with the host's own",
         );
     }
 }

@@ -10,6 +10,10 @@ pub mod pull;
 
 pub mod limits;
 
+pub mod login;
+
+pub mod tokens;
+
 pub mod governor;
 
 pub mod cleanup;

@@ -19,13 +19,18 @@ pub struct HostPlatform {
 const FIRST_STABLE_BUILD: u32 = 20348;
 
 impl HostPlatform {
-    /// From what Docker says of itself.
-    pub fn from_docker(info: &RuntimeInfo) -> Self {
+    /// From what Docker says of itself. Where it does not know its Windows, the build number that the registry has
+    /// counts: the agent is on the same host.
+    pub fn from_docker(info: &RuntimeInfo, build_of_host: Option<u32>) -> Self {
         let windows = info.os_type == "windows";
+        let said = info.os_version.clone();
+        let os_version = said
+            .filter(|version| build(version).is_some())
+            .or_else(|| build_of_host.map(|build| format!("10.0.{build}")));
         Self {
             os: info.os_type.clone(),
             architecture: architecture(&info.architecture).to_owned(),
-            os_version: info.os_version.clone().filter(|_| windows),
+            os_version: os_version.filter(|_| windows),
             shares_kernel: info.isolation != "hyperv",
         }
     }
@@ -106,8 +111,14 @@ pub fn remote_mismatch(host: Option<&HostPlatform>, manifest: &RemoteManifest) -
 /// Why the image on the host cannot run here; `None` = it can, or nothing is known.
 pub fn local_mismatch(host: Option<&HostPlatform>, image: &LocalImage) -> Option<String> {
     let host = host?;
-    (!host.runs(&image.os, &image.architecture))
-        .then(|| mismatch(&format!("{}/{}", image.os, image.architecture), host))
+    if host.runs(&image.os, &image.architecture) {
+        let version = image.os_version.as_deref();
+        return (!host.runs_version(version)).then(|| other_version(host, version));
+    }
+    Some(mismatch(
+        &format!("{}/{}", image.os, image.architecture),
+        host,
+    ))
 }
 
 /// Why none of these fits for its version of Windows, in words that name both; `None` = one does.
@@ -117,11 +128,15 @@ fn version_mismatch(host: &HostPlatform, fitting: &[&ImagePlatform]) -> Option<S
         return None;
     }
     let versions = fitting.iter().filter_map(|one| one.os_version.as_deref());
-    Some(format!(
+    Some(other_version(host, versions))
+}
+
+fn other_version<'a>(host: &HostPlatform, offered: impl IntoIterator<Item = &'a str>) -> String {
+    format!(
         "the image is for Windows {}, this host runs Windows {}",
-        versions.collect::<Vec<_>>().join(", "),
+        offered.into_iter().collect::<Vec<_>>().join(", "),
         host.os_version.as_deref().unwrap_or_default()
-    ))
+    )
 }
 
 fn mismatch(offered: &str, host: &HostPlatform) -> String {
@@ -134,6 +149,7 @@ fn mismatch(offered: &str, host: &HostPlatform) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::UnixMillis;
 
     fn manifest(platforms: &[(&str, &str)]) -> RemoteManifest {
         RemoteManifest {
@@ -182,6 +198,77 @@ mod tests {
         assert_eq!(
             text.as_deref(),
             Some("the image is for linux/amd64, linux/386, this host runs linux/arm64")
+        );
+    }
+
+    #[test]
+    fn the_windows_of_the_host_is_dockers_word_or_else_the_registrys() {
+        let info = |os: &str, version: Option<&str>| RuntimeInfo {
+            os_type: os.to_owned(),
+            os_version: version.map(str::to_owned),
+            version: String::new(),
+            api_version: String::new(),
+            architecture: "x86_64".to_owned(),
+            cpus: 1,
+            memory_bytes: 0,
+            cgroup_version: String::new(),
+            cgroup_driver: String::new(),
+            log_drivers: Vec::new(),
+            volume_drivers: Vec::new(),
+            swap_limit: false,
+            security_options: Vec::new(),
+            root_dir: String::new(),
+            isolation: "process".to_owned(),
+        };
+        for (os, said, build, expected) in [
+            (
+                "windows",
+                Some("10.0.20348"),
+                Some(17763),
+                Some("10.0.20348"),
+            ),
+            (
+                "windows",
+                Some("Unknown Operating System Version"),
+                Some(17763),
+                Some("10.0.17763"),
+            ),
+            ("windows", None, Some(17763), Some("10.0.17763")),
+            ("windows", None, None, None),
+            ("linux", Some("12"), Some(17763), None),
+        ] {
+            let host = HostPlatform::from_docker(&info(os, said), build);
+            assert_eq!(host.os_version.as_deref(), expected, "{os} {said:?}");
+        }
+    }
+
+    /// An image that is on the host already, after an upgrade of the host's Windows or by `docker load`.
+    #[test]
+    fn an_image_on_the_host_for_another_windows_is_refused_as_well() {
+        let host = HostPlatform {
+            os: "windows".to_owned(),
+            architecture: "amd64".to_owned(),
+            os_version: Some("10.0.20348".to_owned()),
+            shares_kernel: true,
+        };
+        let image = |version: Option<&str>| LocalImage {
+            id: "sha256:1".to_owned(),
+            tags: Vec::new(),
+            digests: Vec::new(),
+            size_bytes: 0,
+            created_at: UnixMillis(0),
+            os: "windows".to_owned(),
+            architecture: "amd64".to_owned(),
+            os_version: version.map(str::to_owned),
+        };
+        assert_eq!(local_mismatch(Some(&host), &image(None)), None);
+        assert_eq!(
+            local_mismatch(Some(&host), &image(Some("10.0.20348.1"))),
+            None
+        );
+        assert_eq!(
+            local_mismatch(Some(&host), &image(Some("10.0.17763.1"))).as_deref(),
+            Some("the image is for Windows 10.0.17763.1, this host runs Windows 10.0.20348")
         );
     }
 

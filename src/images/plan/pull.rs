@@ -193,6 +193,7 @@ mod tests {
             created_at: UnixMillis(1),
             os: "linux".to_owned(),
             architecture: "amd64".to_owned(),
+            os_version: None,
         }
     }
 

@@ -54,14 +54,41 @@ pub fn inactive() -> ImageError {
     )
 }
 
+/// Not a word of the pull for too long.
+pub fn not_begun(limit: Duration) -> ImageError {
+    timed_out("pullBegin", limit)
+}
+
 /// The whole pull took too long.
 pub fn too_long(limit: Duration) -> ImageError {
+    timed_out("pulled", limit)
+}
+
+fn timed_out(step: &str, limit: Duration) -> ImageError {
     let waited = go_duration(limit);
     failure(
         ReasonName::DockerTimeoutError,
         ErrorKind::DeadlineExceeded,
-        format!("Could not transition to pulled; timed out after waiting {waited}"),
+        format!("Could not transition to {step}; timed out after waiting {waited}"),
     )
+}
+
+/// There is no token for the registry. The way to whoever makes them is not the way to Docker: what cannot be reached
+/// now may be reached at the next try.
+pub fn no_token(kind: ErrorKind, message: impl Into<String>) -> ImageError {
+    let kind = if kind == ErrorKind::Unavailable {
+        ErrorKind::Transient
+    } else {
+        kind
+    };
+    failure(ReasonName::CannotPullECRContainerError, kind, message)
+}
+
+/// There is no login for the registry; as [`no_token`].
+pub fn no_login(kind: ErrorKind, message: impl Into<String>) -> ImageError {
+    let failed = no_token(kind, "");
+    let name = ReasonName::CannotPullContainerAuthError;
+    failure(name, failed.kind, message)
 }
 
 /// Any other failure: on the host, or of the agent itself.

@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use crate::boundary::error::ErrorKind;
 use crate::boundary::host::{CgroupLimits, PortHolder};
 use crate::boundary::images::ReadyImage;
+use crate::boundary::secrets::SecretsWish;
 use crate::boundary::store::ImageRecord;
+use crate::domain::credentials::CredentialsId;
 use crate::domain::ids::{ContainerName, DockerId, UnixMillis};
 use crate::domain::image::ImageRef;
 use crate::domain::names;
+use crate::domain::reason::ReasonName;
+use crate::domain::registry::RegistryAccess;
 use crate::domain::runtime::{ListedContainer, ObservedContainer, RunState};
 use crate::domain::sample;
 use crate::domain::status::Health;
@@ -209,7 +213,15 @@ fn verb(subject: &Subject, words: &mut Words<'_>) -> Verb {
     match word {
         "pull" => Verb::Pull {
             image,
+            access: RegistryAccess::Operator,
             essential: true,
+        },
+        "secrets" => Verb::FetchSecrets {
+            wish: SecretsWish {
+                task: sample::arn("abc"),
+                role: CredentialsId::parse("id").unwrap(),
+                places: ["a".to_owned()].into(),
+            },
         },
         "create" => Verb::Create {
             spec: Box::new(contract::container("any", &image, "exit 0")),
@@ -273,6 +285,7 @@ fn failure(words: &mut Words<'_>) -> Failure {
     ];
     let kind = kinds.into_iter().find(|kind| kind.as_str() == word);
     let permanent = words.flag("permanent");
+    let name = words.value("name").and_then(ReasonName::from_text);
     let port_holder = words.number("holder").map(|port| {
         let holder = PortHolder {
             pid: 812,
@@ -282,6 +295,7 @@ fn failure(words: &mut Words<'_>) -> Failure {
     });
     Failure {
         kind: kind.unwrap(),
+        name,
         message: words.rest(),
         permanent,
         port_holder,

@@ -201,8 +201,12 @@ fn set(scene: &mut Scene, mut words: Words<'_>) {
         "docker" => scene.runtime_up = words.next() == "up",
         "host-unknown" => scene.host = None,
         "verdict" => scene.verdict = Some(verdict(&mut words)),
-        "refused" => scene.refusals.push(words.rest()),
+        "refused" => {
+            let reason = Reason::new(ReasonName::UnsupportedError, words.rest());
+            scene.refusal = Some(reason);
+        }
         "role" => scene.role = Some(role(&mut words)),
+        "execution-role" => scene.execution_role = Some(role(&mut words)),
         "waited" => scene.task.known.conditions.push(TaskCondition {
             container: None,
             cause: Cause::from_text(words.next()).unwrap(),

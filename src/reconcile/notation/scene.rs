@@ -8,6 +8,7 @@ use crate::domain::host::HostFacts;
 use crate::domain::ids::{ContainerName, DockerId, UnixMillis};
 use crate::domain::layout::layout;
 use crate::domain::port_mapping::Protocol;
+use crate::domain::reason::Reason;
 use crate::domain::sample;
 use crate::domain::task::Task;
 use crate::reconcile::action::{Action, Outcome, Subject};
@@ -29,8 +30,10 @@ pub(in crate::reconcile) struct Scene {
     pub(in crate::reconcile) host: Option<HostFacts>,
     pub(in crate::reconcile) runtime_up: bool,
     pub(in crate::reconcile) verdict: Option<Verdict>,
-    pub(in crate::reconcile) refusals: Vec<String>,
+    pub(in crate::reconcile) refusal: Option<Reason>,
     pub(in crate::reconcile) role: Option<RoleReadiness>,
+    pub(in crate::reconcile) execution_role: Option<RoleReadiness>,
+    pub(in crate::reconcile) secrets_held: BTreeSet<ContainerName>,
     pub(in crate::reconcile) taken_ports: BTreeSet<(u16, Protocol)>,
     pub(in crate::reconcile) settings: EngineSettings,
     pub(in crate::reconcile) now: UnixMillis,
@@ -53,8 +56,10 @@ impl Scene {
             host: Some(sample::host()),
             runtime_up: true,
             verdict: None,
-            refusals: Vec::new(),
+            refusal: None,
             role: None,
+            execution_role: None,
+            secrets_held: BTreeSet::new(),
             taken_ports: BTreeSet::new(),
             settings: EngineSettings::default(),
             now: UnixMillis(100_000),
@@ -75,6 +80,7 @@ impl Scene {
             self.hints.clone(),
             self.now,
         );
+        draft.pull_behavior = self.settings.pull_behavior;
         draft.instance = &self.settings.instance;
         for input in self.inputs.clone() {
             match input {
@@ -95,8 +101,10 @@ impl Scene {
             host: self.host.as_ref(),
             runtime_up: self.runtime_up,
             verdict: self.verdict.as_ref(),
-            refusals: &self.refusals,
+            refusal: self.refusal.as_ref(),
             role: self.role.as_ref(),
+            execution_role: self.execution_role.as_ref(),
+            secrets_held: &self.secrets_held,
             taken_ports: &self.taken_ports,
             last_port: 0,
             label: "label",

@@ -6,7 +6,7 @@ use crate::domain::status::Health;
 use crate::domain::task::{
     KnownContainer, KnownResource, KnownTask, ResourceKey, Retry, TaskCondition, TaskEvent,
 };
-use crate::reconcile::action::{Action, Verb};
+use crate::reconcile::action::{Action, Existing, Verb};
 use crate::reconcile::draft::Draft;
 use crate::reconcile::observe::Hints;
 use crate::reconcile::plan::Plan;
@@ -193,12 +193,20 @@ fn action(action: &Action) -> String {
             let ports: Vec<String> = ports.iter().map(|(port, _)| port.to_string()).collect();
             format!(" on {}", ports.join(", "))
         }
-        Verb::CreateVolume { spec } => format!(": create {}", spec.name),
+        Verb::CreateVolume { spec, existing } => {
+            let unless = match existing {
+                Existing::Own => "",
+                Existing::Used => " unless it exists",
+                Existing::Matched => " unless one like it exists",
+            };
+            format!(": create {}{unless}", spec.name)
+        }
         Verb::ExpectVolume { name } => format!(": expect {name}"),
         Verb::RemoveVolume { name } => format!(": remove {name}"),
         Verb::CreateCgroup { .. } => ": create".to_owned(),
         Verb::RemoveCgroup => ": remove".to_owned(),
         Verb::Pull { .. }
+        | Verb::FetchSecrets { .. }
         | Verb::Inspect { .. }
         | Verb::Start { .. }
         | Verb::Stop { .. }

@@ -23,12 +23,11 @@ impl Planner<'_, '_> {
             self.draft.known.stopped_at = Some(now);
         }
         if !self.draft.desired.remove {
-            let due = self
-                .draft
-                .known
-                .stopped_at
-                .unwrap_or(now)
-                .plus(self.input.settings.cleanup_wait);
+            let due = self.draft.known.stopped_at.unwrap_or(now).plus(
+                self.input
+                    .settings
+                    .kept_for(self.input.task.arn().task_id()),
+            );
             if due > now {
                 self.waits.look_at(Some(due));
                 return;
@@ -90,13 +89,12 @@ impl Planner<'_, '_> {
     }
 
     /// Everything under which Docker may know the container: its id, and the names of all attempts where no id is
-    /// known or an earlier attempt may have been left.
+    /// known or there were several: the id is of one of them, and Docker may have made any of the others late.
     fn ids_or_names(&self, name: &ContainerName, known: &KnownContainer) -> Vec<String> {
         let id = known.docker_id.as_ref().map(ToString::to_string);
-        let attempts = if id.is_some() {
-            0..known.attempt
-        } else {
-            0..known.attempt.saturating_add(1)
+        let attempts = match known.attempt {
+            0 if id.is_some() => 0..0,
+            last => 0..last.saturating_add(1),
         };
         let names = attempts.map(|attempt| self.draft.desired.docker_name(name, attempt));
         id.into_iter().chain(names).collect()

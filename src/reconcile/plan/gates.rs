@@ -26,8 +26,8 @@ pub(super) enum Gate {
 pub(super) struct Dependee<'a> {
     /// What is known of it.
     pub(super) known: &'a KnownContainer,
-    /// Its `startTimeout`.
-    pub(super) start_timeout: Option<std::time::Duration>,
+    /// The end of its `startTimeout`, by the clock as it is set now; `None` = it has not started, or has none.
+    pub(super) deadline: Option<UnixMillis>,
     /// Whether the task is being stopped, so that it will not be started any more.
     pub(super) stopping: bool,
 }
@@ -81,10 +81,7 @@ pub(super) fn evaluate(
         edge.condition,
         Condition::Success | Condition::Complete | Condition::Healthy
     );
-    let deadline = match (dependee.start_timeout, known.started_at) {
-        (Some(timeout), Some(started)) if waits_for_outcome => Some(started.plus(timeout)),
-        _ => None,
-    };
+    let deadline = dependee.deadline.filter(|_| waits_for_outcome);
     if deadline.is_some_and(|at| at <= now) {
         return Gate::Never(format!("dependency graph: {head} has timed out."));
     }
@@ -108,10 +105,18 @@ fn words(edge: &Dependency, known: &KnownContainer) -> String {
     } else {
         String::new()
     };
-    format!(
-        "waits for container {} {want}; it is {}{health}",
-        edge.container, known.status
-    )
+    let head = head(&edge.container);
+    format!("{head}{want}; it is {}{health}", known.status)
+}
+
+/// The words of a wait for that container up to what is awaited of it.
+fn head(dependency: &ContainerName) -> String {
+    format!("waits for container {dependency} ")
+}
+
+/// Whether those are the words of a wait for that container.
+pub(super) fn waits_for(words: &str, dependency: &ContainerName) -> bool {
+    words.starts_with(&head(dependency))
 }
 
 #[cfg(test)]
@@ -154,7 +159,8 @@ mod tests {
         };
         let dependee = Dependee {
             known,
-            start_timeout: timeout.map(Duration::from_secs),
+            deadline: (known.started_at.zip(timeout))
+                .map(|(at, timeout)| at.plus(Duration::from_secs(timeout))),
             stopping: false,
         };
         match evaluate(

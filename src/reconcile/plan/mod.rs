@@ -73,10 +73,14 @@ pub struct PlanInput<'a> {
     pub runtime_up: bool,
     /// Whether the host's resources are granted; asked for tasks that are not admitted yet.
     pub verdict: Option<&'a Verdict>,
-    /// Why this host cannot run the definition, every reason; asked for tasks that are not admitted yet.
-    pub refusals: &'a [String],
+    /// Why this host cannot run the definition, if it cannot; asked for tasks that are not admitted yet.
+    pub refusal: Option<&'a Reason>,
     /// How far the credentials of the task's role are; `None` = it has no role, or roles are not served here.
     pub role: Option<&'a RoleReadiness>,
+    /// The same of its execution role, as far as it can be had.
+    pub execution_role: Option<&'a RoleReadiness>,
+    /// Containers whose values from outside are held.
+    pub secrets_held: &'a BTreeSet<ContainerName>,
     /// Host ports that other tasks have.
     pub taken_ports: &'a BTreeSet<(u16, Protocol)>,
     /// Last host port given out for a range: the search goes on behind it.
@@ -212,10 +216,18 @@ impl Planner<'_, '_> {
             .map(|(name, _)| name.clone())
             .collect();
         for name in due {
-            super::observe::settle(&mut self.draft, &name);
+            let hints = &mut self.draft.hints;
+            if hints.look.contains(&name) || !hints.sure.contains(&name) {
+                // The next run may have begun, unheard or with an earlier agent.
+                hints.look.insert(name);
+            } else if self.flight(&name).is_none() {
+                super::observe::settle(&mut self.draft, &name);
+            }
         }
-        for known in self.draft.known.containers.values() {
-            self.waits.look_at(known.settles_at);
+        let held_back = self.draft.known.containers.values();
+        let ahead = held_back.filter_map(|known| known.settles_at.filter(|at| *at > now));
+        for at in ahead {
+            self.waits.look_at(Some(at));
         }
     }
 
@@ -257,7 +269,9 @@ impl Planner<'_, '_> {
             .map(|container| self.status(&container.name));
         let derived = TaskStatus::of_containers(statuses);
         let known = &mut self.draft.known;
-        let dying = known.execution_stopped_at.is_some();
+        // Nor does one begin to run whose end is only held back.
+        let held_back = known.containers.values().any(|c| c.settles_at.is_some());
+        let dying = known.execution_stopped_at.is_some() || held_back;
         if derived <= known.status || (derived == TaskStatus::Running && dying) {
             return;
         }
@@ -265,8 +279,8 @@ impl Planner<'_, '_> {
         match derived {
             TaskStatus::Running => {
                 known.started_at = Some(self.input.now);
-                self.draft
-                    .tell("Running", "every container runs or has done its work");
+                let words = "every container runs or has done its work";
+                self.draft.tell(TaskEvent::RUNNING, words);
             }
             TaskStatus::Stopped => {
                 known.stopped_at = Some(self.input.now);
@@ -278,7 +292,7 @@ impl Planner<'_, '_> {
                     .as_ref()
                     .map(ToString::to_string);
                 self.draft.tell(
-                    "TaskStopped",
+                    TaskEvent::TASK_STOPPED,
                     why.or(asked)
                         .unwrap_or_else(|| "every container ended".to_owned()),
                 );
@@ -314,7 +328,7 @@ impl Planner<'_, '_> {
     }
 
     fn finish(mut self) -> Plan {
-        let conditions = self.waits.conditions(&self.input.task.known.conditions);
+        let conditions = self.waits.conditions(&self.draft.known.conditions);
         self.draft.known.conditions = conditions;
         Plan {
             known: self.draft.known,
@@ -331,5 +345,8 @@ impl Planner<'_, '_> {
 /// Whether the action works without Docker.
 fn is_local(action: &Action) -> bool {
     use super::action::Verb;
-    matches!(action.verb, Verb::CreateCgroup { .. } | Verb::RemoveCgroup)
+    matches!(
+        action.verb,
+        Verb::CreateCgroup { .. } | Verb::RemoveCgroup | Verb::FetchSecrets { .. }
+    )
 }

@@ -5,8 +5,8 @@ use crate::domain::layout::{
     LayoutContainer, shared_volumes_to_find, task_resources, volume_docker_name,
 };
 use crate::domain::task::{Cause, KnownResource, ResourceKey, ResourceStatus, Retry};
-use crate::domain::volume::{VolumeScope, VolumeSource};
-use crate::reconcile::action::{Action, Subject, Verb};
+use crate::domain::volume::{Volume, VolumeScope, VolumeSource};
+use crate::reconcile::action::{Action, Existing, Subject, Verb};
 use crate::reconcile::backoff;
 
 use super::waits::Wait;
@@ -81,7 +81,7 @@ impl Planner<'_, '_> {
         let waits =
             |retry: &&Retry| !backoff::is_due(retry.not_before, self.input.now, backoff::LONGEST);
         if let Some(retry) = retry.filter(waits) {
-            self.waits.for_retry(subject, retry, None);
+            self.waits.for_retry(subject, None, retry, None);
             return;
         }
         self.take_step(Action {
@@ -100,7 +100,19 @@ impl Planner<'_, '_> {
         if shared_volumes_to_find(definition).contains(name) {
             return Some(Verb::ExpectVolume { name: spec.name });
         }
-        Some(Verb::CreateVolume { spec })
+        let existing = self.existing(name);
+        Some(Verb::CreateVolume { spec, existing })
+    }
+
+    /// A shared volume is for whoever names it, with whatever driver it was made (`engine.md` 4.4).
+    fn existing(&self, name: &VolumeName) -> Existing {
+        let volume = self.draft.desired.definition.volume(name);
+        let shared = volume.is_some_and(Volume::is_shared);
+        match (shared, self.input.settings.match_shared_volume) {
+            (false, _) => Existing::Own,
+            (true, false) => Existing::Used,
+            (true, true) => Existing::Matched,
+        }
     }
 
     /// How to take the resource down; `None` = it is not the task's to remove.

@@ -1,19 +1,22 @@
 //! Towards RUNNING: admission, then each container one step further where nothing holds it.
 
+use crate::domain::credentials::RoleKind;
 use crate::domain::depends_on::Dependency;
-use crate::domain::ids::ContainerName;
+use crate::domain::ids::{ContainerName, UnixMillis};
 use crate::domain::image::ImageRef;
 use crate::domain::layout::{ContainerKind, LayoutContainer, PAUSE_IMAGE};
 use crate::domain::port_mapping::Protocol;
 use crate::domain::reason::{Reason, ReasonName};
+use crate::domain::registry::RegistryAccess;
 use crate::domain::runtime::RunState;
 use crate::domain::status::{ContainerStatus, DesiredStatus, Health};
 use crate::domain::task::{Cause, Exit, KnownContainer, Task};
 use crate::reconcile::action::{Action, Subject, Verb};
 use crate::reconcile::backoff;
+use crate::reconcile::draft::Draft;
 
 use super::admission::Verdict;
-use super::gates::{Dependee, Gate, evaluate};
+use super::gates::{Dependee, Gate, evaluate, waits_for};
 use super::spec::SpecInputs;
 use super::stop::Order;
 use super::waits::Wait;
@@ -52,11 +55,8 @@ impl Planner<'_, '_> {
             });
             return false;
         }
-        if !self.input.refusals.is_empty() {
-            self.draft.stop_task(Reason::new(
-                ReasonName::UnsupportedError,
-                self.input.refusals.join("; "),
-            ));
+        if let Some(refusal) = self.input.refusal {
+            self.draft.stop_task(refusal.clone());
             return false;
         }
         match self.input.verdict {
@@ -129,6 +129,7 @@ impl Planner<'_, '_> {
                 } else if self.gates_open(container)
                     && self.resources_ready(container)
                     && self.role_ready(container)
+                    && self.secrets_ready(container)
                 {
                     self.create(container);
                 }
@@ -156,21 +157,32 @@ impl Planner<'_, '_> {
 
     fn pull(&mut self, container: &LayoutContainer) {
         self.draft.container(&container.name);
-        let Some(image) = self.image(container) else {
+        let Some((image, access)) = self.image(container) else {
             return;
         };
-        let essential = container.essential;
-        self.act(&container.name, Verb::Pull { image, essential });
+        if access.role().is_some() && !self.credentials_ready(RoleKind::Execution) {
+            return;
+        }
+        let verb = Verb::Pull {
+            image,
+            access,
+            essential: container.essential,
+        };
+        self.act(&container.name, verb);
     }
 
-    fn image(&self, container: &LayoutContainer) -> Option<ImageRef> {
-        let containers = &self.draft.desired.definition.containers;
+    fn image(&self, container: &LayoutContainer) -> Option<(ImageRef, RegistryAccess)> {
+        let definition = &self.draft.desired.definition;
         match container.kind {
             ContainerKind::Application(index) => {
-                containers.get(index).map(|found| found.image.clone())
+                let found = definition.containers.get(index)?;
+                let roles = self.input.settings.execution_roles;
+                let access = RegistryAccess::of(found, self.draft.desired, roles);
+                Some((found.image.clone(), access))
             }
             ContainerKind::NetworkPause | ContainerKind::NamespacePause => {
-                ImageRef::parse(PAUSE_IMAGE).ok()
+                let image = ImageRef::parse(PAUSE_IMAGE).ok()?;
+                Some((image, RegistryAccess::Operator))
             }
         }
     }
@@ -211,22 +223,41 @@ impl Planner<'_, '_> {
 
     fn gate(&self, container: &LayoutContainer, edge: &Dependency) -> Gate {
         let nothing = KnownContainer::default();
+        let known = self.draft.known.containers.get(&edge.container);
+        let known = known.unwrap_or(&nothing);
         let dependee = Dependee {
-            known: self
-                .draft
-                .known
-                .containers
-                .get(&edge.container)
-                .unwrap_or(&nothing),
-            start_timeout: self
-                .draft
-                .desired
-                .definition
-                .container(&edge.container)
-                .and_then(|found| found.start_timeout),
+            known,
+            deadline: self.start_deadline(&container.name, &edge.container, known),
             stopping: self.desired() == DesiredStatus::Stopped,
         };
         evaluate(&container.name, edge, &dependee, self.input.now)
+    }
+
+    /// The end of a dependency's `startTimeout`, which counts from its first start. Docker told of that by the clock as
+    /// it was then; the deadline of the same wait at the pass before, of whichever agent, was set along with the clock.
+    fn start_deadline(
+        &self,
+        target: &ContainerName,
+        dependency: &ContainerName,
+        known: &KnownContainer,
+    ) -> Option<UnixMillis> {
+        let Draft {
+            desired,
+            known: task,
+            hints,
+            ..
+        } = &self.draft;
+        let found = desired.definition.container(dependency)?;
+        let timeout = found.start_timeout?;
+        let mut waits = task.conditions.iter().filter(|wait| {
+            wait.cause == Cause::WaitingForDependency
+                && wait.container.as_ref() == Some(target)
+                && waits_for(&wait.message, dependency)
+        });
+        waits.find_map(|wait| wait.deadline).or_else(|| {
+            let began = hints.began.get(dependency).copied();
+            Some(began.or(known.started_at)?.plus(timeout))
+        })
     }
 
     fn create(&mut self, container: &LayoutContainer) {
@@ -286,14 +317,7 @@ impl Planner<'_, '_> {
     /// What a running container may be waited for.
     fn watch(&mut self, name: &ContainerName, known: &KnownContainer) {
         if known.settles_at.is_some() {
-            self.waits.add(Wait {
-                container: Some(name),
-                cause: Cause::CallOutstanding,
-                message:
-                    "its process ended after a signal from outside; it may be restarted by hand"
-                        .to_owned(),
-                then: "take the end as final".to_owned(),
-            });
+            self.waits.for_next_run(name);
         } else if self.draft.hints.states.get(name) == Some(&RunState::Paused) {
             self.waits.add(Wait {
                 container: Some(name),
@@ -305,8 +329,8 @@ impl Planner<'_, '_> {
             self.waits.add(Wait {
                 container: Some(name),
                 cause: Cause::Unhealthy,
-                message: "its health check fails".to_owned(),
-                then: "go on; the control plane or an operator decides".to_owned(),
+                message: format!("the health check of {name} fails"),
+                then: "go on; whoever asked for the task decides".to_owned(),
             });
         }
     }
@@ -343,8 +367,10 @@ impl Planner<'_, '_> {
             return false;
         }
         let since = self.draft.hints.failing_since.get(name).copied();
-        self.waits
-            .for_retry(&Subject::Container(name.clone()), &retry, since);
+        let container = self.draft.desired.definition.container(name);
+        let image = container.map(|container| &container.image);
+        let subject = Subject::Container(name.clone());
+        self.waits.for_retry(&subject, image, &retry, since);
         true
     }
 }

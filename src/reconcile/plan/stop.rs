@@ -8,6 +8,8 @@ use crate::domain::runtime::RunState;
 use crate::domain::status::ContainerStatus;
 use crate::domain::task::{Cause, KnownContainer, Step};
 use crate::reconcile::action::{Subject, Verb};
+use crate::reconcile::backoff::is_due;
+use crate::reconcile::observe::SETTLE;
 
 use super::Planner;
 use super::waits::Wait;
@@ -52,22 +54,26 @@ impl Planner<'_, '_> {
             self.waits.for_flight(&subject, flight.step, flight.since);
             return;
         }
+        let now = self.input.now;
+        if known.settles_at.is_some_and(|at| !is_due(at, now, SETTLE)) {
+            // It lives again in a moment, or it does not: only then is there something to stop, or nothing.
+            self.waits.for_next_run(name);
+            return;
+        }
         match known.status {
             ContainerStatus::None | ContainerStatus::Pulled | ContainerStatus::Created => {
                 self.end_unstarted(name, &known);
             }
-            ContainerStatus::Running if known.exit.is_some() => {
-                // Between two runs: it will not be started again.
-                self.draft.stop_container(name, None, None);
-            }
+            // Between two runs: it will not be started again.
+            ContainerStatus::Running if known.exit.is_some() => self.end_unstarted(name, &known),
             ContainerStatus::Running | ContainerStatus::Stopped => {
                 self.end_running(container, &known, order);
             }
         }
     }
 
-    /// A container that was never started needs no call, unless a create or start failed, or an earlier agent may have
-    /// asked for its start: then look first.
+    /// A container that does not run needs no call, unless a create or start failed, or an earlier agent may have asked
+    /// for its start: then look first.
     fn end_unstarted(&mut self, name: &ContainerName, known: &KnownContainer) {
         let failed = known.retry.as_ref().map(|retry| retry.step);
         let sure = self.draft.hints.sure.contains(name);

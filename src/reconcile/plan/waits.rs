@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::domain::ids::{ContainerName, UnixMillis};
+use crate::domain::image::ImageRef;
 use crate::domain::reason::ReasonName;
 use crate::domain::task::{Cause, Retry, Step, TaskCondition};
 use crate::reconcile::action::Subject;
@@ -148,20 +149,28 @@ impl Waits {
         let wait = Wait {
             container,
             cause,
-            message: format!("the {step} of {what} is under way"),
+            message: match (container, step) {
+                (Some(_), Step::SetUp) => "its secrets are being fetched".to_owned(),
+                _ => format!("the {step} of {what} is under way"),
+            },
             then: format!("go on when the {step} is done"),
         };
         self.with_outer_deadline(wait, since, limit_of(step));
     }
 
-    /// A failed step that backs off; `since` its first failure, where that is known.
+    /// A failed step that backs off; `since` its first failure, where that is known. A pull names its image.
     pub(super) fn for_retry(
         &mut self,
         subject: &Subject,
+        image: Option<&ImageRef>,
         retry: &Retry,
         since: Option<UnixMillis>,
     ) {
-        let (container, what) = (container_of(subject), in_words(subject));
+        let (container, object) = (container_of(subject), in_words(subject));
+        let what = match image {
+            Some(image) if retry.step == Step::Pull => format!("{image} for {object}"),
+            _ => object,
+        };
         let hangs = retry.reason.name == ReasonName::DockerTimeoutError && retry.failures > 1;
         let wait = Wait {
             container,
@@ -185,6 +194,17 @@ impl Waits {
         }
     }
 
+    /// An end that is held back.
+    pub(super) fn for_next_run(&mut self, name: &ContainerName) {
+        self.add(Wait {
+            container: Some(name),
+            cause: Cause::CallOutstanding,
+            message: "its process ended after a signal from outside; it may be restarted by hand"
+                .to_owned(),
+            then: "take the end as final".to_owned(),
+        });
+    }
+
     /// A step that would be taken if Docker answered.
     pub(super) fn for_runtime(&mut self, subject: &Subject, step: Step) {
         let what = in_words(subject);
@@ -204,10 +224,10 @@ fn container_of(subject: &Subject) -> Option<&ContainerName> {
     }
 }
 
-/// A container is named by its condition, a resource is not.
+/// A sentence is read alone, so that it names what it is about.
 fn in_words(subject: &Subject) -> String {
     match subject {
-        Subject::Container(_) => "the container".to_owned(),
+        Subject::Container(name) => format!("container {name}"),
         Subject::Resource(key) => format!("the {key}"),
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::credentials::CredentialsId;
 use crate::domain::definition::NetworkMode;
 use crate::domain::ids::{ContainerName, Generation, TaskArn, UnixMillis};
 use crate::domain::status::DesiredStatus;
-use crate::domain::task::{DesiredTask, Origin, TaskOptions};
+use crate::domain::task::{DesiredTask, EcsFacts, Origin, TaskOptions};
 use crate::domain::task_ids::{EndpointId, TaskIds};
 use crate::store::codec;
 use crate::store::error::RowError;
@@ -47,6 +47,12 @@ pub(in crate::store) struct DesiredRow {
     pub execution_role_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint_ids: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launch_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_arns: Option<String>,
 }
 
 impl From<&DesiredTask> for DesiredRow {
@@ -72,6 +78,9 @@ impl From<&DesiredTask> for DesiredRow {
             task_role_id: credentials_text(task.ids.task_role.as_ref()),
             execution_role_id: credentials_text(task.ids.execution_role.as_ref()),
             endpoint_ids: endpoints_text(&task.ids.endpoints),
+            launch_type: task.ecs.launch_type.clone(),
+            service_name: task.ecs.service_name.clone(),
+            container_arns: arns_text(&task.ecs.container_arns),
         }
     }
 }
@@ -106,6 +115,11 @@ impl TryFrom<DesiredRow> for DesiredTask {
                 endpoints: endpoints(row.endpoint_ids)?,
             },
             origin: origin(&row.origin, row.origin_file)?,
+            ecs: EcsFacts {
+                launch_type: row.launch_type,
+                service_name: row.service_name,
+                container_arns: arns(row.container_arns)?,
+            },
             status: word("status", &row.status, DesiredStatus::from_text)?,
             stop_reason: reason(row.stop_reason_name, row.stop_reason_message)?,
             remove: row.remove,
@@ -146,6 +160,28 @@ fn endpoints(text: Option<String>) -> Result<BTreeMap<ContainerName, EndpointId>
             let (container, id) = pair.split_once('=').ok_or_else(unreadable)?;
             let container = ContainerName::parse(container).map_err(|_| unreadable())?;
             Ok((container, EndpointId::parse(id).map_err(|_| unreadable())?))
+        })
+        .collect()
+}
+
+fn arns_text(arns: &BTreeMap<ContainerName, String>) -> Option<String> {
+    let pairs: Vec<String> = arns
+        .iter()
+        .map(|(container, arn)| format!("{container}={arn}"))
+        .collect();
+    (!pairs.is_empty()).then(|| pairs.join(" "))
+}
+
+fn arns(text: Option<String>) -> Result<BTreeMap<ContainerName, String>, RowError> {
+    let unreadable = || RowError::Incomplete {
+        what: "the ARN of a container",
+    };
+    text.unwrap_or_default()
+        .split_ascii_whitespace()
+        .map(|pair| {
+            let (container, arn) = pair.split_once('=').ok_or_else(unreadable)?;
+            let container = ContainerName::parse(container).map_err(|_| unreadable())?;
+            Ok((container, arn.to_owned()))
         })
         .collect()
 }

@@ -18,8 +18,8 @@ pub(in crate::store) async fn put(
     sqlx::query_scalar!(
         r#"INSERT INTO tasks (arn, generation, definition_version, definition, network_as,
                ignore_compatibilities, origin, origin_file, status, stop_reason_name, stop_reason_message, remove,
-               arrived_at, task_role_id, execution_role_id, endpoint_ids, checksum)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+               arrived_at, task_role_id, execution_role_id, endpoint_ids, launch_type, service_name, container_arns, checksum)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
            ON CONFLICT (arn) DO UPDATE SET
                generation = excluded.generation,
                definition_version = excluded.definition_version,
@@ -36,6 +36,9 @@ pub(in crate::store) async fn put(
                task_role_id = excluded.task_role_id,
                execution_role_id = excluded.execution_role_id,
                endpoint_ids = excluded.endpoint_ids,
+               launch_type = excluded.launch_type,
+               service_name = excluded.service_name,
+               container_arns = excluded.container_arns,
                checksum = excluded.checksum
            RETURNING id AS "id!""#,
         row.arn,
@@ -54,6 +57,9 @@ pub(in crate::store) async fn put(
         row.task_role_id,
         row.execution_role_id,
         row.endpoint_ids,
+        row.launch_type,
+        row.service_name,
+        row.container_arns,
         checksum,
     )
     .fetch_one(connection)
@@ -101,7 +107,7 @@ pub(in crate::store) async fn get(
         r#"SELECT arn, generation, definition_version, definition, network_as,
                ignore_compatibilities AS "ignore_compatibilities: bool", origin, origin_file, status,
                stop_reason_name, stop_reason_message, remove AS "remove: bool", arrived_at, task_role_id,
-               execution_role_id, endpoint_ids
+               execution_role_id, endpoint_ids, launch_type, service_name, container_arns
            FROM tasks WHERE id = ?"#,
         id
     )

@@ -8,9 +8,11 @@ use super::rows::{
     BindingRow, ConditionRow, ContainerRow, KnownRow, KnownRows, MountRow, NetworkRow,
     ReservationRow, ResourceRow,
 };
+use crate::domain::ids::TaskArn;
 use crate::domain::task::KnownTask;
 use crate::store::checksum::Checksums;
 use crate::store::error::{ReadError, RowError};
+use crate::store::fields::json;
 
 /// Gives a new task the row that says that nothing is known; one that has a row keeps it.
 pub(in crate::store) async fn ensure(
@@ -33,39 +35,18 @@ pub(in crate::store) async fn ensure(
     Ok(())
 }
 
-/// Writes the known state of a task that is there.
+/// Writes the known state of a task; of one that is not there nothing. Each call of the connection's thread is two waits
+/// for the processor, which is busiest when something has ended: so these are two calls, whatever there is to write.
 pub(in crate::store) async fn put(
     connection: &mut SqliteConnection,
-    task: i64,
+    arn: &TaskArn,
     known: &KnownTask,
     checksums: Checksums,
 ) -> sqlx::Result<()> {
     let rows = KnownRows::from(known);
     let checksum = checksums.of(&rows);
-    clear(connection, task).await?;
-    put_task(connection, task, &rows.task, checksum).await?;
-    for row in &rows.containers {
-        put_container(connection, task, row).await?;
-    }
-    for row in &rows.bindings {
-        put_binding(connection, task, row).await?;
-    }
-    for row in &rows.reservations {
-        put_reservation(connection, task, row).await?;
-    }
-    for row in &rows.networks {
-        put_network(connection, task, row).await?;
-    }
-    for row in &rows.mounts {
-        put_mount(connection, task, row).await?;
-    }
-    for row in &rows.resources {
-        put_resource(connection, task, row).await?;
-    }
-    for row in &rows.conditions {
-        put_condition(connection, task, row).await?;
-    }
-    Ok(())
+    replace(connection, arn.as_str(), &rows.task, checksum).await?;
+    hang(connection, arn.as_str(), &rows).await
 }
 
 /// Reads the known state of a task.
@@ -189,42 +170,32 @@ async fn mount_rows(connection: &mut SqliteConnection, task: i64) -> sqlx::Resul
     .await
 }
 
-async fn clear(connection: &mut SqliteConnection, task: i64) -> sqlx::Result<()> {
-    sqlx::query!("DELETE FROM containers WHERE task = ?", task)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query!("DELETE FROM bindings WHERE task = ?", task)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query!("DELETE FROM reservations WHERE task = ?", task)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query!("DELETE FROM networks WHERE task = ?", task)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query!("DELETE FROM mounts WHERE task = ?", task)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query!("DELETE FROM resources WHERE task = ?", task)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query!("DELETE FROM conditions WHERE task = ?", task)
-        .execute(&mut *connection)
-        .await?;
-    Ok(())
-}
-
-async fn put_task(
+/// Replaces the task's own row and deletes those that hang on it.
+async fn replace(
     connection: &mut SqliteConnection,
-    task: i64,
+    arn: &str,
     row: &KnownRow,
     checksum: Option<i64>,
 ) -> sqlx::Result<()> {
     sqlx::query!(
-        "UPDATE known_tasks SET status = ?, observed_generation = ?, admitted_at = ?, stop_name = ?,
+        "DELETE FROM containers WHERE task = (SELECT id FROM tasks WHERE arn = ?);
+         DELETE FROM bindings WHERE task = (SELECT id FROM tasks WHERE arn = ?);
+         DELETE FROM reservations WHERE task = (SELECT id FROM tasks WHERE arn = ?);
+         DELETE FROM networks WHERE task = (SELECT id FROM tasks WHERE arn = ?);
+         DELETE FROM mounts WHERE task = (SELECT id FROM tasks WHERE arn = ?);
+         DELETE FROM resources WHERE task = (SELECT id FROM tasks WHERE arn = ?);
+         DELETE FROM conditions WHERE task = (SELECT id FROM tasks WHERE arn = ?);
+         UPDATE known_tasks SET status = ?, observed_generation = ?, admitted_at = ?, stop_name = ?,
              stop_message = ?, stop_at = ?, pull_started_at = ?, pull_stopped_at = ?, started_at = ?,
              execution_stopped_at = ?, stopped_at = ?, reported = ?, reported_containers = ?, checksum = ?
-         WHERE task = ?",
+         WHERE task = (SELECT id FROM tasks WHERE arn = ?)",
+        arn,
+        arn,
+        arn,
+        arn,
+        arn,
+        arn,
+        arn,
         row.status,
         row.observed_generation,
         row.admitted_at,
@@ -239,191 +210,104 @@ async fn put_task(
         row.reported,
         row.reported_containers,
         checksum,
-        task,
+        arn,
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-async fn put_container(
-    connection: &mut SqliteConnection,
-    task: i64,
-    row: &ContainerRow,
-) -> sqlx::Result<()> {
+/// Writes the rows that hang on the task's own. They go as JSON, one text a table, so that their number does not matter.
+async fn hang(connection: &mut SqliteConnection, arn: &str, rows: &KnownRows) -> sqlx::Result<()> {
+    let texts = Texts::try_from(rows)?;
     sqlx::query!(
         "INSERT INTO containers (task, name, status, attempt, docker_id, image_id, image_digest, started_at,
-             running_since, exit_at, exit_code, exit_oom_killed, reason_name, reason_message, health, health_since,
-             restart_count, last_restart_at, stop_requested_at, degraded_log, settles_at, retry_step,
-             retry_failures, retry_not_before, retry_reason_name, retry_reason_message, removed, created_at,
-             probe_exit_code, probe_output)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        task,
-        row.name,
-        row.status,
-        row.attempt,
-        row.docker_id,
-        row.image_id,
-        row.image_digest,
-        row.started_at,
-        row.running_since,
-        row.exit_at,
-        row.exit_code,
-        row.exit_oom_killed,
-        row.reason_name,
-        row.reason_message,
-        row.health,
-        row.health_since,
-        row.restart_count,
-        row.last_restart_at,
-        row.stop_requested_at,
-        row.degraded_log,
-        row.settles_at,
-        row.retry_step,
-        row.retry_failures,
-        row.retry_not_before,
-        row.retry_reason_name,
-        row.retry_reason_message,
-        row.removed,
-        row.created_at,
-        row.probe_exit_code,
-        row.probe_output,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn put_network(
-    connection: &mut SqliteConnection,
-    task: i64,
-    row: &NetworkRow,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "INSERT INTO networks (task, container, position, name, ipv4, ipv4_prefix, ipv4_gateway, ipv6, ipv6_prefix,
+             running_since, exit_at,
+             exit_code, exit_oom_killed, reason_name, reason_message, health, health_since, restart_count,
+             last_restart_at, stop_requested_at, degraded_log, settles_at, retry_step, retry_failures,
+             retry_not_before, retry_reason_name, retry_reason_message, removed, created_at, probe_exit_code,
+             probe_output)
+         SELECT tasks.id, value->>'name', value->>'status', value->>'attempt', value->>'docker_id', value->>'image_id',
+             value->>'image_digest', value->>'started_at', value->>'running_since', value->>'exit_at',
+             value->>'exit_code', value->>'exit_oom_killed', value->>'reason_name', value->>'reason_message',
+             value->>'health', value->>'health_since', value->>'restart_count', value->>'last_restart_at',
+             value->>'stop_requested_at', value->>'degraded_log', value->>'settles_at', value->>'retry_step',
+             value->>'retry_failures', value->>'retry_not_before', value->>'retry_reason_name',
+             value->>'retry_reason_message', value->>'removed', value->>'created_at', value->>'probe_exit_code',
+             value->>'probe_output'
+         FROM tasks, json_each(?) WHERE arn = ?;
+         INSERT INTO bindings (task, container, position, container_port, protocol, bind_ip, host_port)
+         SELECT tasks.id, value->>'container', value->>'position', value->>'container_port', value->>'protocol',
+             value->>'bind_ip', value->>'host_port'
+         FROM tasks, json_each(?) WHERE arn = ?;
+         INSERT INTO reservations (task, container, position, mapping, first_host_port, count, protocol)
+         SELECT tasks.id, value->>'container', value->>'position', value->>'mapping', value->>'first_host_port',
+             value->>'count', value->>'protocol'
+         FROM tasks, json_each(?) WHERE arn = ?;
+         INSERT INTO networks (task, container, position, name, ipv4, ipv4_prefix, ipv4_gateway, ipv6, ipv6_prefix,
              ipv6_gateway, mac)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        task,
-        row.container,
-        row.position,
-        row.name,
-        row.ipv4,
-        row.ipv4_prefix,
-        row.ipv4_gateway,
-        row.ipv6,
-        row.ipv6_prefix,
-        row.ipv6_gateway,
-        row.mac,
+         SELECT tasks.id, value->>'container', value->>'position', value->>'name', value->>'ipv4',
+             value->>'ipv4_prefix',
+             value->>'ipv4_gateway', value->>'ipv6', value->>'ipv6_prefix', value->>'ipv6_gateway', value->>'mac'
+         FROM tasks, json_each(?) WHERE arn = ?;
+         INSERT INTO mounts (task, container, position, name, source, destination)
+         SELECT tasks.id, value->>'container', value->>'position', value->>'name', value->>'source',
+             value->>'destination'
+         FROM tasks, json_each(?) WHERE arn = ?;
+         INSERT INTO resources (task, kind, name, status, retry_step, retry_failures, retry_not_before,
+             retry_reason_name,
+             retry_reason_message)
+         SELECT tasks.id, value->>'kind', value->>'name', value->>'status', value->>'retry_step',
+             value->>'retry_failures',
+             value->>'retry_not_before', value->>'retry_reason_name', value->>'retry_reason_message'
+         FROM tasks, json_each(?) WHERE arn = ?;
+         INSERT INTO conditions (task, position, container, cause, message, since, deadline, next_action, next_at)
+         SELECT tasks.id, value->>'position', value->>'container', value->>'cause', value->>'message', value->>'since',
+             value->>'deadline', value->>'next_action', value->>'next_at'
+         FROM tasks, json_each(?) WHERE arn = ?",
+        texts.containers,
+        arn,
+        texts.bindings,
+        arn,
+        texts.reservations,
+        arn,
+        texts.networks,
+        arn,
+        texts.mounts,
+        arn,
+        texts.resources,
+        arn,
+        texts.conditions,
+        arn,
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-async fn put_mount(
-    connection: &mut SqliteConnection,
-    task: i64,
-    row: &MountRow,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "INSERT INTO mounts (task, container, position, name, source, destination) VALUES (?, ?, ?, ?, ?, ?)",
-        task,
-        row.container,
-        row.position,
-        row.name,
-        row.source,
-        row.destination,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+/// The rows of each table as JSON.
+struct Texts {
+    containers: String,
+    bindings: String,
+    reservations: String,
+    networks: String,
+    mounts: String,
+    resources: String,
+    conditions: String,
 }
 
-async fn put_binding(
-    connection: &mut SqliteConnection,
-    task: i64,
-    row: &BindingRow,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "INSERT INTO bindings (task, container, position, container_port, protocol, bind_ip, host_port)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
-        task,
-        row.container,
-        row.position,
-        row.container_port,
-        row.protocol,
-        row.bind_ip,
-        row.host_port,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
+impl TryFrom<&KnownRows> for Texts {
+    type Error = sqlx::Error;
 
-async fn put_reservation(
-    connection: &mut SqliteConnection,
-    task: i64,
-    row: &ReservationRow,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "INSERT INTO reservations (task, container, position, mapping, first_host_port, count, protocol)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
-        task,
-        row.container,
-        row.position,
-        row.mapping,
-        row.first_host_port,
-        row.count,
-        row.protocol,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn put_resource(
-    connection: &mut SqliteConnection,
-    task: i64,
-    row: &ResourceRow,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "INSERT INTO resources (task, kind, name, status, retry_step, retry_failures, retry_not_before,
-             retry_reason_name, retry_reason_message)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        task,
-        row.kind,
-        row.name,
-        row.status,
-        row.retry_step,
-        row.retry_failures,
-        row.retry_not_before,
-        row.retry_reason_name,
-        row.retry_reason_message,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn put_condition(
-    connection: &mut SqliteConnection,
-    task: i64,
-    row: &ConditionRow,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "INSERT INTO conditions (task, position, container, cause, message, since, deadline, next_action, next_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        task,
-        row.position,
-        row.container,
-        row.cause,
-        row.message,
-        row.since,
-        row.deadline,
-        row.next_action,
-        row.next_at,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    fn try_from(rows: &KnownRows) -> sqlx::Result<Self> {
+        Ok(Self {
+            containers: json(&rows.containers)?,
+            bindings: json(&rows.bindings)?,
+            reservations: json(&rows.reservations)?,
+            networks: json(&rows.networks)?,
+            mounts: json(&rows.mounts)?,
+            resources: json(&rows.resources)?,
+            conditions: json(&rows.conditions)?,
+        })
+    }
 }

@@ -6,6 +6,8 @@ mod basics;
 
 mod bounds;
 
+mod checkpoint;
+
 mod rows;
 
 mod damaged_rows;

@@ -14,7 +14,7 @@ use crate::domain::port_mapping::{PortBinding, PortReservation, Protocol};
 use crate::domain::reason::{Reason, ReasonName};
 use crate::domain::status::{ContainerStatus, DesiredStatus, Health, TaskStatus};
 use crate::domain::task::{
-    Cause, DesiredTask, Exit, KnownContainer, KnownResource, KnownTask, Origin, Reported,
+    Cause, DesiredTask, EcsFacts, Exit, KnownContainer, KnownResource, KnownTask, Origin, Reported,
     ResourceKey, ResourceStatus, Retry, Step, StopCause, TaskCondition, TaskOptions,
 };
 use crate::domain::task_ids::{EndpointId, TaskIds};
@@ -309,6 +309,18 @@ fn known() -> impl Strategy<Value = KnownTask> {
     })
 }
 
+fn ecs_facts() -> impl Strategy<Value = EcsFacts> {
+    let arns = proptest::collection::btree_map("[a-z]{1,4}", "arn:[a-z=:/]{0,9}", 0..3);
+    (option::of(text()), option::of(text()), arns).prop_map(|(launch_type, service_name, arns)| {
+        let named = |(name, arn): (String, String)| (ContainerName::parse(&name).unwrap(), arn);
+        EcsFacts {
+            launch_type,
+            service_name,
+            container_arns: arns.into_iter().map(named).collect(),
+        }
+    })
+}
+
 fn any_desired() -> impl Strategy<Value = DesiredTask> {
     let modes = &[
         NetworkMode::Bridge,
@@ -330,6 +342,7 @@ fn any_desired() -> impl Strategy<Value = DesiredTask> {
         any::<bool>(),
         at(),
         ids(),
+        ecs_facts(),
     );
     (0..=i64::MAX.unsigned_abs(), options, origin, rest).prop_map(
         |(generation, (network_as, ignore_compatibilities), origin, rest)| DesiredTask {
@@ -343,6 +356,7 @@ fn any_desired() -> impl Strategy<Value = DesiredTask> {
             remove: rest.2,
             arrived_at: rest.3,
             ids: rest.4,
+            ecs: rest.5,
             ..desired("a", generation)
         },
     )

@@ -2,9 +2,10 @@
 
 use super::world::{World, new_task, two_tasks};
 use crate::boundary::TaskStore as _;
+use crate::boundary::store::Loaded;
 use crate::domain::draining::Draining;
 use crate::domain::ids::UnixMillis;
-use crate::domain::task::{Reported, Task};
+use crate::domain::task::{EcsFacts, Reported, Task};
 use crate::domain::task_ids::TaskIds;
 
 /// What a later version may do: a column, a table, and its line in the record of migrations. The checksum of a row
@@ -69,17 +70,32 @@ fn as_of_0001(mut task: Task) -> Task {
     task
 }
 
-/// A database of an instance that drains, which came third.
-#[tokio::test]
-async fn the_third_schema_is_still_read() {
+/// What is read of a database that an older agent has left.
+async fn loaded_from(fixture: &'static str) -> Loaded {
     let world = World::new();
     std::fs::create_dir(world.directory()).unwrap();
     std::fs::write(world.file("berth.db"), "").unwrap();
-    world
-        .sql(include_str!("../../../migrations/fixtures/0003.sql"))
-        .await;
+    world.sql(fixture).await;
     let (notes, loaded) = world.load().await;
     assert!(notes.is_empty(), "{notes:?}");
+    loaded
+}
+
+/// A database with what ECS has acknowledged, which came fourth.
+#[tokio::test]
+async fn the_fourth_schema_is_still_read() {
+    let loaded = loaded_from(include_str!("../../../migrations/fixtures/0004.sql")).await;
+    let (_, tasks) = two_tasks();
+    assert_eq!(
+        (loaded.tasks, loaded.damage),
+        (tasks.map(as_of_0004).to_vec(), vec![])
+    );
+}
+
+/// A database of an instance that drains, which came third.
+#[tokio::test]
+async fn the_third_schema_is_still_read() {
+    let loaded = loaded_from(include_str!("../../../migrations/fixtures/0003.sql")).await;
     let (_, tasks) = two_tasks();
     let tasks = tasks.map(as_of_0003);
     assert_eq!((loaded.tasks, loaded.damage), (tasks.to_vec(), vec![]));
@@ -108,20 +124,18 @@ async fn words_that_are_no_text_do_not_end_the_draining() {
 /// What is there of a task before the control plane could acknowledge anything.
 fn as_of_0003(mut task: Task) -> Task {
     task.known.reported = Reported::default();
+    as_of_0004(task)
+}
+
+fn as_of_0004(mut task: Task) -> Task {
+    task.desired.ecs = EcsFacts::default();
     task
 }
 
 /// A database with the ids and facts that came second.
 #[tokio::test]
 async fn the_second_schema_is_still_read() {
-    let world = World::new();
-    std::fs::create_dir(world.directory()).unwrap();
-    std::fs::write(world.file("berth.db"), "").unwrap();
-    world
-        .sql(include_str!("../../../migrations/fixtures/0002.sql"))
-        .await;
-    let (notes, loaded) = world.load().await;
-    assert!(notes.is_empty(), "{notes:?}");
+    let loaded = loaded_from(include_str!("../../../migrations/fixtures/0002.sql")).await;
     let (_, tasks) = two_tasks();
     assert_eq!(
         (loaded.tasks, loaded.damage),

@@ -5,4 +5,4 @@ mod spec;
 mod suite;
 
 pub use spec::{EXIT_3, PATIENCE, STUBBORN, TALK, UNTIL_TERM, container, labels};
-pub use suite::{container_runtime, volume_runtime};
+pub use suite::{container_runtime, runtime_ping, volume_runtime};

@@ -5,7 +5,7 @@
     reason = "a contract suite fails by panicking, as tests do"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::domain::definition::ContainerDefinition;
@@ -53,6 +53,7 @@ pub fn container(docker_name: &str, image: &ImageRef, command: &str) -> Containe
         volumes_from: Vec::new(),
         links: Vec::new(),
         ports: Vec::new(),
+        left_to_image: BTreeSet::new(),
         extra_hosts: Vec::new(),
         cgroup_parent: None,
         memory_mib: None,

@@ -19,13 +19,13 @@ use crate::domain::runtime::RuntimeInfo;
 use crate::domain::status::{DesiredStatus, TaskStatus};
 use crate::domain::task::{DesiredTask, Origin, TaskOptions};
 use crate::reconcile::handle::{HandleError, PutOutcome, PutTask};
-use crate::reconcile::settings::EngineSettings;
+use crate::reconcile::settings::{Endpoints, EngineSettings, PullBehavior};
 use crate::reconcile::snapshot::Snapshot;
 use crate::reconcile::{Dependencies, Reconciler, ReconcilerHandle};
 
 use super::super::clock::{SeededIds, TokioClock};
 use super::super::credentials::FakeRoles;
-use super::super::images::{FakeHost, WorldImages};
+use super::super::images::{FakeHost, FakeSecrets, WorldImages};
 use super::super::memory_store::MemoryStore;
 use super::super::world::World;
 use super::gate::{Gate, GatedHost, GatedImages, GatedRuntime, GatedStore};
@@ -52,10 +52,12 @@ pub struct Simulation {
     pub facts: Arc<std::sync::Mutex<HostFacts>>,
     /// Credentials of roles; they can be served, unless a script says otherwise.
     pub roles: Arc<FakeRoles>,
+    /// Values from outside; they can be had, unless a script says otherwise.
+    pub secrets: Arc<FakeSecrets>,
     /// Where the agent can be frozen.
     pub gate: Gate,
     pub(super) witness: Witness,
-    settings: EngineSettings,
+    pub(super) settings: EngineSettings,
     missing: BTreeSet<String>,
     agent: Option<Agent>,
 }
@@ -78,7 +80,7 @@ impl HostProbe for GivenHost {
     }
 }
 
-/// Keeps definitions beside the containers: the label's text is a key.
+/// Keeps definitions beside the containers: the label's text is a key, as long as the values in the definition.
 struct MapCodec(Arc<std::sync::Mutex<BTreeMap<String, DesiredTask>>>);
 
 impl DesiredCodec for MapCodec {
@@ -94,14 +96,17 @@ impl DesiredCodec for MapCodec {
             ..desired.clone()
         };
         map.entry(desired.arn.to_string()).or_insert(first);
-        desired.arn.to_string()
+        let containers = desired.definition.containers.iter();
+        let values = containers.flat_map(|container| container.environment.values());
+        let length = values.map(String::len).sum();
+        format!("{}{}", desired.arn, " ".repeat(length))
     }
 
     fn decode(&self, _arn: &TaskArn, text: &str) -> Option<DesiredTask> {
         self.0
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .get(text)
+            .get(text.trim_end())
             .cloned()
     }
 }
@@ -121,9 +126,14 @@ impl Simulation {
             definitions: Arc::default(),
             facts: Arc::new(std::sync::Mutex::new(host_facts())),
             roles: Arc::default(),
+            secrets: Arc::default(),
             gate: Gate::default(),
             settings: EngineSettings {
                 cleanup_wait: Duration::from_hours(3),
+                endpoints: Endpoints {
+                    credentials: true,
+                    ..Endpoints::default()
+                },
                 ..EngineSettings::default()
             },
             missing: BTreeSet::from(["missing".to_owned()]),
@@ -143,6 +153,7 @@ impl Simulation {
             runtime: Arc::new(GatedRuntime(self.world.clone(), self.gate.clone())),
             volumes: Arc::new(GatedRuntime(self.world.clone(), self.gate.clone())),
             images: Arc::new(GatedImages(Arc::new(images), self.gate.clone())),
+            secrets: self.secrets.clone(),
             host: Arc::new(GatedHost(Arc::clone(&self.host), self.gate.clone())),
             store: Arc::new(GatedStore(
                 self.store.clone(),
@@ -167,13 +178,34 @@ impl Simulation {
         });
     }
 
+    /// When images are pulled (`ECS_IMAGE_PULL_BEHAVIOR`), from the next start of the agent on.
+    pub fn set_pull_behavior(&mut self, behavior: PullBehavior) {
+        self.settings.pull_behavior = behavior;
+    }
+
+    /// How long ended tasks are kept, from the next start of the agent on.
+    pub fn keep_ended_for(&mut self, wait: Duration) {
+        self.settings.cleanup_wait = wait;
+    }
+
     /// kill -9. Also ends a frozen agent.
     pub async fn crash(&mut self) {
         if let Some(agent) = self.agent.take() {
             agent.running.abort();
             let _ended = agent.running.await;
         }
+        self.store.stop_flushing();
+        self.secrets.lose();
         self.gate.open();
+    }
+
+    /// The power fails and comes back: every process ends, and the store has what was flushed. What ended before is on
+    /// the disk of Docker, which flushes it by itself.
+    pub async fn lose_power(&mut self) {
+        self.crash().await;
+        self.store.lose_power();
+        self.witness.power_is_lost(&self.store);
+        self.world.end_every_process();
     }
 
     /// The rows are gone: the file was deleted while the agent was away.
@@ -297,6 +329,7 @@ pub fn host_facts() -> HostFacts {
         cpu_units: 2048,
         memory_mib: 8192,
         reserved_ports: BTreeSet::new(),
+        front_port: None,
         dynamic_ports: (49_153, 65_535),
         cgroups: CgroupSupport::V1,
         log_drivers: BTreeSet::from(["json-file".to_owned(), "none".to_owned()]),
@@ -343,6 +376,9 @@ pub fn shell(name: &str, image: &str, command: &str) -> ContainerDefinition {
 pub fn task(containers: Vec<ContainerDefinition>) -> TaskDefinition {
     TaskDefinition::new(Family::parse("sim").expect("a family"), containers)
 }
+
+/// A role that simulated tasks may have.
+pub const ROLE: &str = "arn:aws:iam::123456789012:role/web";
 
 /// Runs until told to stop, and then ends with 0.
 pub const SERVE: &str = "trap 'exit 0' TERM; sleep 100000 & wait";

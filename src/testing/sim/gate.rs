@@ -22,6 +22,7 @@ use crate::boundary::{
 use crate::domain::ids::{DockerId, TaskArn, TaskId};
 use crate::domain::image::ImageRef;
 use crate::domain::port_mapping::Protocol;
+use crate::domain::registry::RegistryAccess;
 use crate::domain::runtime::{
     ListedContainer, ObservedContainer, OutputChunk, OutputRange, RuntimeInfo, VolumeSpec,
 };
@@ -230,20 +231,19 @@ impl Gate {
 /// The store behind the gate, with a witness beside it.
 pub(super) struct GatedStore(pub(super) MemoryStore, pub(super) Gate, pub(super) Witness);
 
-#[async_trait]
-impl TaskStore for GatedStore {
-    async fn load(&self) -> Result<Loaded, BoundaryError> {
-        self.0.load().await
-    }
-
-    async fn commit(&self, changes: &[Change]) -> Result<i64, BoundaryError> {
-        // The store is the agent's own: nobody goes on with a commit when it dies.
+impl GatedStore {
+    /// The store is the agent's own: nobody goes on with a commit when it dies.
+    async fn write(
+        &self,
+        changes: &[Change],
+        commit: impl Future<Output = Result<i64, BoundaryError>> + Send,
+    ) -> Result<i64, BoundaryError> {
         let lost = self.1.count_commit();
         if self.1.lock().commits_hang {
             return pending().await;
         }
         let call = async {
-            let answer = self.0.commit(changes).await;
+            let answer = commit.await;
             self.2.committed(&self.0, changes);
             answer
         };
@@ -252,6 +252,25 @@ impl TaskStore for GatedStore {
             return Err(BoundaryError::deadline("commit", LATE));
         }
         Ok(sequence)
+    }
+}
+
+#[async_trait]
+impl TaskStore for GatedStore {
+    async fn load(&self) -> Result<Loaded, BoundaryError> {
+        self.0.load().await
+    }
+
+    async fn commit(&self, changes: &[Change]) -> Result<i64, BoundaryError> {
+        self.write(changes, self.0.commit(changes)).await
+    }
+
+    async fn commit_unflushed(&self, changes: &[Change]) -> Result<i64, BoundaryError> {
+        self.write(changes, self.0.commit_unflushed(changes)).await
+    }
+
+    async fn flush(&self) -> Result<(), BoundaryError> {
+        self.0.flush().await
     }
 
     async fn events_after(
@@ -370,9 +389,14 @@ pub(super) struct GatedImages<I>(pub(super) Arc<I>, pub(super) Gate);
 
 #[async_trait]
 impl<I: ImageSource + 'static> ImageSource for GatedImages<I> {
-    async fn ensure(&self, image: &ImageRef, essential: bool) -> Result<ReadyImage, ImageError> {
-        let (images, owned) = (Arc::clone(&self.0), image.clone());
-        let call = async move { images.ensure(&owned, essential).await };
+    async fn ensure(
+        &self,
+        image: &ImageRef,
+        access: &RegistryAccess,
+        essential: bool,
+    ) -> Result<ReadyImage, ImageError> {
+        let (images, owned) = (Arc::clone(&self.0), (image.clone(), access.clone()));
+        let call = async move { images.ensure(&owned.0, &owned.1, essential).await };
         self.1.pass("pull", image.as_str(), call).await
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::boundary::Clock;
 use crate::domain::ids::{ContainerName, TaskArn, TaskId};
 use crate::domain::status::{ContainerStatus, DesiredStatus, TaskStatus};
-use crate::domain::task::{Cause, ResourceKey, ResourceStatus, Task};
+use crate::domain::task::{Cause, Exit, ResourceKey, ResourceStatus, Task};
+use crate::reconcile::roles;
 
 use super::agent::Simulation;
 
@@ -30,6 +31,7 @@ impl Simulation {
         let mut wrong = self.world.violations();
         wrong.extend(self.witness.wrong());
         wrong.extend(self.check_explained());
+        wrong.extend(self.check_roles());
         let ends = self.world.ends();
         let live: Vec<(TaskArn, ContainerName)> = self
             .world
@@ -50,11 +52,11 @@ impl Simulation {
             check_status(&task, &mut wrong);
             if !self.agent_may_stop(&task) {
                 let stopped = ends.iter().any(|(end_arn, _, _)| end_arn == arn);
-                let asked = task
-                    .known
-                    .containers
-                    .values()
-                    .any(|known| known.stop_requested_at.is_some());
+                let given_up = self.given_up(arn);
+                let mut containers = task.known.containers.iter();
+                let asked = containers.any(|(name, known)| {
+                    known.stop_requested_at.is_some() && !given_up.contains(name)
+                });
                 if asked && !stopped {
                     wrong.push(format!("{arn} was stopped though nothing asked for it"));
                 }
@@ -63,8 +65,33 @@ impl Simulation {
         wrong
     }
 
+    /// The credentials of every task that has not stopped can be asked for.
+    fn check_roles(&self) -> Vec<String> {
+        if !self.agent_runs() {
+            return Vec::new();
+        }
+        let told = self.roles.wanted();
+        let snapshot = self.snapshot();
+        let tasks = snapshot.tasks.values().map(|view| &view.task);
+        let wanted = tasks.flat_map(|task| roles::wanted(task, &self.settings));
+        wanted
+            .filter(|grant| !told.contains(grant))
+            .map(|grant| format!("nobody keeps the {:?} role of {}", grant.kind, grant.owner))
+            .collect()
+    }
+
     fn agent_may_stop(&self, task: &Task) -> bool {
         self.stop_asked.contains(task.arn()) || task.known.stop.is_some()
+    }
+
+    /// Containers of the task whose start failed too often: they are stopped should they run all the same.
+    fn given_up(&self, arn: &TaskArn) -> BTreeSet<ContainerName> {
+        let events = self.store.all_events().into_iter();
+        let of_task = events.filter(|stored| stored.event.arn == *arn);
+        let given_up = of_task.filter(|stored| stored.event.kind == "GivenUp");
+        given_up
+            .filter_map(|stored| stored.event.container)
+            .collect()
     }
 
     /// What must hold once nothing goes wrong any more and time has passed. Empty = it does.
@@ -265,17 +292,21 @@ impl Simulation {
         let ends = self.world.ends();
         for task in tasks.values() {
             for (name, known) in &task.known.containers {
-                let last = ends
+                let own = ends
                     .iter()
-                    .rfind(|(arn, ended, _)| arn == task.arn() && ended == name);
-                let Some((_, _, truth)) = last else {
+                    .filter(|(arn, ended, _)| arn == task.arn() && ended == name);
+                let own: Vec<&Exit> = own.map(|(_, _, exit)| exit).collect();
+                let Some(truth) = own.last() else {
                     continue;
                 };
                 let told = known.exit.as_ref().and_then(|exit| exit.code);
                 let final_one = known.status == ContainerStatus::Stopped;
                 let vanished = self.world.was_removed_outside(task.arn(), name);
                 let by_hand = self.world.was_started_outside(task.arn(), name);
-                if final_one && !vanished && !by_hand && told != truth.code {
+                // Whether its last end was heard of before it was removed is chance; that there was such an end is none.
+                let unheard =
+                    vanished && (told.is_none() || own.iter().any(|exit| exit.code == told));
+                if final_one && !unheard && !by_hand && told != truth.code {
                     wrong.push(format!(
                         "{name} of {} ended with {:?}, told {:?}",
                         task.arn(),

@@ -17,7 +17,7 @@ mod random;
 
 mod random_task;
 
-pub use agent::{SERVE, STUBBORN, Simulation, arn, host_facts, shell, task};
+pub use agent::{ROLE, SERVE, STUBBORN, Simulation, arn, host_facts, shell, task};
 pub use driver::Driver;
 pub use gate::{CrashAt, Gate};
 pub use random::{Outcome, RandomRun};

@@ -6,9 +6,10 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::boundary::ErrorKind;
-use crate::domain::ids::TaskArn;
+use crate::boundary::{Clock, ErrorKind};
+use crate::domain::ids::{ContainerName, TaskArn, UnixMillis};
 
+use super::super::clock::EPOCH;
 use super::super::world::{Effect, EventFate, Fault, Operation};
 use super::agent::{SERVE, Simulation, arn, shell, task};
 use super::gate::CrashAt;
@@ -46,6 +47,8 @@ pub struct RandomRun {
     pub seed: u64,
     /// Steps before everything is healed.
     pub steps: u32,
+    /// Whether some of the crashes are power losses.
+    pub power_losses: bool,
 }
 
 /// What came of a run.
@@ -62,6 +65,7 @@ impl RandomRun {
     pub async fn run(self) -> Outcome {
         let mut runner = Runner {
             rng: StdRng::seed_from_u64(self.seed),
+            power: self.power_losses.then(|| StdRng::seed_from_u64(self.seed)),
             sim: Simulation::new(),
             put: BTreeSet::new(),
             wedged: BTreeSet::new(),
@@ -74,19 +78,26 @@ impl RandomRun {
         }
         for _ in 0..self.steps {
             runner.step().await;
-            let wrong = runner.sim.check();
-            if !wrong.is_empty() {
-                runner.outcome.wrong = wrong;
-                return runner.outcome;
+            runner.outcome.wrong = runner.sim.check();
+            if !runner.outcome.wrong.is_empty() {
+                return runner.told();
             }
         }
         runner.heal_and_converge().await;
-        runner.outcome
+        runner.told()
     }
+}
+
+/// Seconds since the run began come first.
+fn stamped(at: UnixMillis, line: &str) -> String {
+    let since = at.since(EPOCH);
+    format!("{:>9.3} {line}", since.as_secs_f64())
 }
 
 struct Runner {
     rng: StdRng,
+    /// Decides which crashes are power losses, beside what decides everything else.
+    power: Option<StdRng>,
     sim: Simulation,
     put: BTreeSet<TaskArn>,
     /// Tasks whose every call hangs.
@@ -96,13 +107,48 @@ struct Runner {
 }
 
 impl Runner {
-    fn note(&mut self, line: String) {
+    fn note(&mut self, line: &str) {
+        let line = stamped(self.sim.clock.now(), line);
         self.outcome.script.push(line);
+    }
+
+    /// The outcome; of tasks with which something is wrong, with their timelines and what really happened to them.
+    fn told(mut self) -> Outcome {
+        let wrong = self.outcome.wrong.join("\n");
+        let named =
+            |arn: &TaskArn| wrong.contains(arn.as_str()) || self.names_a_container(&wrong, arn);
+        let mut lines: Vec<(UnixMillis, String)> = Vec::new();
+        for stored in self.sim.store.all_events() {
+            let event = stored.event;
+            if named(&event.arn) {
+                let (task, name) = (event.arn.task_id(), event.container);
+                let name = name.as_ref().map_or("", ContainerName::as_str);
+                let line = format!("told   {task} {name} {}: {}", event.kind, event.message);
+                lines.push((event.at, line));
+            }
+        }
+        for (arn, name, exit) in self.sim.world.ends() {
+            if named(&arn) {
+                let line = format!("ended  {} {name} with {:?}", arn.task_id(), exit.code);
+                lines.push((exit.at, line));
+            }
+        }
+        lines.sort_by_key(|(at, _)| *at);
+        let lines = lines.iter().map(|(at, line)| stamped(*at, line));
+        let lines: Vec<String> = lines.collect();
+        self.outcome.script.extend(lines);
+        self.outcome
+    }
+
+    fn names_a_container(&self, words: &str, arn: &TaskArn) -> bool {
+        let containers = self.sim.world.containers();
+        let mut own = containers.iter().filter(|container| container.task == *arn);
+        own.any(|container| words.contains(&container.spec.docker_name))
     }
 
     async fn step(&mut self) {
         if !self.sim.agent_runs() {
-            self.note("start agent".to_owned());
+            self.note("start agent");
             self.sim.crash().await;
             self.sim.start();
         }
@@ -113,14 +159,13 @@ impl Runner {
             6..8 => self.disturb_one(),
             8..10 => self.break_something(),
             10 => {
-                self.note("crash".to_owned());
-                self.sim.crash().await;
+                self.crash("crash").await;
                 let away = Duration::from_millis(self.rng.random_range(0..30_000));
                 self.sim.pass(away).await;
                 self.sim.start();
             }
             11 => {
-                self.note("stop agent".to_owned());
+                self.note("stop agent");
                 self.sim.stop_agent().await;
                 self.sim.start();
             }
@@ -131,6 +176,17 @@ impl Runner {
         }
         let time = Duration::from_millis(self.rng.random_range(0..4_000));
         self.sim.pass(time).await;
+    }
+
+    async fn crash(&mut self, words: &str) {
+        let power = self.power.as_mut();
+        if power.is_some_and(|power| power.random_bool(0.3)) {
+            self.note(&format!("{words}, and the power is lost"));
+            self.sim.lose_power().await;
+        } else {
+            self.note(words);
+            self.sim.crash().await;
+        }
     }
 
     /// The agent dies in the middle of something, if it does enough for that.
@@ -153,8 +209,7 @@ impl Runner {
             call = Some(gate.frozen().await);
         }
         if let Some(call) = call {
-            self.note(format!("crash {at:?} {call}"));
-            self.sim.crash().await;
+            self.crash(&format!("crash {at:?} {call}")).await;
             let away = Duration::from_millis(self.rng.random_range(0..5_000));
             self.sim.pass(away).await;
             self.sim.start();
@@ -165,10 +220,10 @@ impl Runner {
     fn break_store(&mut self) {
         let n = self.rng.random_range(1..4);
         if self.rng.random_bool(0.5) {
-            self.note(format!("fail the next {n} commits"));
+            self.note(&format!("fail the next {n} commits"));
             self.sim.store.fail_next(n);
         } else {
-            self.note(format!("lose the answers of the next {n} commits"));
+            self.note(&format!("lose the answers of the next {n} commits"));
             self.sim.store.lose_next_answers(n);
         }
     }
@@ -190,7 +245,7 @@ impl Runner {
             })
             .collect();
         let answer = self.sim.put(&arn, definition).await;
-        self.note(format!("put {} {names:?}: {answer:?}", arn.task_id()));
+        self.note(&format!("put {} {names:?}: {answer:?}", arn.task_id()));
         if answer.is_ok() {
             self.put.insert(arn);
         }
@@ -207,14 +262,14 @@ impl Runner {
     async fn stop_one(&mut self) {
         if let Some(arn) = self.pick() {
             let answer = self.sim.stop(&arn).await;
-            self.note(format!("stop {}: {answer:?}", arn.task_id()));
+            self.note(&format!("stop {}: {answer:?}", arn.task_id()));
         }
     }
 
     async fn remove_one(&mut self) {
         if let Some(arn) = self.pick() {
             let answer = self.sim.remove(&arn).await;
-            self.note(format!("remove {}: {answer:?}", arn.task_id()));
+            self.note(&format!("remove {}: {answer:?}", arn.task_id()));
         }
     }
 
@@ -231,35 +286,35 @@ impl Runner {
         let name = container.spec.docker_name.clone();
         match self.rng.random_range(0..8) {
             0 => {
-                self.note(format!("process of {name} ends with 3"));
+                self.note(&format!("process of {name} ends with 3"));
                 self.sim.world.end_process(&container.id, 3, false);
             }
             1 => {
-                self.note(format!("docker kill {name}"));
+                self.note(&format!("docker kill {name}"));
                 self.sim.world.kill_from_outside(&container.id, 137);
             }
             2 => {
-                self.note(format!("docker rm -f {name}"));
+                self.note(&format!("docker rm -f {name}"));
                 self.sim.world.remove_from_outside(&container.id);
             }
             3 => {
-                self.note(format!("docker start {name}"));
+                self.note(&format!("docker start {name}"));
                 self.sim.world.start_from_outside(&container.id);
             }
             4 => {
-                self.note(format!("docker stop {name}"));
+                self.note(&format!("docker stop {name}"));
                 self.sim.world.stop_from_outside(&container.id);
             }
             5 => {
-                self.note(format!("docker restart {name}"));
+                self.note(&format!("docker restart {name}"));
                 self.sim.world.restart_from_outside(&container.id);
             }
             6 => {
-                self.note(format!("docker pause {name}"));
+                self.note(&format!("docker pause {name}"));
                 self.sim.world.pause_from_outside(&container.id);
             }
             _ => {
-                self.note(format!("docker unpause {name}"));
+                self.note(&format!("docker unpause {name}"));
                 self.sim.world.unpause_from_outside(&container.id);
             }
         }
@@ -292,7 +347,7 @@ impl Runner {
             }
         };
         let times = self.rng.random_range(1..4);
-        self.note(format!("fault: {operation:?} {times} times {effect:?}"));
+        self.note(&format!("fault: {operation:?} {times} times {effect:?}"));
         self.sim.world.add_fault(Fault {
             operation,
             about: String::new(),
@@ -309,7 +364,7 @@ impl Runner {
             3 => EventFate::Reorder,
             _ => EventFate::Deliver,
         };
-        self.note(format!("events: {fate:?}"));
+        self.note(&format!("events: {fate:?}"));
         self.sim.world.set_events(fate);
     }
 
@@ -317,12 +372,12 @@ impl Runner {
     fn toggle_docker(&mut self) {
         let down = self.rng.random_bool(0.5);
         if down && self.rng.random_bool(0.3) {
-            self.note("docker goes down and takes its containers along".to_owned());
+            self.note("docker goes down and takes its containers along");
             self.sim.world.set_down(true);
             self.sim.world.end_every_process();
             return;
         }
-        self.note(format!("docker down: {down}"));
+        self.note(&format!("docker down: {down}"));
         self.sim.world.set_down(down);
     }
 
@@ -340,7 +395,7 @@ impl Runner {
 
     /// A task whose every call hangs, among all the others.
     async fn put_wedged(&mut self) {
-        self.note("put a task whose calls all hang".to_owned());
+        self.note("put a task whose calls all hang");
         self.wedge();
         let definition = task(vec![shell(WEDGED, "image", SERVE)]);
         if self.sim.put(&arn(0), definition).await.is_ok() {
@@ -351,7 +406,7 @@ impl Runner {
 
     /// Nothing breaks any more; within the limit everything must have arrived.
     async fn heal_and_converge(&mut self) {
-        self.note("heal".to_owned());
+        self.note("heal");
         self.sim.world.heal();
         self.sim.store.fail_next(0);
         self.sim.store.lose_next_answers(0);
@@ -370,7 +425,7 @@ impl Runner {
             wrong = self.converge(Simulation::check_converged).await;
         }
         if wrong.is_empty() {
-            self.note("remove everything".to_owned());
+            self.note("remove everything");
             // Some are there although their put was refused: its answer was lost.
             for task in self.sim.store.tasks() {
                 // A task that has gone since is refused.

@@ -11,7 +11,7 @@ use crate::domain::ids::VolumeName;
 use crate::domain::port_mapping::{ContainerPorts, PortMapping, Protocol};
 use crate::domain::volume::{MountPoint, Volume, VolumeSource};
 
-use super::agent::{SERVE, STUBBORN, shell, task};
+use super::agent::{ROLE, SERVE, STUBBORN, shell, task};
 
 /// Host ports that definitions ask for: few, so that tasks meet.
 const STATIC_PORTS: std::ops::Range<u16> = 8000..8003;
@@ -25,6 +25,9 @@ pub(super) fn definition(rng: &mut StdRng) -> TaskDefinition {
         containers.push(next);
     }
     let mut definition = task(containers);
+    if definition.containers.len() > 1 {
+        definition.task_role_arn = Some(ROLE.to_owned());
+    }
     if rng.random_bool(0.2) {
         definition.cpu_units = Some(rng.random_range(1..900));
     }

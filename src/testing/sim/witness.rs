@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::boundary::store::Change;
 use crate::domain::host::ResourceDemand;
-use crate::domain::ids::TaskArn;
+use crate::domain::ids::{ContainerName, TaskArn};
 use crate::domain::port_mapping::Protocol;
 use crate::domain::status::{ContainerStatus, DesiredStatus, TaskStatus};
 use crate::domain::task::{KnownContainer, Task};
@@ -27,6 +27,10 @@ pub(super) struct Witness {
 #[derive(Default)]
 struct Seen {
     rows: BTreeMap<TaskArn, Task>,
+    /// Final exit codes by task, container and attempt, once committed, that a power loss took from the rows.
+    lost_codes: BTreeMap<(TaskArn, ContainerName, u32), i64>,
+    /// Tasks that were committed as stopped before a power loss took that, with the starts that there were.
+    lost_stops: BTreeMap<TaskArn, u32>,
     wrong: Vec<String>,
 }
 
@@ -52,6 +56,39 @@ impl Witness {
         self.seen().rows.clear();
     }
 
+    /// The power was lost: the rows are an earlier state. What had become of a container by then has been told, so it
+    /// must not become anything else.
+    pub(super) fn power_is_lost(&self, store: &MemoryStore) {
+        let rows = store.tasks().into_iter();
+        let rows: BTreeMap<TaskArn, Task> = rows.map(|task| (task.arn().clone(), task)).collect();
+        let mut seen = self.seen();
+        let lost = final_codes(&seen.rows);
+        seen.lost_codes.extend(lost);
+        let stopped = seen.rows.iter();
+        let stopped = stopped.filter(|(_, task)| task.known.status == TaskStatus::Stopped);
+        let stops: Vec<_> = stopped
+            .map(|(arn, _)| (arn.clone(), self.starts(arn)))
+            .collect();
+        seen.lost_stops.extend(stops);
+        seen.rows = rows;
+    }
+
+    /// How often containers of the task that are there have been started.
+    fn starts(&self, arn: &TaskArn) -> u32 {
+        let containers = self.world.containers().into_iter();
+        let own = containers.filter(|container| container.task == *arn);
+        own.map(|container| container.starts).sum()
+    }
+
+    /// Of a task that was told as stopped, and of which the rows may know nothing any more.
+    fn started_again(&self, arn: &TaskArn) -> bool {
+        let starts = self.seen().lost_stops.get(arn).copied();
+        let containers = self.world.containers();
+        let mut own = containers.iter().filter(|found| found.task == *arn);
+        let outside = own.any(|found| self.world.was_started_outside(arn, &found.name));
+        starts.is_some_and(|starts| self.starts(arn) > starts) && !outside
+    }
+
     /// A commit has been tried; what of it is durable is in the rows.
     pub(super) fn committed(&self, store: &MemoryStore, changes: &[Change]) {
         let touched: BTreeSet<&TaskArn> = changes.iter().filter_map(task_of).collect();
@@ -68,12 +105,50 @@ impl Witness {
                 wrong: &mut wrong,
             };
             compare.tasks(before.as_ref(), &task);
+            if self.started_again(arn) {
+                wrong.push(format!(
+                    "{arn} was STOPPED before the power was lost, and was started again"
+                ));
+            }
+            for (key, code) in final_codes([(arn, &task)]) {
+                let (_, name, _) = &key;
+                if let Some(told) = self.seen().lost_codes.get(&key)
+                    && *told != code
+                    && !self.world.was_started_outside(arn, name)
+                {
+                    wrong.push(format!(
+                        "the final exit code of {name} of {arn} was {told} before the power was lost, and is {code}"
+                    ));
+                }
+            }
         }
         if !changes.is_empty() {
             wrong.extend(shared_ports(&store.tasks()));
         }
         self.seen().wrong.extend(wrong);
     }
+}
+
+/// Of every container that has one.
+fn final_codes<'a>(
+    rows: impl IntoIterator<Item = (&'a TaskArn, &'a Task)>,
+) -> BTreeMap<(TaskArn, ContainerName, u32), i64> {
+    let containers = rows.into_iter().flat_map(|(arn, task)| {
+        let containers = task.known.containers.iter();
+        containers.map(move |(name, known)| (arn, name, known))
+    });
+    containers
+        .filter_map(|(arn, name, known)| {
+            let code = final_code(known)?;
+            Some(((arn.clone(), name.clone(), known.attempt), code))
+        })
+        .collect()
+}
+
+fn final_code(known: &KnownContainer) -> Option<i64> {
+    let exit = known.exit.as_ref();
+    exit.and_then(|exit| exit.code)
+        .filter(|_| known.status == ContainerStatus::Stopped)
 }
 
 fn task_of(change: &Change) -> Option<&TaskArn> {
@@ -136,15 +211,10 @@ impl Compare<'_> {
             self.wrong
                 .push(format!("{subject} went back from {was} to {is}"));
         }
-        let code = |known: &KnownContainer| {
-            let exit = known.exit.as_ref();
-            exit.and_then(|exit| exit.code)
-                .filter(|_| known.status == ContainerStatus::Stopped)
-        };
-        if let Some(told) = code(before)
-            && code(now) != Some(told)
+        if let Some(told) = final_code(before)
+            && final_code(now) != Some(told)
         {
-            let now = code(now);
+            let now = final_code(now);
             self.wrong.push(format!(
                 "the final exit code of {subject} was {told} and is {now:?}"
             ));

@@ -9,6 +9,8 @@ use crate::boundary::ErrorKind;
 pub enum Operation {
     /// `info`.
     Info,
+    /// `ping`.
+    Ping,
     /// `list`.
     List,
     /// `inspect`.
@@ -35,7 +37,7 @@ impl Operation {
     /// How long the adapter waits for such a call: no fault can hold one up for longer.
     pub(super) fn deadline(self) -> Duration {
         match self {
-            Self::Info => Duration::from_secs(10),
+            Self::Info | Self::Ping => Duration::from_secs(10),
             Self::List | Self::Inspect => Duration::from_secs(30),
             Self::Create => Duration::from_mins(4),
             Self::Start => Duration::from_mins(3),

@@ -1,7 +1,8 @@
-//! What somebody else does to containers: `docker kill`, `rm`, `start`, `pause`, and processes that end by themselves.
+//! What somebody else does to containers and volumes: `docker kill`, `rm`, `start`, `pause`, `volume create`, and
+//! processes that end by themselves.
 
 use crate::domain::ids::DockerId;
-use crate::domain::runtime::{RunState, RuntimeEventKind};
+use crate::domain::runtime::{RunState, RuntimeEventKind, VolumeSpec};
 use crate::domain::task::Exit;
 
 use super::model::{Container, World};
@@ -98,6 +99,12 @@ impl World {
         self.change(id, |container| {
             name.clone_into(&mut container.spec.docker_name);
         });
+    }
+
+    /// `docker volume create`.
+    pub fn make_volume_from_outside(&self, volume: VolumeSpec) {
+        let name = volume.name.clone();
+        self.lock().volumes.insert(name, volume);
     }
 
     fn change(&self, id: &DockerId, change: impl FnOnce(&mut Container)) {

@@ -8,7 +8,7 @@ use futures_util::stream::{self, BoxStream};
 use tokio::sync::broadcast;
 
 use crate::boundary::runtime::EventStream;
-use crate::boundary::{BoundaryError, ContainerRuntime, ErrorKind, VolumeRuntime};
+use crate::boundary::{BoundaryError, ContainerRuntime, ErrorKind, RuntimePing, VolumeRuntime};
 use crate::domain::container_facts::ContainerNetwork;
 use crate::domain::ids::DockerId;
 use crate::domain::names;
@@ -260,6 +260,16 @@ fn observed(container: &Container) -> ObservedContainer {
 }
 
 #[async_trait]
+impl RuntimePing for World {
+    async fn ping(&self, limit: Duration) -> Result<(), BoundaryError> {
+        let answer = self.call(Operation::Ping, "", || Ok(()));
+        tokio::time::timeout(limit, answer)
+            .await
+            .unwrap_or_else(|_| Err(BoundaryError::deadline("ping", limit)))
+    }
+}
+
+#[async_trait]
 impl ContainerRuntime for World {
     async fn info(&self) -> Result<RuntimeInfo, BoundaryError> {
         self.call(Operation::Info, "", || {
@@ -473,17 +483,31 @@ async fn next_event(
     }
 }
 
+fn held_by(found: &VolumeSpec) -> BoundaryError {
+    let driver = found.driver.as_deref().unwrap_or_default();
+    let words = format!(
+        "a volume named {} already exists with the {driver} driver. Choose a different volume name",
+        found.name
+    );
+    let operation = format!("create volume {}", found.name);
+    BoundaryError::new(operation, ErrorKind::Conflict, words)
+}
+
 #[async_trait]
 impl VolumeRuntime for World {
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<(), BoundaryError> {
         self.call(Operation::CreateVolume, &spec.name, || {
-            self.lock()
-                .volumes
-                .entry(spec.name.clone())
-                .or_insert_with(|| VolumeSpec {
-                    driver: Some(spec.driver.clone().unwrap_or_else(|| "local".to_owned())),
-                    ..spec.clone()
-                });
+            let driver = Some(spec.driver.clone().unwrap_or_else(|| "local".to_owned()));
+            let mut inner = self.lock();
+            if let Some(found) = inner.volumes.get(&spec.name) {
+                let held = found.driver != driver;
+                return if held { Err(held_by(found)) } else { Ok(()) };
+            }
+            let made = VolumeSpec {
+                driver,
+                ..spec.clone()
+            };
+            inner.volumes.insert(spec.name.clone(), made);
             Ok(())
         })
         .await

@@ -5,13 +5,36 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::create::create_body;
+use super::super::create::{create_body, without_image_variables};
 use super::sample::spec;
 use crate::domain::definition::{Device, HealthCheck, Tmpfs, Ulimit};
 use crate::domain::port_mapping::Protocol;
 use crate::domain::spec::{
     Bind, ContainerSpec, IpcChoice, LogChoice, NamespaceChoice, NetworkChoice, PublishedPort,
 };
+
+#[test]
+fn what_is_left_to_the_image_goes_where_that_sets_any_of_it() {
+    let mut spec = spec();
+    let set = ["AWS_DEFAULT_REGION", "AWS_REGION", "OTHER"];
+    spec.environment = set
+        .map(|name| (name.to_owned(), "us-west-2".to_owned()))
+        .into();
+    spec.left_to_image = set.into_iter().take(2).map(str::to_owned).collect();
+    let left = |image: &[&str]| {
+        let without = without_image_variables(&spec, &texts(image))?;
+        Some(without.environment.into_keys().collect::<Vec<_>>())
+    };
+    assert_eq!(left(&[]), None);
+    assert_eq!(left(&["PATH=/bin", "OTHER=x", "AWS_REGIONS=x"]), None);
+    for image in ["AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=", "AWS_REGION"] {
+        assert_eq!(
+            left(&["PATH=/bin", image]),
+            Some(texts(&["OTHER"])),
+            "{image}"
+        );
+    }
+}
 
 fn texts(list: &[&str]) -> Vec<String> {
     list.iter().map(|text| (*text).to_owned()).collect()

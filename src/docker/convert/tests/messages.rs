@@ -80,6 +80,7 @@ fn pull_messages_are_summed_over_layers() {
         downloaded_bytes: 40,
         download_total_bytes: 100,
         extracted_bytes: 0,
+        extracting_secs: 0,
         layers_done: 1,
         layers_total: 2,
     };
@@ -96,6 +97,33 @@ fn pull_messages_are_summed_over_layers() {
     let done = json!({"status": "Pull complete", "id": "a", "progressDetail": {}});
     last = tally.add(read(done)).unwrap();
     assert_eq!((last.extracted_bytes, last.layers_done), (100, 2));
+}
+
+/// Without bytes, as containerd's image store tells it.
+#[test]
+fn seconds_of_unpacking_are_progress() {
+    let mut tally = Tally::default();
+    let mut seen = Vec::new();
+    for message in [
+        json!({"status": "Download complete", "id": "a", "progressDetail": {"hidecounts": true}}),
+        json!({"status": "Extracting", "id": "a", "progressDetail": {"current": 1, "units": "s"}}),
+        json!({"status": "Extracting", "id": "a", "progressDetail": {"current": 1, "units": "s"}}),
+        json!({"status": "Extracting", "id": "b", "progressDetail": {"current": 2, "units": "s"}}),
+        json!({"status": "Extracting", "id": "a", "progressDetail": {"current": 90, "units": "s"}}),
+        json!({"status": "Pull complete", "id": "a", "progressDetail": {"hidecounts": true}}),
+    ] {
+        let sum = tally.add(read(message)).unwrap();
+        seen.push((sum.extracting_secs, sum.extracted_bytes, sum.layers_done));
+    }
+    let expected = [
+        (0, 0, 0),
+        (1, 0, 0),
+        (1, 0, 0),
+        (3, 0, 0),
+        (92, 0, 0),
+        (92, 0, 1),
+    ];
+    assert_eq!(seen, expected);
 }
 
 #[test]
@@ -122,9 +150,11 @@ fn an_image_with_endless_layers_does_not_fill_memory() {
 fn images_lose_their_missing_names() {
     let image = image::inspected(read(json!({
         "Id": "sha256:1", "RepoTags": ["b:2", "<none>:<none>", "a:1"], "RepoDigests": null,
-        "Size": 5, "Created": "1970-01-01T00:00:02Z", "Os": "linux", "Architecture": "amd64",
+        "Size": 5, "Created": "1970-01-01T00:00:02Z", "Os": "windows", "Architecture": "amd64",
+        "OsVersion": "10.0.20348.1906",
     })));
     assert_eq!(image.tags, ["a:1", "b:2"]);
+    assert_eq!(image.os_version.as_deref(), Some("10.0.20348.1906"));
     assert_eq!(image.created_at, UnixMillis(2000));
     let listed = image::listed(read(json!({
         "Id": "sha256:1", "RepoTags": ["<none>:<none>"], "RepoDigests": ["<none>@<none>"],

@@ -1,6 +1,6 @@
 //! A plain spec, its labels, and a reader of JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -30,6 +30,7 @@ pub(super) fn spec() -> ContainerSpec {
         volumes_from: Vec::new(),
         links: Vec::new(),
         ports: Vec::new(),
+        left_to_image: BTreeSet::new(),
         extra_hosts: Vec::new(),
         cgroup_parent: None,
         memory_mib: None,

@@ -14,7 +14,7 @@ mod mode;
 mod select;
 
 pub use mode::{Mode, enough, looks, mode};
-pub use select::{CleanupPlan, HostImages, KeepReason, Kept, Removal, select};
+pub use select::{CleanupPlan, HostImages, KeepReason, Kept, Removal, not_in_the_future, select};
 
 #[cfg(test)]
 mod tests;

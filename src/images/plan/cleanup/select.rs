@@ -10,7 +10,7 @@ use crate::domain::runtime::LocalImage;
 use crate::images::CleanupConfig;
 use crate::images::plan::name::{canonical, is_internal};
 
-/// Most images that one sweep removes, whatever the disk says; the next sweep goes on.
+/// Most images that one sweep removes for room on the disk; the next sweep goes on.
 const MAX_REMOVALS: usize = 100;
 
 /// Time after its last use in which an image stays: a container that is about to be made from it is not listed yet.
@@ -127,7 +127,7 @@ pub fn select(config: &CleanupConfig, mode: Mode, host: &HostImages) -> CleanupP
     candidates.sort_by(|(a, _), (b, _)| a.order().cmp(&b.order()));
     let limit = match mode {
         Mode::Disabled | Mode::Idle => 0,
-        Mode::Age => config.per_cycle.min(MAX_REMOVALS),
+        Mode::Age => config.per_cycle,
         Mode::Pressure | Mode::Emergency => MAX_REMOVALS,
     };
     for (index, (candidate, image)) in candidates.into_iter().enumerate() {
@@ -138,6 +138,12 @@ pub fn select(config: &CleanupConfig, mode: Mode, host: &HostImages) -> CleanupP
         }
     }
     plan
+}
+
+/// What was pulled or used at a time that has not come is of before the clock was set back: its age counts from now on.
+pub fn not_in_the_future(record: &mut ImageRecord, now: UnixMillis) {
+    record.pulled_at = record.pulled_at.map(|at| at.min(now));
+    record.last_used_at = record.last_used_at.min(now);
 }
 
 /// Names in the spelling of Docker's list, so that they can be compared.

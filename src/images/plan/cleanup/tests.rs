@@ -26,6 +26,7 @@ fn image(id: &str, tags: &[&str]) -> LocalImage {
         created_at: UnixMillis(0),
         os: "linux".to_owned(),
         architecture: "amd64".to_owned(),
+        os_version: None,
     }
 }
 
@@ -110,6 +111,27 @@ fn an_image_that_a_needed_name_meant_is_needed() {
         host.images = vec![image("i1", &[])];
         host.needed = set(&["web:1"]);
     });
+}
+
+#[test]
+fn by_age_as_many_go_as_the_operator_says() {
+    let names: Vec<_> = (0..150)
+        .map(|n| (format!("i{n}"), format!("n{n}:1")))
+        .collect();
+    let images: Vec<_> = names
+        .iter()
+        .map(|(id, name)| image(id, &[name.as_str()]))
+        .collect();
+    let records: Vec<_> = names
+        .iter()
+        .map(|(id, name)| record(name, id, Some(50), 9))
+        .collect();
+    let config = CleanupConfig {
+        per_cycle: 120,
+        ..CleanupConfig::default()
+    };
+    let host = host(&images, &records);
+    assert_eq!(select(&config, Mode::Age, &host).remove.len(), 120);
 }
 
 #[test]

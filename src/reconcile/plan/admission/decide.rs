@@ -117,9 +117,10 @@ fn impossible(host: &HostFacts, demand: &ResourceDemand) -> Option<String> {
             demand.memory_mib, host.memory_mib
         ));
     }
-    for (port, protocol) in demand.ports.intersection(&host.reserved_ports) {
+    for &(port, protocol) in demand.ports.intersection(&host.reserved_ports) {
+        let whom = host.reserved_for(port, protocol);
         reasons.push(format!(
-            "wants port {port}/{protocol}, which is reserved for the host itself"
+            "wants port {port}/{protocol}, which is reserved for {whom}"
         ));
     }
     (!reasons.is_empty()).then(|| reasons.join("; "))

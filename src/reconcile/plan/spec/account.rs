@@ -7,10 +7,10 @@ use crate::domain::host::OsType;
 use crate::domain::reason::{Reason, ReasonName};
 
 /// The definition with its credential spec among the security options, which is where Docker looks; elsewhere than on
-/// Windows as it is.
+/// Windows as it is. Whether the spec's file is there is a matter of `domain::fit`.
 ///
 /// # Errors
-/// An entry that is none, or that has to be fetched or rewritten first.
+/// An entry that is none.
 pub(super) fn with_account(
     inputs: &SpecInputs<'_>,
     mut definition: ContainerDefinition,
@@ -24,20 +24,14 @@ pub(super) fn with_account(
         .partition(|option| parse(option) != Err(SpecError::Prefix));
     let entry = definition.credential_specs.first().or(given.first());
     if let Some(entry) = entry {
-        options.push(option_of(entry)?);
+        let spec = parse(entry).map_err(|error| {
+            let words = format!("credential spec {entry}: {error}");
+            Reason::new(ReasonName::UnsupportedError, words)
+        })?;
+        let task = inputs.task.arn().task_id();
+        options.push(spec.security_option(task, &definition.name));
     }
     definition.docker_security_options = options;
     definition.credential_specs.clear();
     Ok(definition)
-}
-
-fn option_of(entry: &str) -> Result<String, Reason> {
-    let refused = |words: String| Reason::new(ReasonName::UnsupportedError, words);
-    let spec =
-        parse(entry).map_err(|error| refused(format!("credential spec {entry}: {error}")))?;
-    spec.security_option().ok_or_else(|| {
-        refused(format!(
-            "credential spec {entry}: only files that need no rewriting are supported yet"
-        ))
-    })
 }

@@ -1,9 +1,12 @@
 //! Puts the parts of a spec together, for containers of the definition and for the agent's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::label::carries_definition;
 use super::{account, environment, limits, log, mounts, network};
-use crate::domain::definition::{ContainerDefinition, IpcMode, PidMode, TaskDefinition};
+use crate::domain::definition::{
+    ContainerDefinition, IpcMode, LinuxParameters, PidMode, TaskDefinition,
+};
 use crate::domain::host::{HostFacts, OsType};
 use crate::domain::ids::ContainerName;
 use crate::domain::image::ImageRef;
@@ -28,7 +31,7 @@ pub struct SpecInputs<'a> {
     pub host: &'a HostFacts,
     /// The engine's settings.
     pub settings: &'a EngineSettings,
-    /// Content of the label `berth.definition`.
+    /// Content of the label `berth.definition` of the containers that carry it.
     pub definition_label: &'a str,
 }
 
@@ -92,10 +95,15 @@ fn application(
     let choice = network::choose(inputs, container)?;
     let definition = network::without_shared(container, &choice);
     let definition = account::with_account(inputs, definition)?;
+    let definition = limits::without_reservation(inputs, definition);
+    let definition = without_linux(inputs.host.os_type, definition);
     let mut environment = container.environment.clone();
-    environment.extend(environment::injected(inputs, container));
+    let injected = environment::injected(inputs, container);
+    let left_to_image = environment::left_to_image(&injected);
+    environment.extend(injected);
     let spec = ContainerSpec {
         environment,
+        left_to_image,
         pid: pid(inputs),
         ipc: ipc(inputs),
         binds: mounts::binds(inputs, container)?,
@@ -103,7 +111,7 @@ fn application(
         links: network::links(inputs, container, &choice)?,
         ports: network::published_ports(inputs, container, &choice)?,
         memory_mib: limits::memory_mib(inputs, container),
-        log: log::choose(container),
+        log: log::choose(inputs, container),
         ..bare(inputs, definition, choice)
     };
     let degraded = inputs
@@ -114,6 +122,22 @@ fn application(
     } else {
         spec
     })
+}
+
+/// The definition without what has no effect on Windows (`windows.md` 10.2), which Docker there would not take. Limits of
+/// swap stay: a container that needs them is refused, in Docker's words.
+fn without_linux(os: OsType, mut definition: ContainerDefinition) -> ContainerDefinition {
+    if os == OsType::Windows {
+        let given = definition.linux_parameters;
+        definition.linux_parameters = LinuxParameters {
+            max_swap_mib: given.max_swap_mib,
+            swappiness: given.swappiness,
+            ..LinuxParameters::default()
+        };
+        definition.system_controls.clear();
+        definition.links.clear();
+    }
+    definition
 }
 
 /// Holds the network of all containers: their ports, host name and name resolution are its own.
@@ -161,6 +185,7 @@ fn bare(
         docker_name: docker_name(inputs.task, &definition.name),
         pause: false,
         environment: BTreeMap::new(),
+        left_to_image: BTreeSet::new(),
         labels: labels(inputs, &definition),
         network,
         pid: NamespaceChoice::Private,
@@ -195,10 +220,15 @@ fn labels(inputs: &SpecInputs<'_>, container: &ContainerDefinition) -> BTreeMap<
                 LABEL_ATTEMPT,
                 attempt(inputs.task, &container.name).to_string(),
             ),
-            (LABEL_DEFINITION, inputs.definition_label.to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
+    let text = inputs.definition_label;
+    if carries_definition(inputs.layout, &container.name, text.len()) {
+        labels.insert(LABEL_DEFINITION.to_owned(), text.to_owned());
+    } else {
+        labels.remove(LABEL_DEFINITION);
+    }
     labels
 }
 
@@ -236,17 +266,12 @@ fn refuse_unsupported(os: OsType, container: &ContainerDefinition) -> Result<(),
     let accounts = os == OsType::Linux && !container.credential_specs.is_empty();
     let log = container.log_configuration.as_ref();
     let used = [
-        ("secrets", !container.secrets.is_empty()),
         ("environmentFiles", !container.environment_files.is_empty()),
         ("firelensConfiguration", container.firelens.is_some()),
         ("credentialSpecs", accounts),
         (
             "resourceRequirements",
             !container.resource_requirements.is_empty(),
-        ),
-        (
-            "logConfiguration.secretOptions",
-            log.is_some_and(|log| !log.secret_options.is_empty()),
         ),
         (
             "log driver awsfirelens",

@@ -1,13 +1,14 @@
 //! Variables that the agent adds: where a container finds its metadata, its credentials and its region.
 //!
-//! **Invariant.** They win over the definition's, but for the region: who sets one of its two names is left alone.
+//! **Invariant.** They win over the definition's and the image's, but for the region: who sets one of its two names is
+//! left alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::container::SpecInputs;
 use super::mounts::metadata_file;
 use crate::domain::definition::ContainerDefinition;
-use crate::domain::names::{METADATA_FILE, METADATA_FILE_VARIABLE};
+use crate::domain::names::{METADATA_FILE_VARIABLE, metadata_file_in};
 
 /// The address that containers know, from the days of the first agent.
 const BASE: &str = "http://169.254.170.2";
@@ -37,7 +38,7 @@ pub(super) fn injected(
         set("AWS_EXECUTION_ENV", EXECUTION_ENVIRONMENT.to_owned());
     }
     if let Some(bind) = metadata_file(inputs, container) {
-        let path = format!("{}/{METADATA_FILE}", bind.target);
+        let path = metadata_file_in(inputs.host.os_type, &bind.target);
         set(METADATA_FILE_VARIABLE, path);
     }
     if let Some(id) = ids.task_role.as_ref().filter(|_| endpoints.credentials) {
@@ -45,22 +46,27 @@ pub(super) fn injected(
         set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", path);
     }
     let is_set = |name: &&str| container.environment.contains_key(*name);
-    if let Some(region) = endpoints
-        .region
-        .as_ref()
-        .filter(|_| !REGIONS.iter().any(is_set))
-    {
+    let region = endpoints.region.as_deref().or(inputs.task.arn().region());
+    if let Some(region) = region.filter(|_| !REGIONS.iter().any(is_set)) {
         for name in REGIONS {
-            set(name, region.clone());
+            set(name, region.to_owned());
         }
     }
     variables
+}
+
+/// Those of them that give way to the image: what it sets is known only where it is.
+pub(super) fn left_to_image(injected: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let regions = REGIONS.into_iter().map(str::to_owned);
+    regions.filter(|name| injected.contains_key(name)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::credentials::CredentialsId;
+    use crate::domain::host::OsType;
+    use crate::domain::ids::TaskArn;
     use crate::domain::layout::layout;
     use crate::domain::sample;
     use crate::domain::task::Task;
@@ -84,6 +90,12 @@ mod tests {
     }
 
     fn check(task: &Task, endpoints: Endpoints, expected: &[(&str, &str)]) {
+        check_on(OsType::Linux, task, endpoints, expected);
+    }
+
+    fn check_on(os: OsType, task: &Task, endpoints: Endpoints, expected: &[(&str, &str)]) {
+        let mut host = sample::host();
+        host.os_type = os;
         let settings = EngineSettings {
             endpoints,
             ..EngineSettings::default()
@@ -91,12 +103,15 @@ mod tests {
         let inputs = SpecInputs {
             task,
             layout: &layout(&task.desired),
-            host: &sample::host(),
+            host: &host,
             settings: &settings,
             definition_label: "{}",
         };
         let container = task.desired.definition.containers.first().unwrap();
         let found = injected(&inputs, container);
+        let regions = expected.iter().filter(|(name, _)| name.ends_with("REGION"));
+        let regions: BTreeSet<_> = regions.map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(left_to_image(&found), regions);
         let found: Vec<_> = found
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -108,6 +123,7 @@ mod tests {
         Endpoints {
             metadata: true,
             credentials: true,
+            log_roles: false,
             region: Some("us-west-2".to_owned()),
             metadata_files: None,
         }
@@ -158,7 +174,12 @@ mod tests {
             "ECS_CONTAINER_METADATA_FILE",
             "/opt/ecs/metadata/00000000-0000-4000-8000-000000000000/ecs-container-metadata.json",
         );
-        check(&task(&[]), files, &[variable]);
+        check(&task(&[]), files.clone(), &[variable]);
+        let on_windows = (
+            "ECS_CONTAINER_METADATA_FILE",
+            r"C:\ProgramData\Amazon\ECS\metadata\00000000-0000-4000-8000-000000000000\ecs-container-metadata.json",
+        );
+        check_on(OsType::Windows, &task(&[]), files, &[on_windows]);
     }
 
     #[test]
@@ -174,6 +195,27 @@ mod tests {
         check(&task(&[]), region(), &both);
         check(&task(&[("AWS_REGION", "eu-west-1")]), region(), &[]);
         check(&task(&[("AWS_DEFAULT_REGION", "")]), region(), &[]);
+    }
+
+    #[test]
+    fn a_task_of_ecs_knows_its_region_where_nobody_has_set_one() {
+        let mut task = task(&[]);
+        let arn = "arn:aws:ecs:eu-central-1:111122223333:task/lab/0123456789abcdef";
+        task.desired.arn = TaskArn::parse(arn).unwrap();
+        let of_task = [
+            ("AWS_DEFAULT_REGION", "eu-central-1"),
+            ("AWS_REGION", "eu-central-1"),
+        ];
+        check(&task, Endpoints::default(), &of_task);
+        let set = Endpoints {
+            region: all().region,
+            ..Endpoints::default()
+        };
+        let as_set = [
+            ("AWS_DEFAULT_REGION", "us-west-2"),
+            ("AWS_REGION", "us-west-2"),
+        ];
+        check(&task, set, &as_set);
     }
 
     #[test]

@@ -89,15 +89,29 @@ pub(super) fn cpu_shares(inputs: &SpecInputs<'_>, container: &ContainerDefinitio
 }
 
 /// Percent of the whole host that a container of Windows may have (`windows.md` 11.2): at least one, also where nothing
-/// is asked for.
+/// is asked for unless that is set to mean no limit.
 pub(super) fn cpu_percent(inputs: &SpecInputs<'_>, container: &ContainerDefinition) -> Option<u32> {
-    match inputs.host.os_type {
-        OsType::Linux => None,
-        OsType::Windows => {
-            let units = u64::from(container.cpu_units.max(LEAST_CPU_SHARES));
-            let host = u64::from(inputs.host.cpu_units.max(1));
-            let percent = units.saturating_mul(100) / host;
-            Some(u32::try_from(percent).unwrap_or(u32::MAX).max(1))
-        }
+    if inputs.host.os_type != OsType::Windows {
+        return None;
     }
+    if inputs.settings.cpu_unbounded && container.cpu_units == 0 {
+        return None;
+    }
+    let host = u64::from(inputs.host.cpu_units.max(1));
+    let units = u64::from(container.cpu_units.max(LEAST_CPU_SHARES));
+    let percent = units.saturating_mul(100) / host;
+    Some(u32::try_from(percent).unwrap_or(u32::MAX).max(1))
+}
+
+/// The definition without a reservation where that is set to mean no limit (`windows.md` 11.3): Docker on Windows
+/// knows none.
+pub(super) fn without_reservation(
+    inputs: &SpecInputs<'_>,
+    mut definition: ContainerDefinition,
+) -> ContainerDefinition {
+    let alone = definition.memory_mib.is_none_or(|mib| mib == 0);
+    if inputs.host.os_type == OsType::Windows && inputs.settings.memory_unbounded && alone {
+        definition.memory_reservation_mib = None;
+    }
+    definition
 }

@@ -9,6 +9,8 @@
 
 mod container;
 
+mod label;
+
 mod network;
 
 mod environment;
@@ -21,10 +23,13 @@ mod log;
 
 mod account;
 
+mod secrets;
+
 pub use container::{SpecInputs, container_spec, docker_name};
 pub use limits::{cgroup_limits, enforced_cgroups};
-pub use log::degraded_log;
+pub use log::{degraded_log, log_role};
 pub use mounts::volume_spec;
+pub use secrets::with_secrets;
 
 #[cfg(test)]
 mod tests;

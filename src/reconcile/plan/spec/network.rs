@@ -72,7 +72,7 @@ pub(super) fn with_shared(
     holder
 }
 
-/// `links` with Docker names.
+/// `links` with Docker names. Docker on Windows has none, and takes what is said of them for nothing.
 ///
 /// # Errors
 /// A link to a container that the task does not have.
@@ -81,7 +81,7 @@ pub(super) fn links(
     container: &ContainerDefinition,
     choice: &NetworkChoice,
 ) -> Result<Vec<(String, String)>, Reason> {
-    if joins(choice) {
+    if joins(choice) || inputs.host.os_type == OsType::Windows {
         return Ok(Vec::new());
     }
     container

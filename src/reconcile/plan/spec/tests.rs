@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::boundary::host::CgroupLimits;
+use crate::domain::credentials::CredentialsId;
 use crate::domain::definition::{
-    ContainerDefinition, IpcMode, Link, LogConfiguration, NetworkMode, PidMode,
-    ResourceRequirement, SecretRef, TaskDefinition,
+    ContainerDefinition, Device, IpcMode, Link, LinuxParameters, LogConfiguration, NetworkMode,
+    PidMode, ResourceRequirement, TaskDefinition, Tmpfs,
 };
 use crate::domain::host::{CgroupSupport, HostFacts, OsType};
 use crate::domain::ids::{ContainerName, VolumeName};
@@ -54,6 +55,9 @@ impl Scene {
             self.options.clone(),
         ));
         task.known.containers = self.known.clone();
+        let role = self.definition.execution_role_arn.as_ref();
+        task.desired.ids.execution_role =
+            role.and_then(|_| CredentialsId::parse("execution-id").ok());
         task
     }
 
@@ -99,6 +103,9 @@ type Change = fn(&mut Scene);
 
 /// Log options.
 type Options = &'static [(&'static str, &'static str)];
+
+/// Of the prefix `web`.
+const STREAM: &str = "web/a/abc";
 
 fn spec_of_a(change: impl FnOnce(&mut Scene)) -> ContainerSpec {
     Scene::new(change).spec("a")
@@ -467,6 +474,52 @@ fn mounts_of_windows_are_paths_of_windows_and_pipes() {
     );
 }
 
+/// What the rules of the host say is ignored there is not sent, since Docker on Windows refuses it; limits of swap are.
+#[test]
+fn what_is_for_linux_does_not_reach_docker_on_windows() {
+    let scene = |os| {
+        Scene::new(|s| {
+            s.host.os_type = os;
+            s.a().links = vec![link_to("b")];
+            s.a().system_controls = [("net.core.somaxconn".to_owned(), "1".to_owned())].into();
+            s.a().linux_parameters = LinuxParameters {
+                capabilities_add: vec!["NET_ADMIN".to_owned()],
+                capabilities_drop: vec!["MKNOD".to_owned()],
+                devices: vec![Device {
+                    host_path: "/dev/fuse".to_owned(),
+                    container_path: "/dev/fuse".to_owned(),
+                    permissions: "rwm".to_owned(),
+                }],
+                init_process_enabled: true,
+                shared_memory_mib: Some(64),
+                tmpfs: vec![Tmpfs {
+                    container_path: "/t".to_owned(),
+                    size_mib: 1,
+                    mount_options: Vec::new(),
+                }],
+                max_swap_mib: Some(128),
+                swappiness: Some(10),
+            };
+        })
+    };
+    let linux = scene(OsType::Linux);
+    let spec = linux.spec("a");
+    let definition = &linux.definition.containers[0];
+    assert_eq!(
+        spec.definition.linux_parameters,
+        definition.linux_parameters
+    );
+    assert!(!spec.links.is_empty() && !spec.definition.system_controls.is_empty());
+    let spec = scene(OsType::Windows).spec("a");
+    let swap = LinuxParameters {
+        max_swap_mib: Some(128),
+        swappiness: Some(10),
+        ..LinuxParameters::default()
+    };
+    assert_eq!(spec.definition.linux_parameters, swap);
+    assert!(spec.links.is_empty() && spec.definition.system_controls.is_empty());
+}
+
 #[test]
 fn the_account_of_a_windows_container_is_a_security_option() {
     let options = |specs: &[&str], options: &[&str]| {
@@ -486,6 +539,17 @@ fn the_account_of_a_windows_container_is_a_security_option() {
     assert_eq!(
         options(&[file], &["credentialspec:file://other.json"]),
         said
+    );
+    assert_eq!(
+        options(
+            &["credentialspec:arn:aws:s3:::b/web.json"],
+            &["credentialspecdomainless:file://other.json"]
+        ),
+        ["credentialspec=file://s3_abc_web.json"]
+    );
+    assert_eq!(
+        options(&[], &["credentialspecdomainless:file://web.json"]),
+        ["credentialspec=file://abc_a_web.json"]
     );
     assert!(options(&[], &[]).is_empty());
     assert_eq!(
@@ -543,11 +607,43 @@ fn what_cannot_be_resolved_is_an_error_in_the_reference_agents_words() {
 }
 
 #[test]
-fn what_this_version_lacks_is_an_error_and_never_dropped() {
-    let secret = || SecretRef {
-        name: "A".to_owned(),
-        value_from: "arn".to_owned(),
+fn cloudwatch_is_written_to_with_the_execution_role_that_docker_can_ask_for() {
+    const ENDPOINT: &str = "awslogs-credentials-endpoint";
+    let asks = |change: &dyn Fn(&mut Scene)| {
+        let spec = spec_of_a(|s| {
+            s.settings.endpoints.log_roles = true;
+            s.definition.execution_role_arn = Some("arn:aws:iam::123456789012:role/x".to_owned());
+            s.a().log_configuration = Some(LogConfiguration {
+                driver: "awslogs".to_owned(),
+                options: [].into(),
+                secret_options: Vec::new(),
+            });
+            change(s);
+        });
+        spec.log.and_then(|log| log.options.get(ENDPOINT).cloned())
     };
+    let log = |s: &mut Scene| s.a().log_configuration.clone().unwrap();
+    let usual = asks(&|_| ());
+    assert_eq!(usual.as_deref(), Some("/v2/credentials/execution-id"));
+    assert_eq!(asks(&|s| s.settings.endpoints.log_roles = false), None);
+    assert_eq!(asks(&|s| s.definition.execution_role_arn = None), None);
+    let other = |s: &mut Scene| {
+        let syslog = "syslog".to_owned();
+        s.a().log_configuration = Some(LogConfiguration {
+            driver: syslog,
+            ..log(s)
+        });
+    };
+    assert_eq!(asks(&other), None);
+    let own = |s: &mut Scene| {
+        let options = [(ENDPOINT.to_owned(), "/own".to_owned())].into();
+        s.a().log_configuration = Some(LogConfiguration { options, ..log(s) });
+    };
+    assert_eq!(asks(&own).as_deref(), Some("/own"), "who says one has it");
+}
+
+#[test]
+fn what_this_version_lacks_is_an_error_and_never_dropped() {
     let log = |driver: &str| LogConfiguration {
         driver: driver.to_owned(),
         options: [].into(),
@@ -561,7 +657,6 @@ fn what_this_version_lacks_is_an_error_and_never_dropped() {
             )
         );
     };
-    check(&|c| c.secrets = vec![secret()], "secrets");
     check(
         &|c| c.environment_files = vec!["arn".to_owned()],
         "environmentFiles",
@@ -582,15 +677,6 @@ fn what_this_version_lacks_is_an_error_and_never_dropped() {
             }];
         },
         "resourceRequirements",
-    );
-    check(
-        &|c| {
-            c.log_configuration = Some(LogConfiguration {
-                secret_options: vec![secret()],
-                ..log("splunk")
-            });
-        },
-        "logConfiguration.secretOptions",
     );
     check(
         &|c| c.log_configuration = Some(log("awsfirelens")),
@@ -674,6 +760,48 @@ fn windows_counts_in_percent_of_the_host() {
     }
 }
 
+/// The tables of `windows.md` 11.2 and 11.3 for both work-arounds. Given: `cpu`, `memory`, `memoryReservation`; asked
+/// of Docker: `CpuPercent`, `Memory`, `MemoryReservation`; in MiB, and nothing is `-`.
+#[test]
+fn windows_without_limits_is_what_the_operator_says_it_is() {
+    let numbers = |row: &str| -> Vec<Option<u32>> {
+        let words = row.split(' ');
+        words.map(|word| word.parse().ok()).collect()
+    };
+    for (switches, given, expected) in [
+        ("", "0 - -", "1 - -"),
+        ("cpu", "0 - -", "- - -"),
+        ("cpu", "1 - -", "1 - -"),
+        ("cpu", "10 - -", "1 - -"),
+        ("cpu", "1024 - -", "25 - -"),
+        ("cpu", "0 - 64", "- - 64"),
+        ("memory", "0 - -", "1 - -"),
+        ("memory", "0 - 64", "1 - -"),
+        ("memory", "0 0 64", "1 - -"),
+        ("memory", "0 512 64", "1 512 64"),
+        ("memory", "0 64 -", "1 256 -"),
+        ("cpu memory", "0 - 64", "- - -"),
+        // On Linux neither says anything.
+        ("linux cpu memory", "0 - 64", "- - 64"),
+    ] {
+        let spec = spec_of_a(|s| {
+            let given = numbers(given);
+            if !switches.contains("linux") {
+                s.host.os_type = OsType::Windows;
+            }
+            s.host.cpu_units = 4 * 1024;
+            s.settings.cpu_unbounded = switches.contains("cpu");
+            s.settings.memory_unbounded = switches.contains("memory");
+            s.a().cpu_units = given[0].unwrap();
+            s.a().memory_mib = given[1];
+            s.a().memory_reservation_mib = given[2];
+        });
+        let reservation = spec.definition.memory_reservation_mib;
+        let asked = [spec.cpu_percent, spec.memory_mib, reservation];
+        assert_eq!(asked.as_slice(), numbers(expected), "{switches} {given}");
+    }
+}
+
 #[test]
 fn a_task_with_limits_has_a_cgroup_that_all_its_containers_are_in() {
     let parent = |cgroups, task_limits, memory| {
@@ -727,7 +855,7 @@ fn the_cgroup_gets_a_quota_or_the_sum_of_shares() {
 
 #[test]
 fn drivers_that_send_logs_away_do_not_block() {
-    let cases: [(&str, Options, Options); 7] = [
+    let cases: [(&str, Options, Options); 9] = [
         ("json-file", &[("max-size", "1m")], &[("max-size", "1m")]),
         ("none", &[], &[]),
         ("local", &[], &[]),
@@ -740,6 +868,20 @@ fn drivers_that_send_logs_away_do_not_block() {
             "awslogs",
             &[],
             &[("max-buffer-size", "10m"), ("mode", "non-blocking")],
+        ),
+        (
+            "awslogs",
+            &[("awslogs-stream-prefix", "web"), ("mode", "blocking")],
+            &[("awslogs-stream", STREAM), ("mode", "blocking")],
+        ),
+        (
+            "awslogs",
+            &[
+                ("awslogs-stream", "own"),
+                ("awslogs-stream-prefix", "web"),
+                ("mode", "blocking"),
+            ],
+            &[("awslogs-stream", "own"), ("mode", "blocking")],
         ),
         ("syslog", &[("mode", "blocking")], &[("mode", "blocking")]),
         (

@@ -32,7 +32,7 @@ fn an_admitted_task_begins_at_once() {
     admitted at 100
     known app NONE
     do pull busybox:1 for container app
-    wait app Pulling: the pull of the container is under way; then go on when the pull is done (since 100, until 7300)
+    wait app Pulling: the pull of container app is under way; then go on when the pull is done (since 100, until 7300)
     ");
 }
 
@@ -54,8 +54,7 @@ fn what_the_host_can_never_give_stops_the_task_in_words() {
     assert_snapshot!(check("
         fresh
         def app!
-        refused containerDefinitions[0].gpu: no
-        refused pidMode: no
+        refused containerDefinitions[0].gpu: no; pidMode: no
     "), @"
     task STOPPED, stops for UnsupportedError: containerDefinitions[0].gpu: no; pidMode: no
     stopped at 100

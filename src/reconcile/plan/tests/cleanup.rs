@@ -1,8 +1,12 @@
 //! After STOPPED.
 
+use std::time::Duration;
+
 use insta::assert_snapshot;
 
 use super::check;
+use crate::domain::task::Origin;
+use crate::reconcile::notation::Scene;
 
 #[test]
 fn a_stopped_task_is_kept_for_a_while() {
@@ -19,6 +23,36 @@ fn a_stopped_task_is_kept_for_a_while() {
 }
 
 #[test]
+fn how_long_is_the_tasks_own_affair_where_that_is_asked_for() {
+    let stopped =
+        "def a!\nwant STOPPED\ntask STOPPED\nstopped 95\nknown a STOPPED id started=10 exit=0@95";
+    let mut scene = Scene::read(stopped);
+    // In steps of a second.
+    scene.settings.cleanup_jitter = Duration::from_secs(1000);
+    let kept = scene.settings.kept_for(scene.task.arn().task_id());
+    assert!(kept > scene.settings.cleanup_wait);
+    let due = format!("look at {}", 95 + kept.as_secs());
+    let planned = scene.planned();
+    assert!(planned.contains(&due), "{planned}");
+}
+
+#[test]
+fn check_116_what_ecs_does_not_acknowledge_is_kept_for_72_hours() {
+    let mut scene = Scene::read(
+        "def a!\nwant STOPPED\ntask STOPPED\nstopped 95\nknown a STOPPED removed image",
+    );
+    scene.task.desired.origin = Origin::Ecs;
+    let stopped = scene.now;
+    for (hours, kept) in [(4, true), (71, true), (73, false)] {
+        scene.now = stopped.plus(Duration::from_hours(hours));
+        let planned = scene.planned();
+        let waits = planned.contains("ECS has not acknowledged that the task stopped");
+        assert_eq!(waits, kept, "{hours} h: {planned}");
+        assert_eq!(planned.contains("forget"), !kept, "{hours} h: {planned}");
+    }
+}
+
+#[test]
 fn a_removal_that_was_asked_for_does_not_wait() {
     assert_snapshot!(check("
         def a!
@@ -29,7 +63,7 @@ fn a_removal_that_was_asked_for_does_not_wait() {
     "), @"
     execution stopped at 100
     do remove container a as id
-    wait a CleaningUp: the remove of the container is under way; then go on when the remove is done (since 100, until 400)
+    wait a CleaningUp: the remove of container a is under way; then go on when the remove is done (since 100, until 400)
     ");
 }
 
@@ -48,7 +82,7 @@ fn containers_go_before_resources_and_everything_before_the_rows() {
     "), @"
     execution stopped at 100
     do remove container a as id
-    wait a CleaningUp: the remove of the container is under way; then go on when the remove is done (since 100, until 400)
+    wait a CleaningUp: the remove of container a is under way; then go on when the remove is done (since 100, until 400)
     ");
     assert_snapshot!(check("
         limits
@@ -130,8 +164,8 @@ fn everything_an_attempt_may_have_left_is_removed() {
         known a STOPPED id attempt=2 started=10 exit=0@95
     "), @"
     execution stopped at 100
-    do remove container a as id, ecs-web-0-a-…, ecs-web-0-a-…
-    wait a CleaningUp: the remove of the container is under way; then go on when the remove is done (since 100, until 400)
+    do remove container a as id, ecs-web-0-a-…, ecs-web-0-a-…, ecs-web-0-a-…
+    wait a CleaningUp: the remove of container a is under way; then go on when the remove is done (since 100, until 400)
     ");
     assert_snapshot!(check("
         def a!
@@ -142,7 +176,7 @@ fn everything_an_attempt_may_have_left_is_removed() {
     "), @"
     execution stopped at 100
     do remove container a as ecs-web-0-a-…, ecs-web-0-a-…
-    wait a CleaningUp: the remove of the container is under way; then go on when the remove is done (since 100, until 400)
+    wait a CleaningUp: the remove of container a is under way; then go on when the remove is done (since 100, until 400)
     ");
     // What never had an image never had a container.
     assert_snapshot!(check("
@@ -168,7 +202,7 @@ fn a_removal_that_fails_is_tried_for_ever() {
         known a STOPPED id started=10 exit=0@95 retry=remove:7@130 CannotStopContainerError: busy
     "), @"
     execution stopped at 100
-    wait a BackingOff: the remove of the container failed 7 times in a row: CannotStopContainerError: busy; then try the remove again (since 100)
+    wait a BackingOff: the remove of container a failed 7 times in a row: CannotStopContainerError: busy; then try the remove again (since 100)
     look at 130
     ");
     assert_snapshot!(check("
@@ -198,6 +232,6 @@ fn the_wait_is_over_at_its_instant() {
     "), @"
     execution stopped at 10895
     do remove container a as id
-    wait a CleaningUp: the remove of the container is under way; then go on when the remove is done (since 10895, until 11195)
+    wait a CleaningUp: the remove of container a is under way; then go on when the remove is done (since 10895, until 11195)
     ");
 }

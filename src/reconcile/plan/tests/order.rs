@@ -14,7 +14,7 @@ fn each_condition_holds_back_the_create() {
         flight b start since=99
     "), @"
     wait a WaitingForDependency: waits for container b to start; it is CREATED; then create a when it is (since 100)
-    wait b CallOutstanding: the start of the container is under way; then go on when the start is done (since 99, until 279)
+    wait b CallOutstanding: the start of container b is under way; then go on when the start is done (since 99, until 279)
     ");
     assert_snapshot!(check("
         def a! needs=b:CREATE
@@ -24,8 +24,8 @@ fn each_condition_holds_back_the_create() {
         flight b start since=99
     "), @"
     do create container a as ecs-web-0-a-…
-    wait a CallOutstanding: the create of the container is under way; then go on when the create is done (since 100, until 340)
-    wait b CallOutstanding: the start of the container is under way; then go on when the start is done (since 99, until 279)
+    wait a CallOutstanding: the create of container a is under way; then go on when the create is done (since 100, until 340)
+    wait b CallOutstanding: the start of container b is under way; then go on when the start is done (since 99, until 279)
     ");
     assert_snapshot!(check("
         def a! needs=b:HEALTHY
@@ -40,7 +40,7 @@ fn each_condition_holds_back_the_create() {
         known b RUNNING id started=90 health=HEALTHY
     "), @"
     do create container a as ecs-web-0-a-…
-    wait a CallOutstanding: the create of the container is under way; then go on when the create is done (since 100, until 340)
+    wait a CallOutstanding: the create of container a is under way; then go on when the create is done (since 100, until 340)
     ");
     assert_snapshot!(check("
         def a! needs=b:COMPLETE
@@ -55,7 +55,7 @@ fn each_condition_holds_back_the_create() {
         known b STOPPED id started=90 exit=3@95
     "), @"
     do create container a as ecs-web-0-a-…
-    wait a CallOutstanding: the create of the container is under way; then go on when the create is done (since 100, until 340)
+    wait a CallOutstanding: the create of container a is under way; then go on when the create is done (since 100, until 340)
     ");
     assert_snapshot!(check("
         def a! needs=b:SUCCESS
@@ -64,7 +64,7 @@ fn each_condition_holds_back_the_create() {
         known b STOPPED id started=90 exit=0@95
     "), @"
     do create container a as ecs-web-0-a-…
-    wait a CallOutstanding: the create of the container is under way; then go on when the create is done (since 100, until 340)
+    wait a CallOutstanding: the create of container a is under way; then go on when the create is done (since 100, until 340)
     ");
 }
 
@@ -78,8 +78,8 @@ fn pulls_do_not_wait_for_dependencies() {
     known b NONE
     do pull busybox:1 for container a
     do pull busybox:1 for container b
-    wait a Pulling: the pull of the container is under way; then go on when the pull is done (since 100, until 7300)
-    wait b Pulling: the pull of the container is under way; then go on when the pull is done (since 100, until 7300)
+    wait a Pulling: the pull of container a is under way; then go on when the pull is done (since 100, until 7300)
+    wait b Pulling: the pull of container b is under way; then go on when the pull is done (since 100, until 7300)
     ");
 }
 
@@ -171,7 +171,7 @@ fn a_start_timeout_ends_the_waiting_at_its_instant() {
     known a STOPPED image exit=143@110 (CannotStartContainerError: dependency graph: container ordering dependency [b] for target [a] has timed out.)
     known b RUNNING id started=90 asked=110
     do stop container b within 30 s
-    wait b Stopping: the stop of the container is under way; then go on when the stop is done (since 110, until 260)
+    wait b Stopping: the stop of container b is under way; then go on when the stop is done (since 110, until 260)
     tell a Stopped: exited with code 143: CannotStartContainerError: dependency graph: container ordering dependency [b] for target [a] has timed out.
     tell task Stopping: EssentialContainerExited: essential container a exited with code 143: CannotStartContainerError: dependency graph: container ordering dependency [b] for target [a] has timed out.
     tell b StopRequested: asked to end within 30 s
@@ -189,8 +189,8 @@ fn pauses_come_first() {
     known ~internal~ecs~pause NONE
     do pull berth/pause:1 for container ~internal~ecs~pause
     do pull busybox:1 for container app
-    wait ~internal~ecs~pause Pulling: the pull of the container is under way; then go on when the pull is done (since 100, until 7300)
-    wait app Pulling: the pull of the container is under way; then go on when the pull is done (since 100, until 7300)
+    wait ~internal~ecs~pause Pulling: the pull of container ~internal~ecs~pause is under way; then go on when the pull is done (since 100, until 7300)
+    wait app Pulling: the pull of container app is under way; then go on when the pull is done (since 100, until 7300)
     ");
     assert_snapshot!(check("
         shared-network
@@ -199,7 +199,7 @@ fn pauses_come_first() {
         known app PULLED image
     "), @"
     do create container ~internal~ecs~pause as ecs-web-0-internalecspause-…, port 8080
-    wait ~internal~ecs~pause CallOutstanding: the create of the container is under way; then go on when the create is done (since 100, until 340)
+    wait ~internal~ecs~pause CallOutstanding: the create of container ~internal~ecs~pause is under way; then go on when the create is done (since 100, until 340)
     wait app WaitingForDependency: waits for container ~internal~ecs~pause to start; it is PULLED; then create app when it is (since 100)
     ");
     assert_snapshot!(check("
@@ -209,7 +209,7 @@ fn pauses_come_first() {
         known app PULLED image
     "), @"
     do create container app as ecs-web-0-app-…
-    wait app CallOutstanding: the create of the container is under way; then go on when the create is done (since 100, until 340)
+    wait app CallOutstanding: the create of container app is under way; then go on when the create is done (since 100, until 340)
     ");
 }
 
@@ -233,7 +233,7 @@ fn the_task_runs_when_every_container_runs_or_has_done_its_work() {
         flight side start since=99
     "), @"
     task CREATED
-    wait side CallOutstanding: the start of the container is under way; then go on when the start is done (since 99, until 279)
+    wait side CallOutstanding: the start of container side is under way; then go on when the start is done (since 99, until 279)
     ");
 }
 
@@ -250,7 +250,7 @@ fn the_first_essential_end_stops_the_task() {
     execution stopped at 100
     known side RUNNING id started=10 asked=100
     do stop container side within 30 s
-    wait side Stopping: the stop of the container is under way; then go on when the stop is done (since 100, until 250)
+    wait side Stopping: the stop of container side is under way; then go on when the stop is done (since 100, until 250)
     tell task Stopping: EssentialContainerExited: essential container app exited with code 3
     tell side StopRequested: asked to end within 30 s
     ");
@@ -273,7 +273,7 @@ fn the_first_essential_end_stops_the_task() {
     execution stopped at 100
     known side RUNNING id started=10 asked=100
     do stop container side within 30 s
-    wait side Stopping: the stop of the container is under way; then go on when the stop is done (since 100, until 250)
+    wait side Stopping: the stop of container side is under way; then go on when the stop is done (since 100, until 250)
     tell task Stopping: EssentialContainerExited: essential container app CannotStartContainerError: exec format
     tell side StopRequested: asked to end within 30 s
     ");

@@ -210,6 +210,7 @@ impl Run {
         if let Some(kind) = self.fails.take() {
             return Outcome::Failed(Failure {
                 kind,
+                name: None,
                 message: "injected".to_owned(),
                 permanent: false,
                 port_holder: None,
@@ -226,6 +227,7 @@ impl Run {
         let now = self.scene.now;
         match &action.verb {
             Verb::Pull { .. } => Outcome::ImageReady(Box::new(image())),
+            Verb::FetchSecrets { .. } => Outcome::Ready,
             Verb::Create { spec, .. } => {
                 self.ids += 1;
                 let id = DockerId::parse(&format!("{:064x}", self.ids)).unwrap();

@@ -16,7 +16,7 @@ fn containers_stop_after_those_that_depend_on_them() {
     "), @"
     known a RUNNING id started=10 asked=100
     do stop container a within 30 s
-    wait a Stopping: the stop of the container is under way; then go on when the stop is done (since 100, until 250)
+    wait a Stopping: the stop of container a is under way; then go on when the stop is done (since 100, until 250)
     wait b WaitingForDependents: stops after a; then stop b when they have (since 100)
     tell a StopRequested: asked to end within 30 s
     ");
@@ -31,7 +31,7 @@ fn containers_stop_after_those_that_depend_on_them() {
     execution stopped at 100
     known b RUNNING id started=10 asked=100
     do stop container b within 30 s
-    wait b Stopping: the stop of the container is under way; then go on when the stop is done (since 100, until 250)
+    wait b Stopping: the stop of container b is under way; then go on when the stop is done (since 100, until 250)
     tell b StopRequested: asked to end within 30 s
     ");
 }
@@ -81,14 +81,14 @@ fn what_never_ran_needs_no_call() {
         flight a pull since=40
     "), @"
     cancel container a
-    wait a Pulling: the pull of the container is under way; then go on when the pull is done (since 40, until 7240)
+    wait a Pulling: the pull of container a is under way; then go on when the pull is done (since 40, until 7240)
     ");
     assert_snapshot!(check("
         def a!
         want STOPPED
         known a PULLED image
         flight a create since=99
-    "), @"wait a CallOutstanding: the create of the container is under way; then go on when the create is done (since 99, until 339)");
+    "), @"wait a CallOutstanding: the create of container a is under way; then go on when the create is done (since 99, until 339)");
 }
 
 #[test]
@@ -99,8 +99,19 @@ fn what_may_have_run_is_looked_at_before_it_is_called_stopped() {
         known a PULLED image retry=create:1@100 DockerTimeoutError: no answer
     "), @"
     do inspect container a by name ecs-web-0-a-…
-    wait a CallOutstanding: the inspect of the container is under way; then go on when the inspect is done (since 100, until 130)
+    wait a CallOutstanding: the inspect of container a is under way; then go on when the inspect is done (since 100, until 130)
     ");
+    // Once: what was looked for and not found is stopped.
+    let looked = check(
+        "
+        def a!
+        want STOPPED
+        known a PULLED image retry=create:1@100 DockerTimeoutError: no answer
+        did a inspect saw absent
+    ",
+    );
+    assert!(!looked.contains("do inspect"), "{looked}");
+    assert!(looked.contains("known a STOPPED"), "{looked}");
     assert_snapshot!(check("
         def a!
         want STOPPED
@@ -108,7 +119,7 @@ fn what_may_have_run_is_looked_at_before_it_is_called_stopped() {
     "), @"
     task CREATED
     do inspect container a
-    wait a CallOutstanding: the inspect of the container is under way; then go on when the inspect is done (since 100, until 130)
+    wait a CallOutstanding: the inspect of container a is under way; then go on when the inspect is done (since 100, until 130)
     ");
     assert_snapshot!(check("
         def a!
@@ -118,7 +129,7 @@ fn what_may_have_run_is_looked_at_before_it_is_called_stopped() {
     "), @"
     task CREATED
     do inspect container a
-    wait a CallOutstanding: the inspect of the container is under way; then go on when the inspect is done (since 100, until 130)
+    wait a CallOutstanding: the inspect of container a is under way; then go on when the inspect is done (since 100, until 130)
     ");
     // An earlier agent may have asked for its start.
     assert_snapshot!(check("
@@ -128,7 +139,7 @@ fn what_may_have_run_is_looked_at_before_it_is_called_stopped() {
     "), @"
     task CREATED
     do inspect container a
-    wait a CallOutstanding: the inspect of the container is under way; then go on when the inspect is done (since 100, until 130)
+    wait a CallOutstanding: the inspect of container a is under way; then go on when the inspect is done (since 100, until 130)
     ");
     // The look itself failed: later.
     assert_snapshot!(check("
@@ -137,7 +148,7 @@ fn what_may_have_run_is_looked_at_before_it_is_called_stopped() {
         known a CREATED id retry=inspect:2@130 DockerTimeoutError: no answer
     "), @"
     task CREATED
-    wait a Quarantined: the inspect of the container failed 2 times in a row: DockerTimeoutError: no answer; then try the inspect again (since 100)
+    wait a Quarantined: the inspect of container a failed 2 times in a row: DockerTimeoutError: no answer; then try the inspect again (since 100)
     look at 130
     ");
 }
@@ -148,6 +159,7 @@ fn between_two_runs_it_is_not_started_again() {
         def a! restart=60
         want STOPPED
         task RUNNING
+        sure a
         known a RUNNING id started=10 exit=1@99
     "), @"
     task STOPPED
@@ -156,6 +168,32 @@ fn between_two_runs_it_is_not_started_again() {
     tell a Stopped: exited with code 1
     tell task TaskStopped: UserInitiated: asked
     look at 100
+    ");
+}
+
+#[test]
+fn a_run_that_may_have_begun_is_looked_at_before_its_container_is_called_stopped() {
+    // An earlier agent may have asked for it.
+    assert_snapshot!(check("
+        def a! restart=60
+        want STOPPED
+        task RUNNING
+        known a RUNNING id started=10 exit=1@99
+    "), @"
+    do inspect container a
+    wait a CallOutstanding: the inspect of container a is under way; then go on when the inspect is done (since 100, until 130)
+    ");
+    // The answer to its start was lost.
+    assert_snapshot!(check("
+        def a! restart=60
+        want STOPPED
+        task RUNNING
+        sure a
+        look a
+        known a RUNNING id started=10 exit=1@99
+    "), @"
+    do inspect container a
+    wait a CallOutstanding: the inspect of container a is under way; then go on when the inspect is done (since 100, until 130)
     ");
 }
 
@@ -169,7 +207,7 @@ fn the_grace_counts_from_the_first_request_also_after_a_restart_of_the_agent() {
     "), @"
     known a RUNNING id started=10 asked=100
     do stop container a within 30 s
-    wait a Stopping: the stop of the container is under way; then go on when the stop is done (since 100, until 250)
+    wait a Stopping: the stop of container a is under way; then go on when the stop is done (since 100, until 250)
     tell a StopRequested: asked to end within 30 s
     ");
     assert_snapshot!(check("
@@ -179,7 +217,7 @@ fn the_grace_counts_from_the_first_request_also_after_a_restart_of_the_agent() {
         known a RUNNING id started=10 asked=90
     "), @"
     do stop container a within 20 s
-    wait a Stopping: the stop of the container is under way; then go on when the stop is done (since 100, until 250)
+    wait a Stopping: the stop of container a is under way; then go on when the stop is done (since 100, until 250)
     ");
     assert_snapshot!(check("
         at 130
@@ -189,7 +227,7 @@ fn the_grace_counts_from_the_first_request_also_after_a_restart_of_the_agent() {
         known a RUNNING id started=10 asked=90
     "), @"
     do stop container a within 0 s
-    wait a Stopping: the stop of the container is under way; then go on when the stop is done (since 130, until 280)
+    wait a Stopping: the stop of container a is under way; then go on when the stop is done (since 130, until 280)
     ");
     // A failed stop is repeated, and escalates to a kill when the grace is over.
     assert_snapshot!(check("
@@ -200,7 +238,7 @@ fn the_grace_counts_from_the_first_request_also_after_a_restart_of_the_agent() {
         known a RUNNING id started=10 asked=90 retry=stop:1@100 DockerTimeoutError: no answer
     "), @"
     do stop container a within 20 s
-    wait a Stopping: the stop of the container is under way; then go on when the stop is done (since 100, until 250)
+    wait a Stopping: the stop of container a is under way; then go on when the stop is done (since 100, until 250)
     ");
     assert_snapshot!(check("
         at 130
@@ -210,7 +248,7 @@ fn the_grace_counts_from_the_first_request_also_after_a_restart_of_the_agent() {
         known a RUNNING id started=10 asked=90 retry=stop:1@120 DockerTimeoutError: no answer
     "), @"
     do kill container a
-    wait a Stopping: the stop of the container is under way; then go on when the stop is done (since 130, until 280)
+    wait a Stopping: the stop of container a is under way; then go on when the stop is done (since 130, until 280)
     ");
     assert_snapshot!(check("
         at 130
@@ -219,7 +257,7 @@ fn the_grace_counts_from_the_first_request_also_after_a_restart_of_the_agent() {
         task RUNNING
         known a RUNNING id started=10 asked=90 retry=stop:3@140 DockerTimeoutError: no answer
     "), @"
-    wait a Quarantined: the stop of the container failed 3 times in a row: DockerTimeoutError: no answer; then try the stop again (since 130)
+    wait a Quarantined: the stop of container a failed 3 times in a row: DockerTimeoutError: no answer; then try the stop again (since 130)
     look at 140
     ");
 }
@@ -232,7 +270,7 @@ fn a_stop_under_way_is_waited_for() {
         task RUNNING
         known a RUNNING id started=10 asked=90
         flight a stop since=90
-    "), @"wait a Stopping: the stop of the container is under way; then go on when the stop is done (since 90, until 240)");
+    "), @"wait a Stopping: the stop of container a is under way; then go on when the stop is done (since 90, until 240)");
 }
 
 #[test]
@@ -248,7 +286,7 @@ fn pauses_go_last() {
     known app RUNNING id started=10 asked=100
     do stop container app within 30 s
     wait ~internal~ecs~pause WaitingForDependents: stops after app; then stop ~internal~ecs~pause when they have (since 100)
-    wait app Stopping: the stop of the container is under way; then go on when the stop is done (since 100, until 250)
+    wait app Stopping: the stop of container app is under way; then go on when the stop is done (since 100, until 250)
     tell app StopRequested: asked to end within 30 s
     ");
     assert_snapshot!(check("
@@ -262,7 +300,7 @@ fn pauses_go_last() {
     execution stopped at 100
     known ~internal~ecs~pause RUNNING id started=9 asked=100
     do stop container ~internal~ecs~pause within 1 s
-    wait ~internal~ecs~pause Stopping: the stop of the container is under way; then go on when the stop is done (since 100, until 250)
+    wait ~internal~ecs~pause Stopping: the stop of container ~internal~ecs~pause is under way; then go on when the stop is done (since 100, until 250)
     tell ~internal~ecs~pause StopRequested: asked to end within 1 s
     ");
 }
@@ -311,7 +349,7 @@ fn what_somebody_starts_after_its_end_is_stopped_again() {
     "), @"
     execution stopped at 100
     do stop container a within 30 s
-    wait a Stopping: the stop of the container is under way; then go on when the stop is done (since 100, until 250)
+    wait a Stopping: the stop of container a is under way; then go on when the stop is done (since 100, until 250)
     tell a StartedOutside: started by somebody else after its end; stopping it
     look at 10895
     ");
@@ -326,7 +364,7 @@ fn what_somebody_starts_after_its_end_is_stopped_again() {
     "), @"
     execution stopped at 100
     do inspect container a
-    wait a CallOutstanding: the inspect of the container is under way; then go on when the inspect is done (since 100, until 130)
+    wait a CallOutstanding: the inspect of container a is under way; then go on when the inspect is done (since 100, until 130)
     look at 10895
     ");
     // A stop that failed backs off, and is told once.
@@ -339,7 +377,7 @@ fn what_somebody_starts_after_its_end_is_stopped_again() {
         seems a running
     "), @"
     execution stopped at 100
-    wait a BackingOff: the stop of the container failed 2 times in a row: CannotStopContainerError: x; then try the stop again (since 100)
+    wait a BackingOff: the stop of container a failed 2 times in a row: CannotStopContainerError: x; then try the stop again (since 100)
     look at 101
     ");
     assert_snapshot!(check("
@@ -352,7 +390,7 @@ fn what_somebody_starts_after_its_end_is_stopped_again() {
     "), @"
     execution stopped at 100
     do kill container a
-    wait a Stopping: the stop of the container is under way; then go on when the stop is done (since 100, until 250)
+    wait a Stopping: the stop of container a is under way; then go on when the stop is done (since 100, until 250)
     look at 10895
     ");
 }
@@ -368,7 +406,7 @@ fn a_container_that_was_given_up_is_stopped_while_the_others_run() {
     "), @"
     task CREATED
     do inspect container side
-    wait side CallOutstanding: the inspect of the container is under way; then go on when the inspect is done (since 100, until 130)
+    wait side CallOutstanding: the inspect of container side is under way; then go on when the inspect is done (since 100, until 130)
     ");
     assert_snapshot!(check("
         def app!
@@ -379,7 +417,7 @@ fn a_container_that_was_given_up_is_stopped_while_the_others_run() {
     task RUNNING
     started at 100
     do stop container side within 29 s
-    wait side Stopping: the stop of the container is under way; then go on when the stop is done (since 100, until 250)
+    wait side Stopping: the stop of container side is under way; then go on when the stop is done (since 100, until 250)
     tell task Running: every container runs or has done its work
     ");
     // Not after those that depend on it: they run on with the task.
@@ -391,6 +429,6 @@ fn a_container_that_was_given_up_is_stopped_while_the_others_run() {
         known side RUNNING id started=98 asked=99
     "), @"
     do stop container side within 29 s
-    wait side Stopping: the stop of the container is under way; then go on when the stop is done (since 100, until 250)
+    wait side Stopping: the stop of container side is under way; then go on when the stop is done (since 100, until 250)
     ");
 }
