@@ -1,9 +1,10 @@
-//! The introspection API for containers of Docker's default bridge, as behind the firewall rules of ECS agents: the
-//! classic paths at the host's address there, and nothing else.
+//! The introspection API at addresses that a host may have or not. For containers of Docker's default bridge, as behind
+//! the firewall rules of ECS agents: the classic paths at the host's address there, and nothing else. For this host:
+//! everything at `::1` too.
 //!
-//! **Invariant.** Whether the bridge is there, comes or goes concerns nobody else: it counts for no readiness.
+//! **Invariant.** Whether such an address is there, comes or goes concerns nobody else: it counts for no readiness.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,16 +13,22 @@ use tracing::{debug, info};
 
 use crate::api::tcp::{Served, TcpServer};
 
-/// How often the bridge is looked at: Docker makes it when it starts, and it goes with a reconfiguration.
+/// How often the address is looked at: Docker makes its bridge when it starts, and it goes with a reconfiguration.
 const PACE: Duration = Duration::from_secs(5);
 
-/// Finds the host's address on the bridge; `None` = there is none now.
-pub(super) type FindBridge = Arc<dyn Fn() -> Option<Ipv4Addr> + Send + Sync>;
+/// Finds the address, such as that of the host on the bridge; `None` = there is none now.
+pub(super) type FindAddress = Arc<dyn Fn() -> Option<IpAddr> + Send + Sync>;
 
 /// The port to serve on; `None` where the operator chose who may ask: all addresses, or another one, or any port.
 pub(super) fn port_on_bridge(introspection: SocketAddr) -> Option<u16> {
     let usual = introspection.ip().is_loopback() && introspection.port() != 0;
     usual.then_some(introspection.port())
+}
+
+/// Where to serve on IPv6 beside that address: on its port, where it is loopback of IPv4.
+pub(super) fn beside_on_ipv6(introspection: SocketAddr) -> Option<SocketAddr> {
+    let port = port_on_bridge(introspection).filter(|_| introspection.is_ipv4());
+    port.map(|port| SocketAddr::from((Ipv6Addr::LOCALHOST, port)))
 }
 
 /// Only what others than this host get.
@@ -33,11 +40,11 @@ pub(super) fn for_others(introspection: &Served) -> Served {
     }
 }
 
-/// Serves wherever the bridge is, until `stop`.
-pub(super) async fn serve_on_bridge(
+/// Serves wherever the address is, until `stop`.
+pub(super) async fn serve_where_it_is(
     served: Served,
     port: u16,
-    find: FindBridge,
+    find: FindAddress,
     stop: CancellationToken,
 ) {
     serve_at_pace(served, port, find, (PACE, stop)).await;
@@ -46,7 +53,7 @@ pub(super) async fn serve_on_bridge(
 async fn serve_at_pace(
     served: Served,
     port: u16,
-    find: FindBridge,
+    find: FindAddress,
     (pace, stop): (Duration, CancellationToken),
 ) {
     while !stop.is_cancelled() {
@@ -60,8 +67,8 @@ async fn serve_at_pace(
                     tokio::join!(bound.run(served.clone(), moved.clone()), gone);
                 }
                 Err(error) => {
-                    // Another agent has the port, or the address has just gone.
-                    debug!(%error, %address, "the bridge cannot be listened on");
+                    // Another agent has the port, the address has just gone, or the host has none of its kind.
+                    debug!(%error, %address, "the address cannot be listened on");
                 }
             }
         }
@@ -69,11 +76,11 @@ async fn serve_at_pace(
     }
 }
 
-/// Cancels `moved` when the bridge has another address or none.
-async fn gone(find: &FindBridge, address: SocketAddr, pace: Duration, moved: &CancellationToken) {
+/// Cancels `moved` when the address is another one or there is none.
+async fn gone(find: &FindAddress, address: SocketAddr, pace: Duration, moved: &CancellationToken) {
     while !moved.is_cancelled() {
         let _ended = moved.run_until_cancelled(tokio::time::sleep(pace)).await;
-        if find().map(Into::into) != Some(address.ip()) {
+        if find() != Some(address.ip()) {
             moved.cancel();
         }
     }
@@ -81,6 +88,7 @@ async fn gone(find: &FindBridge, address: SocketAddr, pace: Duration, moved: &Ca
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -125,7 +133,8 @@ mod tests {
         });
         let there = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&there);
-        let find: FindBridge = Arc::new(move || seen.load(Ordering::Relaxed).then_some(BRIDGE));
+        let find: FindAddress =
+            Arc::new(move || seen.load(Ordering::Relaxed).then_some(BRIDGE.into()));
         let (port, stop) = (free_port(), CancellationToken::new());
         let pace = Duration::from_millis(5);
         let serving = serve_at_pace(served, port, find, (pace, stop.clone()));
@@ -150,5 +159,14 @@ mod tests {
         assert_eq!(port("127.0.0.1:0"), None);
         assert_eq!(port("0.0.0.0:51678"), None);
         assert_eq!(port("10.0.0.1:51678"), None);
+        let beside = |text: &str| {
+            let address = beside_on_ipv6(text.parse().expect("an address"));
+            address.map(|address| address.to_string())
+        };
+        let usual = beside("127.0.0.1:51678");
+        assert_eq!(usual.as_deref(), Some("[::1]:51678"));
+        for chosen in ["[::1]:51678", "127.0.0.1:0", "0.0.0.0:51678", "10.0.0.1:9"] {
+            assert_eq!(beside(chosen), None, "{chosen}");
+        }
     }
 }

@@ -1,60 +1,25 @@
-//! Settings whose usual values are others on Windows, and what goes on top of what operators say there. Pure: the
-//! system is an argument.
+//! Ports and words that depend on the system. Pure: the system is an argument.
 
 use std::collections::BTreeSet;
 use std::io;
-use std::time::Duration;
 
+use super::task_address::TASK_SERVER;
 use crate::boundary::host::PortHolder;
-use crate::config::ecs_env::{PULL_INACTIVITY, RESERVED_PORTS, START_TIMEOUT, Setting};
-use crate::config::{Config, Origin};
+use crate::config::Config;
+use crate::config::sections::Front;
 use crate::domain::host::OsType;
-
-/// What Windows itself listens on, Docker, and the agent (`windows.md` 8).
-const WINDOWS_PORTS: [u16; 11] = [
-    53, 135, 139, 445, 2375, 2376, 3389, 5985, 5986, 51678, 51679,
-];
-
-/// The task server of containers has it: no task can (`windows.md` 15.4).
-const TASK_SERVER_PORT: u16 = 80;
-
-/// A container of Windows starts more slowly.
-const WINDOWS_START_TIMEOUT: Duration = Duration::from_mins(8);
-
-/// Layers are some GiB, and unpacking one says nothing meanwhile.
-const WINDOWS_PULL_INACTIVITY: Duration = Duration::from_mins(3);
 
 /// TCP ports of the host that no task may have.
 pub(super) fn reserved_ports(os: OsType, config: &Config) -> BTreeSet<u16> {
-    let given = &config.host.reserved_ports;
-    if os == OsType::Linux {
-        return given.iter().copied().collect();
-    }
-    let mut ports: BTreeSet<u16> = if is_default(config, &RESERVED_PORTS) {
-        WINDOWS_PORTS.into()
-    } else {
-        given.iter().copied().collect()
-    };
-    if config.listen.task_address {
-        ports.insert(TASK_SERVER_PORT);
-    }
-    ports
+    let given = config.host.reserved_ports.iter().copied();
+    given.chain(front_port(os, config)).collect()
 }
 
-/// How long the start of a container may take.
-pub(super) fn start_timeout(os: OsType, config: &Config) -> Duration {
-    match os {
-        OsType::Windows if is_default(config, &START_TIMEOUT) => WINDOWS_START_TIMEOUT,
-        OsType::Windows | OsType::Linux => config.docker.start_timeout,
-    }
-}
-
-/// How long a pull may say nothing.
-pub(super) fn pull_inactivity(os: OsType, config: &Config) -> Duration {
-    match os {
-        OsType::Windows if is_default(config, &PULL_INACTIVITY) => WINDOWS_PULL_INACTIVITY,
-        OsType::Windows | OsType::Linux => config.images.pull_inactivity,
-    }
+/// The port of the host at which the agent itself answers containers, so that no task can have it (`windows.md` 15.4).
+pub(super) fn front_port(os: OsType, config: &Config) -> Option<u16> {
+    let listen = config.listen;
+    let is_own = os == OsType::Windows || listen.front == Front::Own;
+    (listen.at_address() && is_own).then_some(TASK_SERVER.port())
 }
 
 /// What helps where an address cannot be had, beside the system's own words.
@@ -75,48 +40,29 @@ pub(super) fn bind_advice(
     })
 }
 
-/// Whether nobody has said anything, or nothing that can be used.
-fn is_default(config: &Config, setting: &Setting) -> bool {
-    let mut effective = config.effective.iter();
-    effective.any(|one| one.setting == setting.name && one.origin == Origin::Default)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn windows_reserves_its_own_ports_and_80_also_beside_those_of_the_operator() {
-        for (os, pairs, expected) in [
-            (OsType::Linux, &[][..], "22 2375 2376 51678 51679"),
-            (
-                OsType::Windows,
-                &[][..],
-                "53 80 135 139 445 2375 2376 3389 5985 5986 51678 51679",
-            ),
-            (
-                OsType::Windows,
-                &[("ECS_RESERVED_PORTS", "[8080]")][..],
-                "80 8080",
-            ),
-            (OsType::Windows, &[("ECS_RESERVED_PORTS", "[80]")][..], "80"),
-            (
-                OsType::Windows,
-                &[
-                    ("ECS_RESERVED_PORTS", "[8080]"),
-                    ("BERTH_TASK_ADDRESS", "False"),
-                ][..],
-                "8080",
-            ),
-            (
-                OsType::Linux,
-                &[("ECS_RESERVED_PORTS", "[8080]")][..],
-                "8080",
-            ),
+    fn port_80_is_reserved_where_the_agent_listens_there() {
+        for (os, front, redirect, expected) in [
+            (OsType::Windows, Front::Led, "false", Some(80)),
+            (OsType::Windows, Front::Own, "true", None),
+            (OsType::Linux, Front::Led, "false", None),
+            (OsType::Linux, Front::Own, "false", Some(80)),
+            (OsType::Linux, Front::Own, "true", None),
         ] {
-            let ports = reserved_ports(os, &Config::of_environment(pairs));
-            let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
-            assert_eq!(ports.join(" "), expected, "{os:?} {pairs:?}");
+            let given = [
+                ("ECS_RESERVED_PORTS", "[8080]"),
+                ("BERTH_TASK_REDIRECT", redirect),
+            ];
+            let mut config = Config::of_environment_on(os, &given);
+            config.listen.front = front;
+            let ports = reserved_ports(os, &config);
+            let seen = (front_port(os, &config), ports.contains(&80));
+            let expected = (expected, expected.is_some());
+            assert_eq!(seen, expected, "{os:?} {front:?} {redirect}");
         }
     }
 
@@ -147,21 +93,5 @@ mod tests {
         }
         let range = bind_advice(OsType::Windows, io::ErrorKind::PermissionDenied, None);
         assert!(range.is_some_and(|words| words.contains("excludedportrange")));
-    }
-
-    #[test]
-    fn windows_has_more_patience_unless_the_operator_has_less() {
-        let usual = Config::of_environment(&[]);
-        let minutes = Duration::from_mins;
-        assert_eq!(start_timeout(OsType::Windows, &usual), minutes(8));
-        assert_eq!(pull_inactivity(OsType::Windows, &usual), minutes(3));
-        assert_eq!(start_timeout(OsType::Linux, &usual), minutes(3));
-        assert_eq!(pull_inactivity(OsType::Linux, &usual), minutes(1));
-        let said = Config::of_environment(&[
-            ("ECS_CONTAINER_START_TIMEOUT", "4m"),
-            ("ECS_IMAGE_PULL_INACTIVITY_TIMEOUT", "2m"),
-        ]);
-        assert_eq!(start_timeout(OsType::Windows, &said), minutes(4));
-        assert_eq!(pull_inactivity(OsType::Windows, &said), minutes(2));
     }
 }

@@ -4,7 +4,8 @@
 //! address of a task's container? ──yes──► the container runs and has it now? ──yes──► that task
 //!        │ no                                        └── no ──► wait for news of the engine, look again
 //!        ▼
-//! a socket of the host's network? ──yes──► its process ──► container of a task, of nobody, or none
+//! a socket of the host's network? ──yes──► its process ──► named after a container of a task, of nobody, or none
+//!        │                                                      └──► in that container's own cgroup? ──yes──► that task
 //!        └── no ──► wait for news of the engine, look again
 //! ```
 //!
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 use crate::boundary::Connections;
 use crate::boundary::callers::Callers;
@@ -32,7 +34,7 @@ use crate::domain::task::{KnownContainer, Task};
 use crate::reconcile::ReconcilerHandle;
 use crate::reconcile::snapshot::Snapshot;
 
-/// Longest wait for a container that is not known yet: its first instruction may come before the look that follows its
+/// Longest search for a caller, with the wait for a container that is not known yet: its first instruction may come before the look that follows its
 /// start. Less than the 1.5 s that an SDK waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -62,8 +64,8 @@ impl TaskCallers {
         }
     }
 
-    /// The caller as soon as the engine knows it, within the patience there is.
-    async fn wait_for(&self, sought: Sought<'_>) -> Option<Caller> {
+    /// The caller as soon as the engine knows it, if that is by then.
+    async fn wait_for(&self, sought: Sought<'_>, deadline: Instant) -> Option<Caller> {
         let known = async {
             let mut changes = self.changes.clone();
             loop {
@@ -76,12 +78,17 @@ impl TaskCallers {
                 changes.changed().await.ok()?;
             }
         };
-        tokio::time::timeout(PATIENCE, known).await.ok()?
+        timeout_at(deadline, known).await.ok()?
     }
 
     async fn look_for(&self, snapshot: &Snapshot, sought: Sought<'_>) -> Option<Caller> {
         match sought {
-            Sought::Ids(ids) => of_container(snapshot, ids).map(Caller::Task),
+            Sought::Holder(ends, ids) => {
+                let (arn, container) = of_container(snapshot, ids)?;
+                let inside = self.connections.is_inside(ends, container).await;
+                // As with an address.
+                inside.unwrap_or(true).then_some(Caller::Task(arn))
+            }
             Sought::Address(address) => {
                 let (arn, container) = at_address(snapshot, address)?;
                 let has_it = self.connections.has_address(container, address).await;
@@ -91,18 +98,22 @@ impl TaskCallers {
         }
     }
 
-    async fn identify_ends(&self, ends: Ends) -> Caller {
+    /// Who it is, by then.
+    async fn identify_ends(&self, ends: Ends, deadline: Instant) -> Caller {
         let address = ends.client.ip();
         let snapshot = (self.snapshot)();
         let sought = Sought::Address(address);
-        if let Some(caller) = self.look_for(&snapshot, sought).await {
+        let known = timeout_at(deadline, self.look_for(&snapshot, sought)).await;
+        if let Ok(Some(caller)) = known {
             return caller;
         }
         let likely = without_address(&snapshot);
-        let found = match self.connections.holder(ends, likely).await {
+        let holder = timeout_at(deadline, self.connections.holder(ends, likely)).await;
+        // A host that takes so long to tell may be quicker the next time.
+        let found = match holder.unwrap_or(Holder::Gone) {
             Holder::Process(process) => return Caller::Host(process),
             Holder::Container(ids) => {
-                let known = self.wait_for(Sought::Ids(&ids)).await;
+                let known = self.wait_for(Sought::Holder(ends, &ids), deadline).await;
                 return known.unwrap_or_else(|| Caller::Foreign(stranger(&ids)));
             }
             // Where nothing is shown, only an address of the host's own tells that it is one of its programs.
@@ -111,7 +122,7 @@ impl TaskCallers {
             }
             Holder::Gone => None,
             Holder::Elsewhere if address.is_loopback() => None,
-            Holder::Elsewhere | Holder::Unseen => self.wait_for(sought).await,
+            Holder::Elsewhere | Holder::Unseen => self.wait_for(sought, deadline).await,
         };
         found.unwrap_or(Caller::Unknown(Doubt::NotFound))
     }
@@ -121,7 +132,7 @@ impl TaskCallers {
 #[derive(Clone, Copy)]
 enum Sought<'a> {
     Address(IpAddr),
-    Ids(&'a [DockerId]),
+    Holder(Ends, &'a [DockerId]),
 }
 
 #[async_trait]
@@ -132,7 +143,8 @@ impl Callers for TaskCallers {
             server: local,
             alias: self.alias,
         };
-        self.identify_ends(ends.canonical()).await
+        let deadline = Instant::now() + PATIENCE;
+        self.identify_ends(ends.canonical(), deadline).await
     }
 }
 
@@ -151,14 +163,13 @@ fn containers(snapshot: &Snapshot) -> impl Iterator<Item = (&Task, &KnownContain
     })
 }
 
-/// The task of the outermost of these containers that is of any.
-fn of_container(snapshot: &Snapshot, ids: &[DockerId]) -> Option<TaskArn> {
-    let owner = |id: &DockerId| {
-        let mut all = containers(snapshot);
-        all.find(|(_, container)| container.docker_id.as_ref() == Some(id))
-    };
-    let (task, _) = ids.iter().find_map(owner)?;
-    Some(task.desired.arn.clone())
+/// The task of the outermost of these containers, and the container: what is in a stranger's is a stranger's.
+fn of_container(snapshot: &Snapshot, ids: &[DockerId]) -> Option<(TaskArn, UsageTarget)> {
+    let id = ids.first()?;
+    let mut all = containers(snapshot);
+    let (task, container) = all.find(|(_, container)| container.docker_id.as_ref() == Some(id))?;
+    let target = target(task, container)?;
+    Some((task.desired.arn.clone(), target))
 }
 
 /// Containers on the host's network: those that may hold sockets there.

@@ -165,9 +165,9 @@ async fn a_program_on_the_hosts_network_is_of_its_containers_task() {
         (container(&[2]), Caller::Task(arn(2))),
         (container(&[3]), foreign(3)),
         (container(&[9]), foreign(9)),
-        // A container in a task's container is the task's, whichever of them is known.
+        // A container in a task's container is the task's, and one in a stranger's is a stranger.
         (container(&[1, 9]), Caller::Task(arn(1))),
-        (container(&[9, 1]), Caller::Task(arn(1))),
+        (container(&[9, 1]), foreign(9)),
         (Holder::Process(process.clone()), Caller::Host(process)),
         (Holder::Gone, NOT_FOUND),
         (Holder::Elsewhere, NOT_FOUND),
@@ -189,6 +189,16 @@ async fn a_program_on_the_hosts_network_is_of_its_containers_task() {
             assert_eq!(found, expected, "{holder:?}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_in_a_cgroup_that_only_bears_a_containers_id_is_a_stranger() {
+    let rig = Rig::new(&[(1, ContainerStatus::Running, "")]);
+    rig.local("127.0.0.1", Holder::Container(vec![id(1)]));
+    rig.connections.forges(&id(1));
+    let short = id(1).as_str().get(..12).unwrap().to_owned();
+    let stranger = Caller::Foreign(format!("container {short}"));
+    assert_eq!(rig.who("127.0.0.1").await, stranger);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use crate::domain::credentials::CredentialsId;
 use crate::domain::definition::NetworkMode;
 use crate::domain::ids::{ContainerName, Generation, TaskArn, UnixMillis};
 use crate::domain::status::DesiredStatus;
-use crate::domain::task::{DesiredTask, Origin, TaskOptions};
+use crate::domain::task::{DesiredTask, EcsFacts, Origin, TaskOptions};
 use crate::domain::task_ids::{EndpointId, TaskIds};
 
 /// Version of the text.
@@ -60,6 +60,7 @@ impl DesiredCodec for LabelCodec {
             options: read_options(value.get("options")),
             ids: value.get("ids").map(read_ids).unwrap_or_default(),
             origin: read_origin(value.get("origin")),
+            ecs: EcsFacts::default(),
             status: DesiredStatus::Running,
             stop_reason: None,
             remove: false,

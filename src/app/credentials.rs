@@ -1,7 +1,7 @@
 //! Credentials of roles put together: where they come from, the service, the record.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
@@ -11,14 +11,14 @@ use super::settings;
 use crate::api::task_server::credentials::{CredentialsState, encode};
 use crate::api::task_server::limits::RateLimiter;
 use crate::audit::{self, AuditHandle};
-use crate::aws::{DevFile, Sts};
+use crate::aws::{DevFile, Sts, Ways};
 use crate::boundary::credentials::{CredentialsKeeper, CredentialsSource, NoKeeper, TaskRoles};
 use crate::boundary::{AuditLog, BoundaryError, Clock, ErrorKind};
 use crate::config::Config;
 use crate::config::credentials::CredentialsFrom;
 use crate::credentials::{CredentialsHandle, Outside, service};
 use crate::domain::credentials::{Credentials, RoleGrant};
-use crate::ecs::{AcsSource, ProtectionApi, SentCredentials};
+use crate::ecs::{AcsSource, FactsApi, ProtectionApi, SentCredentials, StatusHandle};
 use crate::metrics::Counted;
 use crate::platform::SystemIds;
 use crate::vault;
@@ -31,8 +31,12 @@ pub struct RoleCredentials {
     pub sent: SentCredentials,
     /// Where tasks ask for their protection.
     pub protection: ProtectionApi,
+    /// Where they ask for what ECS says of them.
+    pub facts: FactsApi,
     /// The record.
     pub audit: AuditHandle,
+    /// Which container instance stands in the record: how connected mode is, once it has been started.
+    pub connected: Arc<OnceLock<StatusHandle>>,
     clock: Arc<dyn Clock>,
     counted: Arc<Counted>,
     limiter: RateLimiter,
@@ -61,12 +65,12 @@ impl RoleCredentials {
 pub fn start(
     config: &Config,
     data_dir: &Path,
-    (clock, counted): (&Arc<dyn Clock>, &Arc<Counted>),
+    (clock, counted, ways): (&Arc<dyn Clock>, &Arc<Counted>, &Ways),
     wanted: Vec<RoleGrant>,
     (group, records): (&mut Group, &mut Group),
 ) -> RoleCredentials {
     let source: Arc<dyn CredentialsSource> = match &config.credentials.source {
-        CredentialsFrom::Sts(section) => Arc::new(Sts::new(settings::sts(section))),
+        CredentialsFrom::Sts(section) => Arc::new(Sts::new(settings::sts(config, section), ways)),
         CredentialsFrom::Dev(path) => Arc::new(DevFile::new(path.clone(), clock.clone())),
         CredentialsFrom::Off => Arc::new(Nowhere),
     };
@@ -85,7 +89,10 @@ pub fn start(
     let (mut service, handle) = service(&settings::credentials(config), outside);
     handle.set_wanted(wanted);
     service.restore();
-    let (writer, audit) = audit::service(settings::audit(config, data_dir));
+    let connected = Arc::new(OnceLock::<StatusHandle>::new());
+    let status = Arc::clone(&connected);
+    let instance = Arc::new(move || status.get()?.now().instance);
+    let (writer, audit) = audit::service(settings::audit(config, data_dir), instance);
     let stop = group.stop_token();
     // Where nothing serves them they are let go, and that is no end of the agent.
     let until = stop.clone();
@@ -103,8 +110,10 @@ pub fn start(
         handle,
         sent,
         protection: ProtectionApi::default(),
+        facts: FactsApi::default(),
         limiter: RateLimiter::new(settings::rates(config), refusals, clock.clone()),
         audit,
+        connected,
         clock: clock.clone(),
         counted: Arc::clone(counted),
     }

@@ -7,34 +7,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::claim::serve;
 use super::conditions::Conditions;
 use super::engine::{self, Engine};
 use super::error::AppError;
+use super::farewell;
 use super::figures::AgentFigures;
 use super::foreground::clean_up_killed;
 use super::handed::{ADMIN, HandedOver};
+use super::host_rules;
 use super::judge::DefinitionJudge;
+use super::kept_rules::{lead, put_up, start_keepers};
 use super::lifecycle::Lifecycle;
-use super::metadata_barrier::Keeper;
-use super::place::{admin_address_of, data_dir_of};
+use super::place::{admin_address_of, data_dir_of, system};
 use super::plan_source::EnginePlans;
 use super::settings;
 use super::surroundings::{Beside, ListenerBoard, Watched, settings_answer};
-use super::task_redirect;
 use crate::api::{
     AdminState, LocalServer, ObserveState, Router, Switch, admin_router, starting_router,
 };
 use crate::boundary::ContainerRuntime;
 use crate::config::Config;
-use crate::config::credentials::CredentialsFrom;
 use crate::domain::task::TaskOptions;
 use crate::platform;
 use crate::platform::local::LocalBindError;
 use crate::platform::{
-    BarrierOs, DataDirLock, LockError, RedirectOs, SystemIds, private_directory,
-    release_start_up_code, shutdown_signals,
+    DataDirLock, LockError, SystemIds, private_directory, release_start_up_code, shutdown_signals,
 };
 use crate::standalone::watch::{Watch, WatchConfig, WatchDeps};
 
@@ -66,19 +67,17 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
         );
     };
     let mut config = config.clone();
-    config.engine.endpoints.metadata = true;
-    config.engine.endpoints.credentials = config.credentials.source != CredentialsFrom::Off;
-    let config = &config;
+    serve(system(), &mut config);
     tell_limits();
-    let data_dir = data_dir_of(config);
+    let data_dir = data_dir_of(&config);
     // Cancel-safe: a lock that was not had is not held.
     let _lock = tokio::select! {
         lock = hold(&data_dir) => lock?,
         () = next() => return Ok(()),
     };
     let mut lifecycle = Lifecycle::default();
-    let address = admin_address_of(config);
-    let mut handed = HandedOver::take(config);
+    let address = admin_address_of(&config);
+    let mut handed = HandedOver::take(&config);
     let server = admin_server(&mut handed, &address).await;
     let (listeners, switch) = (ListenerBoard::default(), Switch::default());
     serve_admin(
@@ -89,22 +88,24 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
         switch.clone(),
     );
     let conditions = Conditions::default();
-    let barrier = barrier(config, &conditions);
     let started = async {
-        if let Some(barrier) = &barrier {
-            // Before the first container starts.
-            barrier.put_up().await;
-        }
-        engine::start(config, &data_dir, &mut lifecycle).await
+        let lead = lead(&mut config, &mut handed, &conditions).await;
+        host_rules::settle(&config, &data_dir).await;
+        // Before the first container starts.
+        let rules = put_up(&config, lead, &conditions).await;
+        let engine = engine::start(&config, &data_dir, &mut lifecycle).await;
+        engine.map(|engine| (engine, rules))
     };
     // Cancel-safe: what has begun is in the group, which goes with this function.
-    let engine = tokio::select! {
-        engine = started => engine?,
+    let (engine, rules) = tokio::select! {
+        started = started => started?,
         () = next() => return Ok(()),
     };
+    let config = &config;
     let watched = start_watch(&mut lifecycle, config, &engine, files);
-    start_keepers(&mut lifecycle, config, &engine, barrier, &conditions);
-    let connected = super::connected::start(&mut lifecycle, config, &engine);
+    start_keepers(&mut lifecycle, config, &engine, rules, &conditions);
+    let leave = CancellationToken::new();
+    let connected = super::connected::start(&mut lifecycle, config, &engine, leave.clone());
     let beside = Beside {
         listeners: listeners.clone(),
         conditions,
@@ -119,13 +120,31 @@ pub async fn run(config: &Config, files: TaskOptions) -> Result<(), AppError> {
         &observe,
         (&listeners, &mut handed),
     );
-    let told = handed
-        .teller()
-        .run(observe.clone(), lifecycle.drivers.stop_token());
+    let stop = lifecycle.drivers.stop_token();
+    let told = handed.teller().run(observe.clone(), stop);
     lifecycle.drivers.start("progress", told);
     switch.up(admin(config, &engine, observe));
     start_housekeeping(&mut lifecycle, config);
-    Ok(lifecycle.run(next(), next()).await?)
+    let asked = until_asked(config, (&engine, &leave), next(), next());
+    Ok(lifecycle.run(asked, next()).await?)
+}
+
+/// Returns when the agent is to end. Asked once more it takes no leave.
+async fn until_asked(
+    config: &Config,
+    (engine, leave): (&Engine, &CancellationToken),
+    asked: impl Future<Output = ()> + Send,
+    again: impl Future<Output = ()> + Send,
+) {
+    asked.await;
+    if let Some(limit) = config.host_shutdown {
+        let leave = config.connected.is_some().then_some(leave);
+        // Cancel-safe: the stops that were asked for are durable.
+        tokio::select! {
+            () = farewell::say(&engine.handle, leave, limit) => {}
+            () = again => {}
+        }
+    }
 }
 
 /// What is not to be had on this system.
@@ -200,36 +219,6 @@ fn wants_room(error: &AppError) -> bool {
         return false;
     };
     matches!(source.kind(), StorageFull | QuotaExceeded)
-}
-
-/// What keeps tasks from the instance metadata service, unless the operator lets them.
-fn barrier(config: &Config, conditions: &Conditions) -> Option<Keeper<BarrierOs>> {
-    let families = config.host.instance_metadata_families.iter().cloned();
-    config
-        .host
-        .block_instance_metadata
-        .then(|| Keeper::new(BarrierOs::default(), families.collect(), conditions.clone()))
-}
-
-/// Starts what keeps the host's rules as they should be.
-fn start_keepers(
-    lifecycle: &mut Lifecycle,
-    config: &Config,
-    engine: &Engine,
-    barrier: Option<Keeper<BarrierOs>>,
-    conditions: &Conditions,
-) {
-    let stop = lifecycle.drivers.stop_token();
-    if let Some(barrier) = barrier {
-        let kept = barrier.keep(engine.handle.clone(), stop.clone());
-        lifecycle.drivers.start("instance metadata barrier", kept);
-    }
-    let listen = config.listen;
-    if listen.task_redirect {
-        let redirect = RedirectOs::new(listen.task_server, listen.filter_loopback);
-        let kept = task_redirect::keep(redirect, conditions.clone(), stop);
-        lifecycle.drivers.start("task redirect", kept);
-    }
 }
 
 /// What questions are answered from.
@@ -314,7 +303,7 @@ fn start_watch(
     let dir = config.standalone.tasks_dir.clone()?;
     let directory = dir.clone();
     info!(event = "task-files-watched", dir = %dir.display(), "task files are watched");
-    let policy = settings::fit_policy(&config.engine);
+    let policy = config.engine.fit_policy();
     let watched = WatchConfig {
         dir,
         records: data_dir_of(config).join(RECORDS),
@@ -327,6 +316,7 @@ fn start_watch(
         engine: Arc::new(engine.handle.clone()),
         judge: Arc::new(DefinitionJudge { policy }),
         clock: engine.clock.clone(),
+        store: Arc::clone(&engine.store),
     };
     let (watch, status) = Watch::new(watched, deps);
     let stop = lifecycle.drivers.stop_token();

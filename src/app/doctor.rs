@@ -2,23 +2,28 @@
 //!
 //! **Invariants.** Changes nothing: what it makes to try something is taken away again. Each look has a deadline.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::holders;
 use super::instance::instance_of;
 use super::metadata_barrier;
+use super::network::{network, ways};
 use super::place::data_dir_of;
 use super::settings;
+use super::task_way;
 use crate::api::observe::probes::Check;
 use crate::aws::{DevFile, Sts, StsConfig};
+use crate::boundary::host::PortHolder;
 use crate::boundary::{Clock, ContainerRuntime, Host};
 use crate::config::Config;
 use crate::config::credentials::CredentialsFrom;
 use crate::docker::Docker;
+use crate::domain::host::OsType;
 use crate::domain::ids::UnixMillis;
-use crate::domain::port_mapping::Protocol;
 use crate::error::ErrorChain;
 use crate::platform::{HostOs, SystemClock};
 
@@ -34,9 +39,6 @@ const LITTLE_DISK_PERCENT: u64 = 10;
 /// 2026-01-01: no clock that is right shows an earlier time.
 const EARLIEST: UnixMillis = UnixMillis(1_767_225_600_000);
 
-/// Where containers ask for credentials and metadata.
-const TASK_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
-
 /// Everything that was looked at. `agent_runs`: an agent answers on this host.
 pub async fn examine(config: &Config, agent_runs: bool) -> Vec<Check> {
     let host = HostOs::new(settings::host(config));
@@ -49,8 +51,8 @@ pub async fn examine(config: &Config, agent_runs: bool) -> Vec<Check> {
         checks.push(docker_disk(&root, &host).await);
     }
     checks.push(ports(config, &host, agent_runs).await);
-    checks.push(address(config, agent_runs));
-    checks.push(instance_metadata(config, agent_runs).await);
+    checks.push(task_way::check(config, &host, agent_runs).await);
+    checks.push(instance_metadata(config, OsType::of_build(), agent_runs).await);
     checks.push(registry_auth(config));
     checks.push(role_credentials(config).await);
     checks
@@ -141,23 +143,22 @@ async fn docker_disk(root: &str, host: &HostOs) -> Check {
     }
 }
 
-/// The ports that the agent itself listens on; 0 is any that is free.
+/// The addresses that the agent itself listens at; port 0 is any that is free.
 async fn ports(config: &Config, host: &HostOs, agent_runs: bool) -> Check {
     let listen = config.listen;
-    let (first, second) = (listen.introspection.port(), listen.task_server.port());
+    let own = [listen.introspection, listen.task_server];
     let mut taken = Vec::new();
-    for port in [first, second].into_iter().filter(|&port| port != 0) {
-        if host.port_is_free(port, Protocol::Tcp).await {
+    for address in own.into_iter().filter(|address| address.port() != 0) {
+        if is_free(address) {
             continue;
         }
-        let holder = host.port_holder(port, Protocol::Tcp).await;
-        taken.push(match holder {
-            Some(holder) if agent_runs && holder.command.starts_with("berth") => continue,
-            Some(holder) => format!("{port} by {} (process {})", holder.command, holder.pid),
-            None => port.to_string(),
-        });
+        let found = host.listeners(address).await;
+        if !are_the_agents(&found, agent_runs) {
+            taken.push(taken_by(address.port(), &found));
+        }
     }
     if taken.is_empty() {
+        let [first, second] = own.map(|address| address.port());
         Check::pass(
             "ports",
             format!("{first} and {second} are free or the agent's"),
@@ -168,30 +169,45 @@ async fn ports(config: &Config, host: &HostOs, agent_runs: bool) -> Check {
     }
 }
 
-/// Bound for a moment on no port of its own: succeeds where the address is this host's.
-fn address(config: &Config, agent_runs: bool) -> Check {
-    if !config.listen.task_address {
-        let words = "containers are not served there: BERTH_TASK_ADDRESS is false";
-        return Check::pass("address", format!("{TASK_ADDRESS}: {words}"));
-    }
-    let ours = TcpListener::bind((TASK_ADDRESS, 0)).is_ok();
-    match (ours, agent_runs) {
-        (true, _) => Check::pass("address", format!("{TASK_ADDRESS} is this host's")),
-        (false, true) => Check::warn("address", format!("{TASK_ADDRESS} is not this host's")).hint(
-            "containers cannot reach credentials and metadata there; /readyz of the agent says why",
-        ),
-        (false, false) => Check::pass("address", format!("{TASK_ADDRESS} is added by the agent")),
+/// Bound for a moment. An address that this host has not is nobody's.
+fn is_free(address: SocketAddr) -> bool {
+    let bound = TcpListener::bind(address);
+    bound.map_or_else(|error| error.kind() != io::ErrorKind::AddrInUse, |_| true)
+}
+
+/// Whether those who have a socket are the agent that runs, or the service manager, which keeps it for one that does
+/// not: no other agent has its sockets from there.
+fn are_the_agents(found: &[PortHolder], agent_runs: bool) -> bool {
+    let mut all = found.iter();
+    if agent_runs {
+        all.any(holders::is_berth)
+    } else {
+        !found.is_empty() && all.all(holders::is_keeper)
     }
 }
 
-/// Whether tasks are kept from the instance metadata service, or could be.
-async fn instance_metadata(config: &Config, agent_runs: bool) -> Check {
+fn taken_by(port: u16, found: &[PortHolder]) -> String {
+    holders::user_of(found).map_or_else(
+        || port.to_string(),
+        |holder| format!("{port} by {} (process {})", holder.command, holder.pid),
+    )
+}
+
+/// Whether tasks are kept from the instance metadata service, or could be. On Windows nothing does.
+async fn instance_metadata(config: &Config, os: OsType, agent_runs: bool) -> Check {
     let name = "instance-metadata";
     if !config.host.block_instance_metadata {
         return Check::pass(
             name,
             "tasks may reach it: BERTH_BLOCK_INSTANCE_METADATA is false",
         );
+    }
+    if os == OsType::Windows {
+        return Check::warn(
+            name,
+            "tasks may reach it, and what the host's own role may do: nothing keeps them from it on Windows",
+        )
+        .hint("give that role few rights; BERTH_BLOCK_INSTANCE_METADATA=false says that tasks may");
     }
     match metadata_barrier::is_up().await {
         Ok(true) => Check::pass(name, "tasks with a network of their own do not reach it"),
@@ -232,10 +248,11 @@ async fn role_credentials(config: &Config) -> Check {
             }
         }
         CredentialsFrom::Sts(section) => {
-            let sts = Sts::new(StsConfig {
+            let settings = StsConfig {
                 limit: DEADLINE,
-                ..settings::sts(section)
-            });
+                ..settings::sts(config, section)
+            };
+            let sts = Sts::new(settings, &ways(&network(&config.network)));
             match sts.look().await {
                 Ok(()) => Check::pass(NAME, "this host has its own to assume roles with"),
                 Err(error) => Check::warn(
@@ -304,7 +321,46 @@ mod tests {
         assert_eq!(free.status, CheckStatus::Pass, "{free:?}");
         // An address that nobody wants is nobody's trouble.
         config.listen.task_address = false;
-        assert_eq!(address(&config, true).status, CheckStatus::Pass);
+        let address = task_way::check(&config, &host, true).await;
+        assert_eq!(address.status, CheckStatus::Pass);
+    }
+
+    #[test]
+    fn a_socket_is_the_agents_where_it_has_it_or_the_service_manager_keeps_it() {
+        let holder = |(pid, command): (u32, &str)| PortHolder {
+            pid,
+            command: command.to_owned(),
+        };
+        let (systemd, berth, other) = ((1, "systemd"), (70, "berth"), (80, "agent"));
+        for (holders, runs, idle) in [
+            (&[systemd, berth][..], true, false),
+            (&[berth], true, false),
+            (&[systemd], false, true),
+            (&[systemd, other], false, false),
+            (&[other], false, false),
+            (&[], false, false),
+        ] {
+            let holders: Vec<_> = holders.iter().copied().map(holder).collect();
+            assert_eq!(are_the_agents(&holders, true), runs, "{holders:?}");
+            assert_eq!(are_the_agents(&holders, false), idle, "{holders:?}");
+        }
+        let words = taken_by(80, &[holder(systemd), holder(other)]);
+        assert_eq!(words, "80 by agent (process 80)");
+        assert_eq!(taken_by(80, &[]), "80");
+    }
+
+    #[tokio::test]
+    async fn on_windows_tasks_reach_the_instance_metadata_service_whether_an_agent_runs_or_not() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut config = config(dir.path());
+        for agent_runs in [false, true] {
+            let check = instance_metadata(&config, OsType::Windows, agent_runs).await;
+            assert_eq!(check.status, CheckStatus::Warn, "{check:?}");
+            assert!(check.message.contains("nothing keeps them"), "{check:?}");
+        }
+        config.host.block_instance_metadata = false;
+        let wanted = instance_metadata(&config, OsType::Windows, true).await;
+        assert_eq!(wanted.status, CheckStatus::Pass);
     }
 
     #[tokio::test]

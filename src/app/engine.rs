@@ -18,23 +18,31 @@ use super::instance::instance_of;
 use super::lifecycle::{Group, Lifecycle};
 use super::measured::Measured;
 use super::metadata_files::{self, WithFiles};
+use super::network::{network, ways};
 use super::settings;
 use super::tracked::tracked;
+use crate::aws::{Calls, Ecr, Secrets, Ways};
+use crate::boundary::images::OwnFiles;
 use crate::boundary::store::Damage;
-use crate::boundary::{Clock, ErrorKind, HostProbe, InstanceStore, TaskStore};
+use crate::boundary::{Clock, EcsFactsSource, ErrorKind, HostProbe, InstanceStore, TaskStore};
 use crate::config::Config;
 use crate::docker::Docker;
+use crate::domain::credentials::RoleGrant;
 use crate::domain::host::HostFacts;
 use crate::domain::runtime::RuntimeInfo;
+use crate::domain::task::Task;
+use crate::ecs::Network;
 use crate::error::ErrorChain;
-use crate::images::{HostPlatform, ImagesHandle, Outside, service};
+use crate::images::{HostPlatform, ImagesHandle, Outside, ReadOwnFiles, service};
 use crate::metrics::Counted;
 use crate::platform::{
     FactSettings, HostOs, RawFacts, SystemClock, SystemIds, UsageOs, capacity, dynamic_ports,
-    host_facts, os_version,
+    host_facts, os_version, same_disk, tree_bytes,
 };
-use crate::reconcile::roles::grants;
+use crate::reconcile::roles::wanted;
+use crate::reconcile::settings::EngineSettings;
 use crate::reconcile::{Dependencies, Reconciler, ReconcilerHandle};
+use crate::secrets::HeldSecrets;
 use crate::stats::{self, StatsHandle, StatsService};
 use crate::store::{self, Opened};
 
@@ -64,6 +72,10 @@ pub struct Engine {
     pub counted: Arc<Counted>,
     /// Credentials of roles, for the listener that serves them.
     pub roles: RoleCredentials,
+    /// How this host reaches AWS.
+    pub network: Network,
+    /// The ways to its services over that.
+    pub ways: Ways,
     /// Whether no earlier state was found.
     pub fresh: bool,
 }
@@ -75,15 +87,26 @@ struct Probe {
     settings: FactSettings,
 }
 
+impl Probe {
+    fn new(host: &Arc<HostOs>, images: &ImagesHandle, config: &Config) -> Self {
+        Self {
+            host: host.clone(),
+            images: images.clone(),
+            settings: settings::facts(config),
+        }
+    }
+}
+
 #[async_trait]
 impl HostProbe for Probe {
     async fn probe(&self, info: &RuntimeInfo) -> HostFacts {
-        let platform = HostPlatform::from_docker(info);
+        let os_version = os_version();
+        let platform = HostPlatform::from_docker(info, os_version.build);
         self.images.set_host(platform, info.root_dir.clone());
         host_facts(RawFacts {
             info,
             capacity: capacity(),
-            os_version: &os_version(),
+            os_version: &os_version,
             cgroups: self.host.probe_cgroups(info).await,
             dynamic_ports: dynamic_ports(),
             settings: &self.settings,
@@ -105,54 +128,51 @@ pub async fn start(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let opened = open_store(data_dir, &clock, &group.stop_token()).await?;
     let instance = instance_of(data_dir);
-    let docker = Docker::new(settings::docker(config, &instance));
-    let docker = Arc::new(docker.map_err(AppError::Docker)?);
     let counted = Arc::new(Counted::new());
-    let measured = Arc::new(Measured::new(docker.clone(), counted.clone()));
+    let (docker, measured) = docker(config, &instance, &counted)?;
     let host = Arc::new(HostOs::new(settings::host(config)));
     let (store, instance_store) = faces(opened.store, &counted);
     // What is set aside by this reading is not found by the engine's.
     let loaded = store.load().await.unwrap_or_default();
     let damage = told(opened.damage.into_iter().chain(loaded.damage));
-    let outside = Outside {
-        runtime: measured.clone(),
-        host: host.clone(),
-        clock: clock.clone(),
-        known: loaded.images,
-    };
-    let (images_service, images) = service(settings::images(config), outside);
-    let probe = Probe {
-        host: host.clone(),
-        images: images.clone(),
-        settings: settings::facts(config),
-    };
     let mut settings = settings::engine(config, &instance);
     let files = metadata_files::root(config, data_dir);
     settings.endpoints.metadata_files.clone_from(&files);
-    let served = settings.endpoints.credentials;
-    let tasks = loaded.tasks.iter().filter(|_| served);
-    let (wanted, measuring) = (tasks.flat_map(grants).collect(), (&clock, &counted));
-    let roles = credentials::start(config, data_dir, measuring, wanted, (group, records));
-    let task_roles = served.then(|| roles.for_engine());
+    let grants = grants(&loaded.tasks, &settings);
+    let network = network(&config.network);
+    let ways = ways(&network);
+    let given = (&clock, &counted, &ways);
+    let roles = credentials::start(config, data_dir, given, grants, (group, records));
+    let (tokens, secrets) = services(config, &ways, &roles);
+    let asked = (tokens, secrets.clone());
+    let outside = outside_of_images(config, data_dir, (&measured, &host, &clock), asked);
+    let known = loaded.images;
+    let (images_service, images) = service(settings::images(config), Outside { known, ..outside });
+    let probe = Arc::new(Probe::new(&host, &images, config));
+    let ecs: Arc<dyn EcsFactsSource> = Arc::new(roles.facts.clone());
+    let had = settings.endpoints.credentials || settings.execution_roles;
     let (reconciler, handle) = Reconciler::new(Dependencies {
-        runtime: Arc::new(WithFiles::new(measured.clone())),
+        runtime: Arc::new(WithFiles::new(measured.clone(), ecs.clone())),
         volumes: measured,
         images: Arc::new(Measured::new(Arc::new(images.clone()), counted.clone())),
         host,
+        secrets: Arc::new(HeldSecrets::new(secrets)),
         store: store.clone(),
         clock: clock.clone(),
         ids: Arc::new(SystemIds),
-        roles: task_roles,
+        roles: had.then(|| roles.for_engine()),
         codec: Arc::new(LabelCodec),
-        probe: Arc::new(probe),
+        probe,
         meter: counted.clone(),
         settings,
         damage,
     });
     let stop = group.stop_token();
     group.start("images", images_service.run(stop.clone()));
+    group.start("checkpoints", opened.checkpoints.run(stop.clone()));
+    group.start("flushes", opened.flushes.run(stop.clone()));
     group.start("engine", reconciler.run(stop));
-    metadata_files::start(files, config, &handle, group);
+    metadata_files::start(files, config, (&handle, &ecs), group);
     let stats = start_beside(config, group, (&handle, &images), (&clock, &counted));
     info!(event = "engine-started", instance, data_dir = %data_dir.display(), "engine started");
     Ok(Engine {
@@ -165,7 +185,64 @@ pub async fn start(
         images,
         counted,
         roles,
+        network,
+        ways,
         fresh: opened.fresh,
+    })
+}
+
+/// Docker, and the same with its calls measured.
+fn docker(
+    config: &Config,
+    instance: &str,
+    counted: &Arc<Counted>,
+) -> Result<(Arc<Docker>, Arc<Measured<Docker>>), AppError> {
+    let docker = Docker::new(settings::docker(config, instance));
+    let docker = Arc::new(docker.map_err(AppError::Docker)?);
+    let measured = Measured::new(docker.clone(), counted.clone());
+    Ok((docker, Arc::new(measured)))
+}
+
+fn outside_of_images(
+    config: &Config,
+    data_dir: &Path,
+    (runtime, host, clock): (&Arc<Measured<Docker>>, &Arc<HostOs>, &Arc<dyn Clock>),
+    (tokens, secrets): (Arc<Ecr>, Arc<Secrets>),
+) -> Outside {
+    Outside {
+        runtime: runtime.clone(),
+        host: host.clone(),
+        tokens,
+        secrets,
+        logins: settings::logins(config),
+        clock: clock.clone(),
+        ids: Arc::new(SystemIds),
+        own_files: own_files(data_dir),
+        known: Vec::new(),
+    }
+}
+
+/// The roles that tasks of the rows have.
+fn grants(tasks: &[Task], settings: &EngineSettings) -> Vec<RoleGrant> {
+    let grants = tasks.iter().flat_map(|task| wanted(task, settings));
+    grants.collect()
+}
+
+/// The services that are called for tasks.
+fn services(config: &Config, ways: &Ways, roles: &RoleCredentials) -> (Arc<Ecr>, Arc<Secrets>) {
+    let own = Arc::new(roles.handle.clone());
+    let (settings, ways) = (settings::calls(config), ways.clone());
+    let calls = Arc::new(Calls::new(settings, ways, own, Arc::new(SystemClock)));
+    let tokens = Arc::new(Ecr::new(Arc::clone(&calls)));
+    (tokens, Arc::new(Secrets::new(calls)))
+}
+
+/// What the agent keeps in its directory.
+fn own_files(data_dir: &Path) -> ReadOwnFiles {
+    let data_dir = data_dir.to_owned();
+    Arc::new(move |beside| OwnFiles {
+        bytes: tree_bytes(&data_dir),
+        same_disk: same_disk(&data_dir, Path::new(beside)),
     })
 }
 
@@ -202,6 +279,7 @@ fn start_beside(
         "figures",
         count_events(counted.clone(), engine.clone(), stop.clone()),
     );
+    group.start("disk use", images.clone().watch_disk(stop.clone()));
     group.start(
         "image clean-up",
         sweep(images.clone(), engine.clone(), stop),
@@ -221,6 +299,7 @@ fn readings(
         stats::Outside {
             source: Arc::new(UsageOs::new(settings::usage(config))),
             clock: clock.clone(),
+            changes: engine.changes(),
             tracked: Arc::new(move || tracked(&engine.snapshot())),
         },
     )

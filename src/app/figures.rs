@@ -49,6 +49,7 @@ impl Figures for AgentFigures {
             cpu_seconds: figures.cpu_seconds,
             open_files: figures.open_files,
             threads: figures.threads,
+            started_at: figures.started_at,
         });
         let snapshot = self.engine.snapshot();
         let read_off = ReadOff {
@@ -133,6 +134,9 @@ fn count(counted: &Counted, snapshot: &Snapshot, event: &TaskEvent) {
         let exit = known.and_then(|known| known.exit.as_ref());
         counted.exit(exit.is_some_and(|exit| exit.oom_killed));
     }
+    if event.kind == "Restarted" {
+        counted.restarted();
+    }
     // What a restart policy does later says nothing about how long a task takes to run.
     if known.is_some_and(|known| known.restart_count > 0) {
         return;
@@ -169,9 +173,9 @@ mod tests {
     fn no_audit() -> AuditHandle {
         let config = crate::audit::AuditConfig {
             file: None,
-            context: crate::audit::Context::default(),
+            cluster: String::new(),
         };
-        crate::audit::service(config).1
+        crate::audit::service(config, Arc::new(|| None)).1
     }
 
     #[test]

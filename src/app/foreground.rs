@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::claim::Claim;
+use super::conditions::Conditions;
 use super::containers::Containers;
 use super::engine;
 use super::error::AppError;
 use super::lifecycle::Lifecycle;
 use super::listeners::start_task_server;
+use super::metadata_barrier::Keeper;
 use super::place::data_dir_of;
 use super::surroundings::ListenerBoard;
 use crate::boundary::{ContainerRuntime, Ids};
@@ -25,7 +27,8 @@ use crate::domain::status::TaskStatus;
 use crate::domain::task::{Origin, TaskOptions};
 use crate::error::ErrorChain;
 use crate::platform::{
-    DataDirLock, ShutdownSignals, SystemIds, private_directory, private_file, shutdown_signals,
+    BarrierOs, DataDirLock, ShutdownSignals, SystemIds, private_directory, private_file,
+    shutdown_signals,
 };
 use crate::reconcile::ReconcilerHandle;
 use crate::reconcile::handle::PutTask;
@@ -85,18 +88,36 @@ impl Foreground {
     ) -> Result<Self, AppError> {
         let config = &keeping_nothing(config);
         let id = SystemIds.task_id();
-        let dir = data_dir_of(config).join(RUNS).join(id.as_str());
+        let dir = runs_dir(config).join(id.as_str());
         private_directory(&dir).map_err(|source| AppError::Directory {
             path: dir.clone(),
             source,
         })?;
         let lock = DataDirLock::acquire(&dir)?;
         let mut lifecycle = Lifecycle::default();
+        let barrier = claim.filter(|claim| claim.puts_up_barrier()).map(|_| {
+            let families = config.host.instance_metadata_families.iter().cloned();
+            let conditions = Conditions::default();
+            Keeper::new(BarrierOs::default(), families.collect(), conditions)
+        });
+        if let Some(barrier) = &barrier {
+            // Before the first container starts.
+            barrier.put_up().await;
+        }
         let engine = engine::start(config, &dir, &mut lifecycle).await?;
+        if let Some(barrier) = barrier {
+            let stop = lifecycle.drivers.stop_token();
+            let kept = barrier.keep(engine.handle.clone(), stop);
+            lifecycle.drivers.start("instance metadata barrier", kept);
+        }
         if let Some(claim) = claim {
-            let (mut handed, listeners) = claim.handed(config).map_err(AppError::Claim)?;
+            let (mut handed, server) = claim.handed(config).map_err(AppError::Claim)?;
             let board = (&ListenerBoard::default(), &mut handed);
-            start_task_server(&mut lifecycle, config, &engine, listeners, board);
+            start_task_server(&mut lifecycle, config, &engine, server, board);
+            if let Some(lead) = claim.keeper() {
+                let stop = lifecycle.drivers.stop_token();
+                lifecycle.drivers.start("task lead", lead.keep(stop));
+            }
         }
         let arn = TaskArn::standalone(&config.cluster, &id);
         let put = PutTask {
@@ -145,10 +166,15 @@ impl Foreground {
     }
 }
 
+/// Where the state directories of runs are.
+pub fn runs_dir(config: &Config) -> PathBuf {
+    data_dir_of(config).join(RUNS)
+}
+
 /// Removes what runs that were killed have left: their containers, volumes and state directories. Runs that live, and
 /// what is to be kept, are left alone.
 pub async fn clean_up_killed(config: &Config) {
-    let Ok(entries) = std::fs::read_dir(data_dir_of(config).join(RUNS)) else {
+    let Ok(entries) = std::fs::read_dir(runs_dir(config)) else {
         return;
     };
     for dir in entries.flatten().map(|entry| entry.path()) {
@@ -187,7 +213,9 @@ async fn clean_up(config: &Config, dir: &Path) -> Result<(), AppError> {
         let mut changes = handle.changes();
         loop {
             let snapshot = handle.snapshot();
-            for arn in snapshot.tasks.keys() {
+            // Asking again for what is asked for already would be a change of its own, and so go on without end.
+            let left = snapshot.tasks.iter();
+            for (arn, _) in left.filter(|(_, view)| !view.task.desired.remove) {
                 let reason =
                     Reason::new(ReasonName::UserInitiated, "its foreground run was killed");
                 // A task that is gone by now needs no removal; anything else is asked for again.

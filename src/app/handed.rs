@@ -6,20 +6,22 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::place::admin_address_of;
+use super::place::{admin_address_of, system};
 use super::task_address::TASK_SERVER;
 use crate::api::ObserveState;
 use crate::api::observe::probes::is_ready;
+use crate::config::sections::{Front, ListenSection};
 use crate::config::{Config, source};
+use crate::domain::host::OsType;
 use crate::platform::local::KeptLocal;
 use crate::platform::{
-    Handed, KeptSocket, Listening, end_with_parent, handed_descriptors, parent_id,
+    Handed, KeptSocket, Listening, end_with_parent, handed_descriptors, listen_ahead, parent_id,
 };
 use crate::supervise::plan::handed::{
     self, HandedTexts, Offered, PROGRESS_PIPE, Place, Use, Wanted,
@@ -30,7 +32,10 @@ use crate::supervise::plan::machine::Progress;
 pub(super) const ADMIN: &str = "admin";
 pub(super) const INTROSPECTION: &str = "introspection";
 pub(super) const TASK_SERVER_LOCAL: &str = "task-server";
+/// At port 80 of the address of containers.
 pub(super) const TASK_SERVER_ADDRESS: &str = "task-server-address";
+/// At the port of that address to which rules lead.
+pub(super) const TASK_SERVER_LED: &str = "task-server-led";
 
 /// How often an agent that is not ready yet is looked at.
 const READY_PACE: Duration = Duration::from_millis(50);
@@ -43,6 +48,22 @@ pub(super) struct HandedOver {
     pipe: Option<File>,
 }
 
+/// Where an agent with these settings listens at the address of containers, on that system.
+pub(super) fn at_address(os: OsType, listen: &ListenSection) -> Vec<(&'static str, SocketAddr)> {
+    let own = (listen.front == Front::Own).then_some((TASK_SERVER_ADDRESS, TASK_SERVER));
+    let led = led_place(os, listen).map(|place| (TASK_SERVER_LED, place));
+    own.into_iter().chain(led).collect()
+}
+
+/// Where rules lead, unless the agent listens there anyway. Also without rules: an earlier run may have left some.
+fn led_place(os: OsType, listen: &ListenSection) -> Option<SocketAddr> {
+    let server = listen.task_server;
+    let (ip, port) = (server.ip().to_canonical(), server.port());
+    let covers = port != 0 && (ip.is_unspecified() || ip == TASK_SERVER.ip());
+    let is_other = os == OsType::Linux && port != TASK_SERVER.port() && !covers;
+    is_other.then(|| SocketAddr::new(TASK_SERVER.ip(), port))
+}
+
 /// The listeners of an agent with these settings.
 pub(super) fn listeners(config: &Config) -> Vec<Wanted> {
     let listener = |name, place| Wanted { name, place };
@@ -52,10 +73,19 @@ pub(super) fn listeners(config: &Config) -> Vec<Wanted> {
         listener(INTROSPECTION, Place::Tcp(listen.introspection)),
         listener(TASK_SERVER_LOCAL, Place::Tcp(listen.task_server)),
     ];
-    if listen.task_address {
-        all.push(listener(TASK_SERVER_ADDRESS, Place::Tcp(TASK_SERVER)));
+    if listen.at_address() {
+        let there = at_address(system(), listen).into_iter();
+        all.extend(there.map(|(name, address)| listener(name, Place::Tcp(address))));
     }
     all
+}
+
+/// The listeners that sockets are taken for. Port 80 is among them also where rules would do: one that somebody has
+/// bound there has to be served.
+fn takeable(config: &Config) -> Vec<Wanted> {
+    let mut config = config.clone();
+    config.listen.front = Front::Own;
+    listeners(&config)
 }
 
 impl HandedOver {
@@ -71,7 +101,7 @@ impl HandedOver {
         match handed::names(&texts, std::process::id(), parent_id()) {
             Ok(names) => {
                 let descriptors = handed_descriptors(names.len());
-                let given = Self::sorted(&listeners(config), names, descriptors);
+                let given = Self::sorted(&takeable(config), names, descriptors);
                 // Two parents would otherwise hand the same addresses to two agents.
                 if given.pipe.is_some()
                     && let Err(error) = end_with_parent(parent_id())
@@ -134,6 +164,27 @@ impl HandedOver {
     /// Adds a socket.
     pub(super) fn give(&mut self, name: &'static str, listener: TcpListener) {
         self.tcp.insert(name, listener);
+    }
+
+    /// Whether that listener has a socket.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.tcp.contains_key(name)
+    }
+
+    /// The port to which rules lead. It is listened at from now on: port 0 is any that is free. What cannot be had now
+    /// is left to the listener, which goes on trying.
+    pub(super) fn led_port(&mut self, listen: &ListenSection) -> u16 {
+        let Some(place) = led_place(system(), listen) else {
+            return listen.task_server.port();
+        };
+        if !self.has(TASK_SERVER_LED)
+            && let Ok(socket) = listen_ahead(place)
+        {
+            self.give(TASK_SERVER_LED, socket);
+        }
+        let socket = self.tcp.get(TASK_SERVER_LED);
+        let address = socket.and_then(|socket| socket.local_addr().ok());
+        address.unwrap_or(place).port()
     }
 
     /// The socket of that listener.
@@ -204,11 +255,16 @@ mod tests {
     use crate::config::{Origin, Strings};
 
     fn config() -> Config {
+        config_with(&[])
+    }
+
+    fn config_with(more: &[(&str, &str)]) -> Config {
         let texts = [
             ("ECS_DATADIR", "/d"),
             ("BERTH_TASK_SERVER_ADDRESS", "127.0.0.1:0"),
         ];
-        let texts = texts.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        let texts = texts.iter().chain(more);
+        let texts = texts.map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
         Config::read(&Strings::new().below(Origin::Flag, texts))
     }
 
@@ -224,7 +280,7 @@ mod tests {
         let address = own.local_addr().expect("an address");
         let stray_address = stray.local_addr().expect("an address");
         let pipe = File::open("/dev/null").expect("a file");
-        let mut wanted = listeners(&config());
+        let mut wanted = takeable(&config());
         wanted[0].place = Place::Unix(path.clone());
         let names = ["", "introspection", PROGRESS_PIPE, "x"].map(str::to_owned);
         let descriptors = vec![
@@ -246,7 +302,7 @@ mod tests {
 
     #[test]
     fn listeners_are_where_the_settings_say() {
-        let places: Vec<_> = listeners(&config())
+        let places: Vec<_> = takeable(&config())
             .into_iter()
             .map(|listener| (listener.name, listener.place))
             .collect();
@@ -257,6 +313,64 @@ mod tests {
             (TASK_SERVER_LOCAL, tcp("127.0.0.1:0")),
             (TASK_SERVER_ADDRESS, tcp("169.254.170.2:80")),
         ];
-        assert_eq!(places, expected);
+        assert_eq!(places[..4], expected);
+        for other in ["BERTH_TASK_ADDRESS=false", "BERTH_TASK_REDIRECT=true"] {
+            let setting = other.split_once('=').expect("a setting");
+            let kept = takeable(&config_with(&[setting]));
+            let mut kept = kept.iter().map(|listener| listener.name);
+            assert!(
+                !kept.any(|name| name.starts_with("task-server-")),
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn port_80_is_left_to_tasks_where_rules_lead_to_another_one() {
+        use OsType::{Linux, Windows};
+        for (os, server, front, expected) in [
+            (
+                Linux,
+                "127.0.0.1:51679",
+                Front::Led,
+                &["task-server-led 169.254.170.2:51679"][..],
+            ),
+            (
+                Linux,
+                "127.0.0.1:51679",
+                Front::Own,
+                &[
+                    "task-server-address 169.254.170.2:80",
+                    "task-server-led 169.254.170.2:51679",
+                ],
+            ),
+            (
+                Linux,
+                "127.0.0.1:0",
+                Front::Led,
+                &["task-server-led 169.254.170.2:0"],
+            ),
+            // Whoever listens everywhere listens there too.
+            (Linux, "0.0.0.0:51679", Front::Led, &[]),
+            (Linux, "[::]:51679", Front::Led, &[]),
+            (
+                Linux,
+                "127.0.0.1:80",
+                Front::Own,
+                &["task-server-address 169.254.170.2:80"],
+            ),
+            (
+                Windows,
+                "127.0.0.1:51679",
+                Front::Own,
+                &["task-server-address 169.254.170.2:80"],
+            ),
+        ] {
+            let mut listen = config_with(&[("BERTH_TASK_SERVER_ADDRESS", server)]).listen;
+            listen.front = front;
+            let places = at_address(os, &listen).into_iter();
+            let places: Vec<String> = places.map(|(name, at)| format!("{name} {at}")).collect();
+            assert_eq!(places, expected, "{os:?} {server}");
+        }
     }
 }

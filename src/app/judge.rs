@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::definition::{ParseOptions, parse};
+use crate::definition::{Finding, ParseOptions, Severity, parse};
 use crate::domain::definition::TaskDefinition;
 use crate::domain::fit::{Effect, FitPolicy, fit};
 use crate::domain::host::HostFacts;
@@ -17,7 +17,7 @@ pub struct DefinitionJudge {
 }
 
 impl Judge for DefinitionJudge {
-    fn read(&self, name: &str, bytes: &[u8]) -> Result<Draft, Vec<String>> {
+    fn read(&self, name: &str, bytes: &[u8]) -> Result<Draft, Verdict> {
         let options = ParseOptions {
             family_hint: Some(name.to_owned()),
             ..ParseOptions::default()
@@ -25,9 +25,18 @@ impl Judge for DefinitionJudge {
         match parse(bytes, &options) {
             Ok(parsed) => Ok(Draft {
                 definition: Arc::new(parsed.definition),
-                warnings: parsed.warnings.iter().map(ToString::to_string).collect(),
+                warnings: lines(&parsed.warnings),
             }),
-            Err(rejected) => Err(rejected.findings.iter().map(ToString::to_string).collect()),
+            Err(rejected) => {
+                let (errors, warnings): (Vec<Finding>, _) = rejected
+                    .findings
+                    .into_iter()
+                    .partition(|finding| finding.severity == Severity::Error);
+                Err(Verdict {
+                    refused: lines(&errors),
+                    warnings: lines(&warnings),
+                })
+            }
         }
     }
 
@@ -44,6 +53,10 @@ impl Judge for DefinitionJudge {
     }
 }
 
+fn lines(findings: &[Finding]) -> Vec<String> {
+    findings.iter().map(ToString::to_string).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +67,8 @@ mod tests {
             disable_privileged: false,
             task_limits: true,
             credentials: false,
+            execution_roles: false,
+            memory_unbounded: false,
         },
     };
 
@@ -71,8 +86,18 @@ mod tests {
     fn every_reason_of_a_bad_file_is_a_line() {
         let text =
             br#"{"containerDefinitions": [{"name": "a b", "image": "UPPER", "memory": 64}]}"#;
-        let reasons = JUDGE.read("web", text).expect_err("refused");
+        let reasons = JUDGE.read("web", text).expect_err("refused").refused;
         assert!(reasons.len() >= 2, "{reasons:?}");
+    }
+
+    #[test]
+    fn a_warning_of_a_bad_file_is_no_reason() {
+        let text = br#"{"containerDefinitions": [{"name": "a", "image": "busybox", "memory": 64, "colour": 1}],
+            "networkMode": "nonsense"}"#;
+        let verdict = JUDGE.read("web", text).expect_err("refused");
+        let has = |lines: &[String], field: &str| lines.iter().any(|line| line.contains(field));
+        assert!(has(&verdict.refused, "networkMode") && !has(&verdict.refused, "colour"));
+        assert!(has(&verdict.warnings, "colour"), "{verdict:?}");
     }
 
     #[test]

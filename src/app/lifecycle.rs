@@ -52,7 +52,7 @@ impl Group {
         name: &'static str,
         component: impl Future<Output = ()> + Send + 'static,
     ) {
-        let span = tracing::info_span!("component", name);
+        let span = tracing::info_span!("component", component = name);
         let id = self.tasks.spawn(component.instrument(span)).id();
         self.names.insert(id, name);
     }

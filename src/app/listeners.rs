@@ -4,10 +4,11 @@
 //! engine has ended, the last state that it published still counts.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -15,7 +16,7 @@ use super::bridge;
 use super::by_system::bind_advice;
 use super::callers::TaskCallers;
 use super::engine::Engine;
-use super::handed::{HandedOver, INTROSPECTION, TASK_SERVER_ADDRESS, TASK_SERVER_LOCAL};
+use super::handed::{HandedOver, INTROSPECTION, TASK_SERVER_LOCAL, at_address};
 use super::lifecycle::Lifecycle;
 use super::place::system;
 use super::settings;
@@ -57,10 +58,12 @@ pub(super) fn start(
     (board, handed): (&ListenerBoard, &mut HandedOver),
 ) {
     let listen = config.listen;
-    let mut task_server = vec![(TASK_SERVER_LOCAL, listen.task_server)];
-    // The rules of the other way would lead nowhere but here.
-    if listen.task_address && !listen.task_redirect {
-        task_server.push((TASK_SERVER_ADDRESS, TASK_SERVER));
+    let mut task_server = TaskServer {
+        listeners: vec![(TASK_SERVER_LOCAL, listen.task_server)],
+        keeps_address: listen.at_address(),
+    };
+    if task_server.keeps_address {
+        task_server.listeners.extend(at_address(system(), &listen));
     }
     start_task_server(lifecycle, config, engine, task_server, (board, handed));
     let cluster = config.cluster.to_string();
@@ -87,23 +90,34 @@ pub(super) fn start(
         board: board.clone(),
     };
     start_on_bridge(lifecycle, listen.introspection, &listener.served);
+    start_on_ipv6(lifecycle, listen.introspection, &listener.served);
     let stop = lifecycle.drivers.stop_token();
     lifecycle.drivers.start(INTROSPECTION, listener.run(stop));
 }
 
-/// Starts what containers ask, at those addresses.
+/// Where containers are served.
+pub(super) struct TaskServer {
+    pub(super) listeners: Vec<(&'static str, SocketAddr)>,
+    /// The address of containers is kept on this host.
+    pub(super) keeps_address: bool,
+}
+
+/// Starts what containers ask.
 pub(super) fn start_task_server(
     lifecycle: &mut Lifecycle,
     config: &Config,
     engine: &Engine,
-    listeners: Vec<(&'static str, SocketAddr)>,
+    server: TaskServer,
     (board, handed): (&ListenerBoard, &mut HandedOver),
 ) {
     let views = Arc::new(Views::new(
         engine.handle.clone(),
         config.cluster.to_string(),
     ));
-    let metadata = MetadataState::new(Arc::clone(&views), Arc::new(engine.stats.clone()));
+    let mut metadata = MetadataState::new(Arc::clone(&views), Arc::new(engine.stats.clone()));
+    if config.connected.is_some() {
+        metadata = metadata.connected(Arc::new(engine.roles.facts.clone()));
+    }
     let mut routes =
         task_server_routes(metadata).merge(credentials_routes(engine.roles.endpoints()));
     // Without a control plane there is nobody to ask.
@@ -112,13 +126,15 @@ pub(super) fn start_task_server(
         let state = ProtectionState::new(views, engine.roles.handle.clone(), protection);
         routes = routes.merge(protection_routes(state));
     }
-    let routes = read_requests(task_server_layers(routes, engine.roles.limiter()));
+    let limiter = engine.roles.limiter();
+    let routes = read_requests(task_server_layers(routes, limiter.clone()), limiter);
     let callers: Arc<dyn Callers> = Arc::new(TaskCallers::new(
         engine.handle.clone(),
         Arc::new(PeersOs::new(settings::usage(config))),
-        config.listen.task_redirect.then_some(TASK_SERVER),
+        Some(TASK_SERVER),
     ));
-    for (name, address) in listeners {
+    let mut at_address = Vec::new();
+    for (name, address) in server.listeners {
         let listener = Listener {
             address,
             handed: handed.tcp(name),
@@ -130,13 +146,17 @@ pub(super) fn start_task_server(
             },
             board: board.clone(),
         };
-        let stop = lifecycle.servers.stop_token();
-        if address == TASK_SERVER {
-            let keeper = keep_and_serve(listener, stop);
-            lifecycle.servers.start("task address", keeper);
-        } else {
+        if name == TASK_SERVER_LOCAL {
+            let stop = lifecycle.servers.stop_token();
             lifecycle.servers.start(name, listener.run(stop));
+        } else {
+            at_address.push(listener);
         }
+    }
+    if server.keeps_address {
+        let stop = lifecycle.servers.stop_token();
+        let keeper = keep_and_serve(at_address, board.clone(), stop);
+        lifecycle.servers.start("task address", keeper);
     }
 }
 
@@ -147,24 +167,42 @@ fn start_on_bridge(lifecycle: &mut Lifecycle, address: SocketAddr, introspection
     };
     let (served, find) = (
         bridge::for_others(introspection),
-        Arc::new(docker_bridge_address),
+        Arc::new(|| docker_bridge_address().map(IpAddr::from)),
     );
     let stop = lifecycle.drivers.stop_token();
-    let serving = bridge::serve_on_bridge(served, port, find, stop);
+    let serving = bridge::serve_where_it_is(served, port, find, stop);
     lifecycle
         .drivers
         .start("introspection on the bridge", serving);
 }
 
+/// Serves the introspection API at `::1` too, for clients that take `localhost` for that. The socket is never one that
+/// was handed over, and a host without IPv6 goes without.
+fn start_on_ipv6(lifecycle: &mut Lifecycle, address: SocketAddr, introspection: &Served) {
+    let Some(address) = bridge::beside_on_ipv6(address) else {
+        return;
+    };
+    let served = Served {
+        name: "introspection-ipv6",
+        ..introspection.clone()
+    };
+    let stop = lifecycle.drivers.stop_token();
+    let find = Arc::new(move || Some(address.ip()));
+    let serving = bridge::serve_where_it_is(served, address.port(), find, stop);
+    lifecycle.drivers.start("introspection on IPv6", serving);
+}
+
 /// Has the address of containers on this host, and serves there.
-async fn keep_and_serve(listener: Listener, stop: CancellationToken) {
+async fn keep_and_serve(listeners: Vec<Listener>, board: ListenerBoard, stop: CancellationToken) {
     let link = TaskLink::default();
-    let board = listener.board.clone();
-    // The listener then finds the address at its first try.
+    // The listeners then find the address at their first try.
     task_address::ensure(&link, &board).await;
+    let serving = listeners
+        .into_iter()
+        .map(|listener| listener.run(stop.clone()));
     tokio::join!(
         task_address::keep(link, board, stop.clone()),
-        listener.run(stop)
+        join_all(serving)
     );
 }
 

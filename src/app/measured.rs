@@ -20,8 +20,10 @@ use crate::boundary::{
     AuditLog, BoundaryError, ContainerRuntime, EventStream, ImageRuntime, ImageSource, TaskStore,
     VolumeRuntime,
 };
+use crate::domain::disk::DiskUse;
 use crate::domain::ids::{DockerId, TaskArn};
 use crate::domain::image::ImageRef;
+use crate::domain::registry::{RegistryAccess, RegistryLogin};
 use crate::domain::runtime::{
     ListedContainer, LocalImage, ObservedContainer, OutputChunk, OutputRange, RemoteManifest,
     RuntimeInfo, VolumeSpec,
@@ -136,13 +138,21 @@ impl<T: ImageRuntime + ?Sized> ImageRuntime for Measured<T> {
             .await
     }
 
-    async fn remote_manifest(&self, image: &ImageRef) -> Result<RemoteManifest, BoundaryError> {
-        self.docker("remote-manifest", self.inner.remote_manifest(image))
+    async fn remote_manifest(
+        &self,
+        image: &ImageRef,
+        login: Option<&RegistryLogin>,
+    ) -> Result<RemoteManifest, BoundaryError> {
+        self.docker("remote-manifest", self.inner.remote_manifest(image, login))
             .await
     }
 
-    async fn pull(&self, image: &ImageRef) -> Result<PullStream, BoundaryError> {
-        self.docker("pull", self.inner.pull(image)).await
+    async fn pull(
+        &self,
+        image: &ImageRef,
+        login: Option<&RegistryLogin>,
+    ) -> Result<PullStream, BoundaryError> {
+        self.docker("pull", self.inner.pull(image, login)).await
     }
 
     async fn list_images(&self) -> Result<Vec<LocalImage>, BoundaryError> {
@@ -163,6 +173,10 @@ impl<T: ImageRuntime + ?Sized> ImageRuntime for Measured<T> {
         self.docker("load-image", self.inner.load_image(archive))
             .await
     }
+
+    async fn disk_use(&self) -> Result<DiskUse, BoundaryError> {
+        self.docker("disk-use", self.inner.disk_use()).await
+    }
 }
 
 #[async_trait]
@@ -179,6 +193,21 @@ impl<T: TaskStore + ?Sized> TaskStore for Measured<T> {
         let answer = self.inner.commit(changes).await;
         let failure = answer.as_ref().err().map(|error| error.kind);
         self.counted.commit(began.elapsed(), failure);
+        answer
+    }
+
+    async fn commit_unflushed(&self, changes: &[Change]) -> Result<i64, BoundaryError> {
+        let began = Instant::now();
+        let answer = self.inner.commit_unflushed(changes).await;
+        let failure = answer.as_ref().err().map(|error| error.kind);
+        self.counted.commit(began.elapsed(), failure);
+        answer
+    }
+
+    async fn flush(&self) -> Result<(), BoundaryError> {
+        let answer = self.inner.flush().await;
+        let failure = answer.as_ref().err().map(|error| error.kind);
+        self.counted.store_failure(failure);
         answer
     }
 
@@ -219,8 +248,13 @@ impl<T: TaskStore + ?Sized> TaskStore for Measured<T> {
 
 #[async_trait]
 impl<T: ImageSource + ?Sized> ImageSource for Measured<T> {
-    async fn ensure(&self, image: &ImageRef, essential: bool) -> Result<ReadyImage, ImageError> {
-        let answer = self.inner.ensure(image, essential).await;
+    async fn ensure(
+        &self,
+        image: &ImageRef,
+        access: &RegistryAccess,
+        essential: bool,
+    ) -> Result<ReadyImage, ImageError> {
+        let answer = self.inner.ensure(image, access, essential).await;
         match &answer {
             Ok(ready) if ready.pulled => {
                 let times = ready.started_at.zip(ready.stopped_at);

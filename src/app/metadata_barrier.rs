@@ -1,8 +1,9 @@
 //! Keeps tasks from the instance metadata service of this host, but for those that the operator lets through.
 //!
 //! **Invariants.** The barrier is up before the engine starts a container. It is looked at whenever the host says that
-//! its rules have changed, and from time to time. It stays when the agent ends: containers go on running. [`release`]
-//! takes it away. A host that can have none says so, and its tasks run.
+//! its rules have changed, and from time to time. It stays when the agent ends: containers go on running. Whom it lets
+//! through it forgets a minute after the last look: their addresses may be others' by then. [`release`] takes it away. A
+//! host that can have none says so, and its tasks run.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -12,6 +12,8 @@ pub mod containers;
 
 pub mod plan_report;
 
+mod plan_from_outside;
+
 pub mod plan_print;
 
 pub mod codec;
@@ -21,6 +23,8 @@ pub mod judge;
 pub mod settings;
 
 mod by_system;
+
+pub mod network;
 
 mod registry_auth;
 
@@ -38,6 +42,8 @@ pub mod daemon;
 
 mod connected;
 
+mod farewell;
+
 pub mod foreground;
 
 mod plan_source;
@@ -48,7 +54,17 @@ pub mod task_address;
 
 pub mod task_redirect;
 
+pub mod task_lead;
+
+pub mod task_way;
+
+mod holders;
+
 pub mod metadata_barrier;
+
+mod host_rules;
+
+mod kept_rules;
 
 mod conditions;
 

@@ -15,10 +15,7 @@ const SERVICE_LOG: &str = "ecs-agent.log";
 
 /// The system that the agent was built for.
 pub(super) fn system() -> OsType {
-    match std::env::consts::OS {
-        "windows" => OsType::Windows,
-        _ => OsType::Linux,
-    }
+    OsType::of_build()
 }
 
 /// The data directory of an agent with these settings. It need not exist yet.
@@ -50,8 +47,20 @@ pub fn service_log(config: &Config) -> FileConfig {
 }
 
 /// Directories that a service needs before it starts.
-pub fn service_directories(config: &Config) -> Vec<PathBuf> {
-    vec![data_dir_of(config), log_dir()]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceDirectories {
+    /// Those of the agent alone.
+    pub own: Vec<PathBuf>,
+    /// That of task definition files, which its operator may have made for others too.
+    pub tasks: Option<PathBuf>,
+}
+
+/// Directories of a service with these settings.
+pub fn service_directories(config: &Config) -> ServiceDirectories {
+    ServiceDirectories {
+        own: vec![data_dir_of(config), log_dir()],
+        tasks: config.standalone.tasks_dir.clone(),
+    }
 }
 
 fn log_dir() -> PathBuf {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::plan_report::{HostSource, Report, Step};
+use crate::domain::host::OsType;
 use crate::domain::names::LABEL_DEFINITION;
 
 /// For people. The label that holds the whole definition is cut to its length.
@@ -13,10 +14,14 @@ use crate::domain::names::LABEL_DEFINITION;
 /// If it cannot be written.
 pub fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "Task definition {}", report.definition)?;
-    if report.source == HostSource::Assumed {
+    if let HostSource::Assumed(os) = report.source {
+        let system = match os {
+            OsType::Linux => "Linux",
+            OsType::Windows => "Windows",
+        };
         writeln!(
             out,
-            "Docker does not answer: facts about this host are unknown, a plain Linux host is assumed."
+            "Docker does not answer: facts about this host are unknown, a plain {system} host is assumed."
         )?;
         if let Some(trouble) = &report.trouble {
             writeln!(out, "  {trouble}")?;
@@ -81,10 +86,7 @@ fn without_definition(body: &Value) -> Value {
     let label = body
         .get_mut("Labels")
         .and_then(|labels| labels.get_mut(LABEL_DEFINITION));
-    // One that the planner has cut says its length itself.
-    if let Some(label) =
-        label.filter(|label| label.as_str().is_none_or(|text| !text.starts_with('(')))
-    {
+    if let Some(label) = label {
         let length = label.as_str().map_or(0, str::len);
         *label = Value::String(format!("({length} bytes: the definition)"));
     }

@@ -9,10 +9,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::plan_from_outside;
 use crate::docker::create_body;
 use crate::domain::definition::ContainerDefinition;
-use crate::domain::fit::{Effect, FitFinding, FitPolicy, fit};
-use crate::domain::host::HostFacts;
+use crate::domain::fit::{Effect, FitFinding, fit};
+use crate::domain::host::{HostFacts, OsType};
 use crate::domain::ids::ContainerName;
 use crate::domain::image::ImageRef;
 use crate::domain::layout::{ContainerKind, Layout, LayoutContainer, layout, task_resources};
@@ -47,8 +48,8 @@ pub struct Question<'a> {
 pub enum HostSource {
     /// This host and its Docker Engine.
     Asked,
-    /// Docker did not answer; a plain Linux host is assumed.
-    Assumed,
+    /// Docker did not answer; a plain host of that system is assumed.
+    Assumed(OsType),
 }
 
 /// The answer.
@@ -84,7 +85,7 @@ pub struct Step {
 }
 
 impl Step {
-    fn new(container: Option<&ContainerName>, call: impl Into<String>) -> Self {
+    pub(super) fn new(container: Option<&ContainerName>, call: impl Into<String>) -> Self {
         Self {
             container: container.map(ToString::to_string),
             after: Vec::new(),
@@ -106,11 +107,7 @@ impl Report {
 /// Answers.
 pub fn report(question: &Question<'_>) -> Report {
     let definition = &question.desired.definition;
-    let policy = FitPolicy {
-        disable_privileged: question.settings.disable_privileged,
-        task_limits: question.settings.task_limits,
-        credentials: question.settings.endpoints.credentials,
-    };
+    let policy = question.settings.fit_policy();
     let findings = fit(
         definition,
         &question.desired.options,
@@ -190,7 +187,12 @@ fn resources(question: &Question<'_>) -> Vec<Step> {
         }
         ResourceKey::Volume(name) => {
             let spec = volume_spec(desired, question.settings, &name)?;
+            let shared = desired
+                .definition
+                .volume(&name)
+                .filter(|volume| volume.is_shared());
             Some(Step {
+                note: shared.map(|_| "unless there is one of that name".to_owned()),
                 body: Some(json!({
                     "Name": spec.name,
                     "Driver": spec.driver.as_deref().unwrap_or("local"),
@@ -237,6 +239,10 @@ fn container_steps(
         Err(reason) => return vec![impossible(name, &reason)],
     };
     let docker_name = docker_name(inputs.task, name);
+    let found = match container.kind {
+        ContainerKind::Application(index) => question.desired.definition.containers.get(index),
+        ContainerKind::NetworkPause | ContainerKind::NamespacePause => None,
+    };
     let image = if container.kind.is_pause() {
         Step {
             note: Some("only if it is not on the host; the image is built in".to_owned()),
@@ -256,14 +262,19 @@ fn container_steps(
             .map(|edge| format!("{} is {}", edge.container, edge.condition))
             .collect(),
         note: port_note(inputs, container),
-        body: Some(create_body(&spec)),
+        body: Some(create_body(&plan_from_outside::with_stand_ins(&spec))),
         ..Step::new(
             Some(name),
             format!("POST /containers/create?name={docker_name}"),
         )
     };
     let start = Step::new(Some(name), format!("POST /containers/{docker_name}/start"));
-    vec![image, create, start]
+    let login = found.and_then(|found| plan_from_outside::login(question, found));
+    let values = found.and_then(|found| plan_from_outside::values(question, found));
+    let mut steps: Vec<Step> = login.into_iter().chain([image]).collect();
+    steps.extend(values);
+    steps.extend([create, start]);
+    steps
 }
 
 fn impossible(name: &ContainerName, reason: &Reason) -> Step {
@@ -277,7 +288,9 @@ fn pull(name: &ContainerName, image: &ImageRef, behavior: PullBehavior) -> Step 
     let note = match behavior {
         PullBehavior::Default => "if that fails, the image on the host is used",
         PullBehavior::Always => "if that fails, the task fails",
-        PullBehavior::Once => "unless it was pulled for a task before",
+        PullBehavior::Once => {
+            "unless it was pulled for a task before; if that fails, the task fails"
+        }
         PullBehavior::PreferCached => "unless it is on the host",
     };
     let tag = image.digest().or(image.pull_tag()).unwrap_or("latest");

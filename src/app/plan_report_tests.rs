@@ -81,7 +81,7 @@ fn a_report_reads_top_down() {
     let report = asked(
         sample::definition(&["app"]),
         TaskOptions::default(),
-        HostSource::Assumed,
+        HostSource::Assumed(OsType::Linux),
     );
     insta::assert_snapshot!(printed(&report), @r#"
         Task definition web:0

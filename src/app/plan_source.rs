@@ -26,11 +26,6 @@ impl PlanSource for EnginePlans {
             variables: options.variables.clone(),
             family_hint: options.family_hint.clone(),
         };
-        let parsed = parse(text, &how)?;
-        let (family, revision) = (
-            parsed.definition.family.to_string(),
-            parsed.definition.revision,
-        );
         let engine = &self.engine.snapshot().engine;
         let host = match &engine.host {
             Some(facts) => KnownHost {
@@ -40,6 +35,17 @@ impl PlanSource for EnginePlans {
             },
             None => planner::assumed_host(&self.config, engine.runtime_error.clone()),
         };
+        let parsed = parse(text, &how).map_err(|mut rejected| {
+            if let Some(partial) = &rejected.partial {
+                let more = planner::reasons(&self.config, &host, partial, &options.task);
+                rejected.findings.extend(more);
+            }
+            rejected
+        })?;
+        let (family, revision) = (
+            parsed.definition.family.to_string(),
+            parsed.definition.revision,
+        );
         let task = options.task.clone();
         let report = planner::answer(&self.config, &host, parsed.definition, task, Vec::new());
         let report = report.map_err(|error| Rejected {
@@ -48,6 +54,7 @@ impl PlanSource for EnginePlans {
                 severity: Severity::Error,
                 message: error.to_string(),
             }],
+            partial: None,
         })?;
         Ok(answer(family, revision, parsed.warnings, report))
     }

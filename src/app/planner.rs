@@ -1,4 +1,5 @@
-//! Answers what a task would do on this host without an agent: asks Docker what it is, or assumes a plain Linux host.
+//! Answers what a task would do on this host without an agent: asks Docker what it is, or assumes a plain one
+//! of the system that it runs on.
 //!
 //! **Invariant.** Nothing is made or changed. Cgroups are therefore not tried, only read off Docker's own words.
 
@@ -6,19 +7,21 @@ use std::sync::Arc;
 
 use super::codec::LabelCodec;
 use super::instance::instance_of;
-use super::place::data_dir_of;
+use super::place::{data_dir_of, system};
 use super::plan_report::{HostSource, Question, Report, report};
 use super::settings;
 use crate::boundary::{ContainerRuntime, DesiredCodec};
 use crate::config::Config;
+use crate::definition::{Finding, Severity};
 use crate::docker::Docker;
 use crate::domain::definition::TaskDefinition;
-use crate::domain::host::{CgroupSupport, HostFacts};
+use crate::domain::fit::{Effect, fit};
+use crate::domain::host::{CgroupSupport, HostFacts, OsType};
 use crate::domain::ids::{Generation, IdError, TaskArn, TaskId, UnixMillis};
 use crate::domain::layout::layout;
 use crate::domain::runtime::RuntimeInfo;
 use crate::domain::status::DesiredStatus;
-use crate::domain::task::{DesiredTask, Origin, TaskOptions};
+use crate::domain::task::{DesiredTask, EcsFacts, Origin, TaskOptions};
 use crate::domain::task_ids::TaskIds;
 use crate::error::ErrorChain;
 use crate::platform::{self, RawFacts, host_facts};
@@ -26,9 +29,6 @@ use crate::reconcile::settings::EngineSettings;
 
 /// Stands for the task id in names and labels, since the real one is chosen when the task is started.
 const PLACEHOLDER_ID: &str = "00000000000000000000000000000000";
-
-/// Most bytes of labels in one plan: definitions of ECS stay below 64 KiB, with a hundred containers 6 MiB.
-const MAX_LABELS_BYTES: usize = 64 * 1024 * 1024;
 
 /// What is known of the host.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +46,7 @@ pub struct KnownHost {
 #[error("Docker cannot be used: {0}")]
 pub struct NoRuntime(pub String);
 
-/// Asks Docker what it is. Where it does not answer, a plain Linux host stands in.
+/// Asks Docker what it is. Where it does not answer, a plain host of this system stands in.
 pub async fn ask_host(config: &Config) -> KnownHost {
     let docker = Docker::new(settings::docker(config, ""));
     let answer = match docker {
@@ -55,15 +55,15 @@ pub async fn ask_host(config: &Config) -> KnownHost {
     };
     let (info, trouble) = match answer {
         Ok(info) => (info, None),
-        Err(error) => (plain_linux(), Some(ErrorChain(&error).to_string())),
+        Err(error) => (plain(system()), Some(ErrorChain(&error).to_string())),
     };
     known_host(config, &info, trouble)
 }
 
-/// A plain Linux host, where Docker has not answered an agent yet; `trouble` says why, as far as that is known.
+/// A plain host of this system, where Docker has not answered an agent yet; `trouble` says why, as far as that is known.
 pub fn assumed_host(config: &Config, trouble: Option<String>) -> KnownHost {
     let trouble = trouble.unwrap_or_else(|| "it has not been asked yet".to_owned());
-    known_host(config, &plain_linux(), Some(trouble))
+    known_host(config, &plain(system()), Some(trouble))
 }
 
 fn known_host(config: &Config, info: &RuntimeInfo, trouble: Option<String>) -> KnownHost {
@@ -76,7 +76,7 @@ fn known_host(config: &Config, info: &RuntimeInfo, trouble: Option<String>) -> K
         settings: &settings::facts(config),
     });
     let source = match trouble {
-        Some(_) => HostSource::Assumed,
+        Some(_) => HostSource::Assumed(facts.os_type),
         None => HostSource::Asked,
     };
     KnownHost {
@@ -84,6 +84,25 @@ fn known_host(config: &Config, info: &RuntimeInfo, trouble: Option<String>) -> K
         source,
         trouble,
     }
+}
+
+/// Reasons of that host against a definition that is refused already, so that all are said at once.
+pub fn reasons(
+    config: &Config,
+    host: &KnownHost,
+    partial: &TaskDefinition,
+    options: &TaskOptions,
+) -> Vec<Finding> {
+    let engine = settings::engine(config, &instance_of(&data_dir_of(config)));
+    fit(partial, options, &host.facts, &engine.fit_policy())
+        .into_iter()
+        .filter(|finding| finding.effect == Effect::Refused)
+        .map(|finding| Finding {
+            path: finding.path,
+            severity: Severity::Error,
+            message: finding.message,
+        })
+        .collect()
 }
 
 /// What a task would do on that host.
@@ -104,17 +123,17 @@ pub fn answer(
         options,
         ids: TaskIds::default(),
         origin: Origin::Run,
+        ecs: EcsFacts::default(),
         status: DesiredStatus::Running,
         stop_reason: None,
         remove: false,
         arrived_at: UnixMillis(0),
     };
-    let has_role = desired.definition.task_role_arn.is_some();
     let layout = layout(&desired);
     let names = layout.containers.iter().map(|container| &container.name);
-    desired.ids = TaskIds::placeholders(names, has_role);
+    desired.ids = TaskIds::placeholders(names, &desired.definition);
     let engine: EngineSettings = settings::engine(config, &instance_of(&data_dir_of(config)));
-    let label = shown_label(LabelCodec.encode(&desired), layout.containers.len());
+    let label = LabelCodec.encode(&desired);
     let report = report(&Question {
         desired,
         warnings,
@@ -127,15 +146,6 @@ pub fn answer(
         trouble: host.trouble.clone(),
         ..report
     })
-}
-
-/// The label of every container, or what stands for it where so many copies of so long a text would fill memory.
-fn shown_label(label: String, containers: usize) -> String {
-    if label.len().saturating_mul(containers) > MAX_LABELS_BYTES {
-        format!("({} bytes: the definition)", label.len())
-    } else {
-        label
-    }
 }
 
 /// What cgroups there would be, by what Docker says. The agent tries them when it starts.
@@ -151,7 +161,38 @@ fn cgroups(info: &RuntimeInfo, is_root: bool) -> CgroupSupport {
     }
 }
 
-/// Docker as a fresh installation on Linux has it.
+/// Docker as a fresh installation has it.
+fn plain(os: OsType) -> RuntimeInfo {
+    match os {
+        OsType::Linux => plain_linux(),
+        OsType::Windows => plain_windows(),
+    }
+}
+
+fn plain_windows() -> RuntimeInfo {
+    RuntimeInfo {
+        os_type: "windows".to_owned(),
+        cgroup_version: String::new(),
+        cgroup_driver: String::new(),
+        log_drivers: [
+            "awslogs",
+            "fluentd",
+            "gelf",
+            "json-file",
+            "local",
+            "splunk",
+            "syslog",
+        ]
+        .map(str::to_owned)
+        .into(),
+        swap_limit: false,
+        security_options: Vec::new(),
+        root_dir: r"C:\ProgramData\docker".to_owned(),
+        isolation: "process".to_owned(),
+        ..plain_linux()
+    }
+}
+
 fn plain_linux() -> RuntimeInfo {
     let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
     RuntimeInfo {
@@ -189,13 +230,16 @@ mod tests {
     use crate::domain::sample;
 
     #[tokio::test]
-    async fn without_docker_a_plain_linux_host_is_assumed() {
+    async fn without_docker_a_plain_host_of_this_system_is_assumed() {
         let dir = tempfile::tempdir().expect("a directory");
-        let nobody = format!("unix://{}/docker.sock", dir.path().display());
+        let nobody = match system() {
+            OsType::Linux => format!("unix://{}/docker.sock", dir.path().display()),
+            OsType::Windows => "npipe:////./pipe/no-docker.sock".to_owned(),
+        };
         let texts = [("DOCKER_HOST".to_owned(), nobody)];
         let config = Config::read(&Strings::new().below(SettingOrigin::Environment, texts));
         let host = ask_host(&config).await;
-        assert_eq!(host.source, HostSource::Assumed);
+        assert_eq!(host.source, HostSource::Assumed(system()));
         let trouble = host.trouble.clone().expect("a reason");
         assert!(trouble.contains("docker.sock"), "{trouble}");
         let definition = sample::definition(&["app"]);
@@ -211,12 +255,26 @@ mod tests {
         assert_eq!(report.steps.len(), 3);
     }
 
+    /// What is for Windows is not refused on Windows because its Docker is not running yet.
     #[test]
-    fn a_plan_does_not_hold_a_long_definition_for_each_of_many_containers() {
-        assert_eq!(shown_label("{}".to_owned(), 500), "{}");
-        let long = "x".repeat(MAX_LABELS_BYTES / 500 + 1);
-        assert_eq!(shown_label(long.clone(), 499).len(), long.len());
-        assert_eq!(shown_label(long, 500), "(134218 bytes: the definition)");
+    fn a_plain_host_of_windows_takes_what_is_for_windows() {
+        let config = Config::read(&Strings::new());
+        for (os, fits) in [(OsType::Windows, true), (OsType::Linux, false)] {
+            let host = known_host(&config, &plain(os), Some("away".to_owned()));
+            assert_eq!(host.source, HostSource::Assumed(os));
+            let mut definition = sample::definition(&["app"]);
+            definition.runtime_platform.operating_system_family =
+                Some("WINDOWS_SERVER_2022_CORE".to_owned());
+            definition.placement_constraints = vec!["ecs.os-type == 'windows'".to_owned()];
+            let report = answer(
+                &config,
+                &host,
+                definition,
+                TaskOptions::default(),
+                Vec::new(),
+            );
+            assert_eq!(!report.expect("an answer").is_refused(), fits, "{os:?}");
+        }
     }
 
     #[test]

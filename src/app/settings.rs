@@ -1,21 +1,20 @@
 //! From sections of the settings to what each component takes. Pure.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::by_system::{pull_inactivity, reserved_ports, start_timeout};
+use super::by_system::{front_port, reserved_ports};
 use super::instance::instance_of;
 use super::place::system;
 use super::registry_auth;
 use crate::api::task_server::limits::{Rate, RateLimits};
-use crate::audit::{AuditConfig, Context};
-use crate::aws::{InstanceMetadata, StsConfig};
+use crate::audit::AuditConfig;
+use crate::aws::{CallConfig, HostSettings, InstanceMetadata, StsConfig};
 use crate::config::Config;
 use crate::config::credentials::{InstanceMetadataSetting, StsSection};
 use crate::config::sections::ReplaceStopped;
 use crate::credentials::CredentialsConfig;
 use crate::docker::{Deadlines, DockerConfig};
-use crate::domain::fit::FitPolicy;
+use crate::domain::registry::RegistryLogin;
 use crate::images::config::{CleanupConfig, ImagesConfig};
 use crate::platform::rotating::FileConfig;
 use crate::platform::{FactSettings, HostOptions, UsageOptions};
@@ -32,19 +31,44 @@ const SEALED: &str = "sealed";
 
 /// The container engine's adapter, for containers of that instance.
 pub fn docker(config: &Config, instance: &str) -> DockerConfig {
-    let logins = config.docker.registry_auth.as_ref();
     DockerConfig {
         endpoint: config.docker.host.clone(),
         deadlines: Deadlines {
             create: config.docker.create_timeout,
-            start: start_timeout(system(), config),
+            start: config.docker.start_timeout,
             manifest: config.images.manifest_timeout,
             pull_total: config.images.pull_timeout,
-            pull_idle: pull_inactivity(system(), config),
+            pull_idle: config.images.pull_inactivity,
             ..Deadlines::default()
         },
-        registry_auth: logins.map_or_else(BTreeMap::new, registry_auth::logins),
         ..DockerConfig::new(instance)
+    }
+}
+
+/// The operator's logins at registries.
+pub fn logins(config: &Config) -> Vec<RegistryLogin> {
+    let text = config.docker.registry_auth.as_ref();
+    text.map_or_else(Vec::new, registry_auth::logins)
+}
+
+/// Calls for tasks.
+pub fn calls(config: &Config) -> CallConfig {
+    CallConfig {
+        ecr: config.services.ecr.clone(),
+        ssm: config.services.ssm.clone(),
+        secrets_manager: config.services.secrets_manager.clone(),
+        region: config.engine.endpoints.region.clone(),
+        fips: config.network.fips,
+        dual_stack: config.network.dual_stack,
+        host: own(config),
+    }
+}
+
+/// Where the host's own credentials are looked for.
+pub fn own(config: &Config) -> HostSettings {
+    HostSettings {
+        metadata: instance_metadata(&config.instance_metadata),
+        profile: config.profile.clone(),
     }
 }
 
@@ -53,15 +77,6 @@ pub fn engine(config: &Config, instance: &str) -> EngineSettings {
     EngineSettings {
         instance: instance.to_owned(),
         ..config.engine.clone()
-    }
-}
-
-/// What the operator lets a task do.
-pub fn fit_policy(settings: &EngineSettings) -> FitPolicy {
-    FitPolicy {
-        disable_privileged: settings.disable_privileged,
-        task_limits: settings.task_limits,
-        credentials: settings.endpoints.credentials,
     }
 }
 
@@ -88,11 +103,13 @@ pub fn images(config: &Config) -> ImagesConfig {
     };
     ImagesConfig {
         behavior: config.engine.pull_behavior,
-        inactivity: pull_inactivity(system(), config),
+        inactivity: section.pull_inactivity,
         total: section.pull_timeout,
         manifest: section.manifest_timeout,
         max_parallel: section.parallel_pulls,
         cleanup,
+        disk_use_interval: section.disk_use_interval,
+        ..ImagesConfig::default()
     }
 }
 
@@ -101,8 +118,10 @@ pub fn facts(config: &Config) -> FactSettings {
     FactSettings {
         reserved_memory_mib: config.host.reserved_memory_mib,
         reserved_ports: reserved_ports(system(), config),
+        front_port: front_port(system(), config),
         reserved_ports_udp: config.host.reserved_ports_udp.iter().copied().collect(),
         dynamic_ports: config.host.dynamic_ports,
+        detailed_family: config.host.detailed_family.clone(),
         attributes: config.host.attributes.clone(),
     }
 }
@@ -167,7 +186,7 @@ pub fn vault(data_dir: &Path) -> VaultConfig {
 }
 
 /// STS.
-pub fn sts(section: &StsSection) -> StsConfig {
+pub fn sts(config: &Config, section: &StsSection) -> StsConfig {
     StsConfig {
         endpoint: section.endpoint.clone(),
         region: section.region.clone(),
@@ -175,21 +194,22 @@ pub fn sts(section: &StsSection) -> StsConfig {
         duration: section.duration,
         external_id: section.external_id.clone(),
         tags: section.tags.clone(),
-        instance_metadata: instance_metadata(&section.instance_metadata),
+        host: own(config),
         ..StsConfig::default()
     }
 }
 
 /// How often containers may ask: of both classes alike where the operator says so.
 pub fn rates(config: &Config) -> RateLimits {
-    let usual = RateLimits::default();
-    config.task_server.rate.map_or(usual, |(steady, burst)| {
-        let rate = Rate::new(steady, burst);
-        RateLimits {
-            credentials: rate,
-            metadata: rate,
-        }
-    })
+    let (usual, said) = (RateLimits::default(), config.task_server);
+    let rate = |usual: Rate| Rate {
+        per_second: said.steady.unwrap_or(usual.per_second),
+        burst: said.burst.unwrap_or(usual.burst),
+    };
+    RateLimits {
+        credentials: rate(usual.credentials),
+        metadata: rate(usual.metadata),
+    }
 }
 
 /// The record of requests for credentials.
@@ -202,10 +222,7 @@ pub fn audit(config: &Config, data_dir: &Path) -> AuditConfig {
             max_bytes: section.max_bytes,
             max_files: section.max_files,
         }),
-        context: Context {
-            cluster: config.cluster.to_string(),
-            container_instance: String::new(),
-        },
+        cluster: config.cluster.to_string(),
     }
 }
 
@@ -232,14 +249,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::host::OsType;
 
+    /// Of Linux; Windows has a few defaults and bounds of its own.
     fn config(pairs: &[(&str, &str)]) -> Config {
-        let config = Config::of_environment(pairs);
+        let config = Config::of_environment_on(OsType::Linux, pairs);
         assert_eq!(config.problems, []);
         config
     }
 
-    // Two of them are others on Windows: `by_system` shows that.
     #[cfg(unix)]
     #[test]
     fn without_settings_components_have_their_own_defaults() {
@@ -276,7 +294,7 @@ mod tests {
         let docker = docker(&config, "i");
         assert_eq!(docker.deadlines.start, Duration::from_mins(1));
         assert_eq!(docker.deadlines.pull_total, Duration::from_mins(9));
-        assert_eq!(docker.registry_auth.len(), 1);
+        assert_eq!(logins(&config).len(), 1);
         let images = images(&config);
         assert_eq!(images.max_parallel, 2);
         assert!(images.cleanup.untracked);
@@ -289,6 +307,20 @@ mod tests {
         #[cfg(unix)]
         assert_eq!(host(&config).cgroup_root, PathBuf::from("/cg"));
         assert_eq!(replacement(&config), Policy::Always);
+    }
+
+    #[test]
+    fn a_rate_may_be_half_of_the_usual_one() {
+        let usual = RateLimits::default().metadata;
+        let steady = usual.per_second.get();
+        for (text, expected) in [
+            ("0,5", Rate::new(steady, 5)),
+            ("7,0", Rate::new(7, usual.burst.get())),
+            ("0,0", usual),
+        ] {
+            let rates = rates(&config(&[("ECS_TASK_METADATA_RPS_LIMIT", text)]));
+            assert_eq!((rates.credentials, rates.metadata), (expected, expected));
+        }
     }
 
     #[test]

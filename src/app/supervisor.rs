@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use tracing::{info, warn};
 
 use super::error::AppError;
-use super::handed::{HandedOver, listeners};
+use super::handed::{HandedOver, TASK_SERVER_ADDRESS, listeners};
 use super::place::data_dir_of;
+use super::task_lead;
 use crate::api::LocalServer;
 use crate::config::{Config, source};
 use crate::error::ErrorChain;
@@ -29,9 +30,15 @@ pub async fn run(config: &Config, program: PathBuf, args: Vec<OsString>) -> Resu
     if let Err(error) = private_directory(&data_dir) {
         warn!(event = "data-directory-unusable", %error, path = %data_dir.display(), "the data directory cannot be made");
     }
+    let handed = HandedOver::take(config);
+    let mut settled = config.clone();
+    if settled.listen.at_address() {
+        // Port 80 is kept where the agent will have to listen there, and nowhere else. The agent says so.
+        task_lead::settle(&mut settled, handed.has(TASK_SERVER_ADDRESS)).await;
+    }
     let sockets = Kept {
-        wanted: listeners(config),
-        sockets: HandedOver::take(config).kept(),
+        wanted: listeners(&settled),
+        sockets: handed.kept(),
         made: None,
     };
     let settings = ParentConfig {

@@ -1,6 +1,7 @@
 //! Settings of credentials of roles: where they come from, who gets them, how often, and the record of it.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -45,8 +46,6 @@ pub struct StsSection {
     pub external_id: Option<String>,
     /// Tags of sessions.
     pub tags: BTreeMap<String, String>,
-    /// Whether the instance metadata service may be asked.
-    pub instance_metadata: InstanceMetadataSetting,
 }
 
 /// `BERTH_INSTANCE_METADATA`.
@@ -60,11 +59,24 @@ pub enum InstanceMetadataSetting {
     At(String),
 }
 
+/// Where the services are that are called for tasks; `None` = where the region has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServicesSection {
+    /// ECR.
+    pub ecr: Option<String>,
+    /// Systems Manager.
+    pub ssm: Option<String>,
+    /// Secrets Manager.
+    pub secrets_manager: Option<String>,
+}
+
 /// What containers ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaskServerSection {
-    /// Requests a second and at once, for one task and path; `None` = the default.
-    pub rate: Option<(u32, u32)>,
+    /// Requests a second, for one task and path; `None` = the default.
+    pub steady: Option<NonZeroU32>,
+    /// Requests at once; `None` = the default.
+    pub burst: Option<NonZeroU32>,
     /// Each container gets a file with its metadata.
     pub metadata_files: bool,
 }
@@ -87,7 +99,13 @@ pub(super) fn instance_metadata(
     reader: &mut Reader<'_>,
     connected: bool,
 ) -> InstanceMetadataSetting {
-    let given = reader.text(&env::INSTANCE_METADATA).unwrap_or_default();
+    let known = |text: &str| match text {
+        "auto" | "on" | "true" | "off" | "false" => Ok(text.to_owned()),
+        address if is_http(address) => Ok(text.to_owned()),
+        _ => Err("is neither auto nor off nor on nor an address that begins with http".to_owned()),
+    };
+    let given = reader.parsed(&env::INSTANCE_METADATA, known);
+    let given = given.unwrap_or_default();
     let usual = match address(reader, &env::METADATA_ENDPOINT) {
         Some(address) => InstanceMetadataSetting::At(address),
         None => InstanceMetadataSetting::On,
@@ -95,17 +113,8 @@ pub(super) fn instance_metadata(
     let asked = match given.as_str() {
         "on" | "true" => usual,
         "auto" if connected => usual,
-        "auto" | "off" | "false" => InstanceMetadataSetting::Off,
         address if is_http(address) => InstanceMetadataSetting::At(given),
-        _ => {
-            let why = "is neither auto nor off nor on nor an address that begins with http";
-            reader.set_aside(&env::INSTANCE_METADATA, why);
-            if connected {
-                usual
-            } else {
-                InstanceMetadataSetting::Off
-            }
-        }
+        _ => InstanceMetadataSetting::Off,
     };
     // The SDK has this word, and it is the last.
     if reader.truth(&env::METADATA_DISABLED) {
@@ -114,17 +123,15 @@ pub(super) fn instance_metadata(
     asked
 }
 
-pub(super) fn credentials(
-    reader: &mut Reader<'_>,
-    metadata: &InstanceMetadataSetting,
-) -> CredentialsSection {
-    let sts = sts(reader, metadata.clone());
+pub(super) fn credentials(reader: &mut Reader<'_>) -> CredentialsSection {
+    let sts = sts(reader);
     let file = reader.path(&env::CREDENTIALS_FILE);
     let source = match (reader.word(&env::CREDENTIALS), file) {
         ("dev", Some(path)) => CredentialsFrom::Dev(path),
+        // Who asks for made-up credentials must not be given real ones.
         ("dev", None) => {
-            reader.set_aside(&env::CREDENTIALS, "needs BERTH_CREDENTIALS_FILE");
-            CredentialsFrom::Sts(sts)
+            reader.replace(&env::CREDENTIALS, "needs BERTH_CREDENTIALS_FILE", "off");
+            CredentialsFrom::Off
         }
         ("off", _) => CredentialsFrom::Off,
         _ => CredentialsFrom::Sts(sts),
@@ -140,7 +147,7 @@ pub(super) fn credentials(
     }
 }
 
-fn sts(reader: &mut Reader<'_>, instance_metadata: InstanceMetadataSetting) -> StsSection {
+fn sts(reader: &mut Reader<'_>) -> StsSection {
     StsSection {
         endpoint: address(reader, &env::STS_ENDPOINT),
         region: reader.text(&env::STS_REGION),
@@ -148,20 +155,24 @@ fn sts(reader: &mut Reader<'_>, instance_metadata: InstanceMetadataSetting) -> S
         session_name: reader.text(&env::ROLE_SESSION_NAME).unwrap_or_default(),
         external_id: reader.text(&env::ROLE_EXTERNAL_ID),
         tags: reader.attributes(&env::ROLE_TAGS),
-        instance_metadata,
+    }
+}
+
+pub(super) fn services(reader: &mut Reader<'_>) -> ServicesSection {
+    ServicesSection {
+        ecr: address(reader, &env::ECR_ENDPOINT),
+        ssm: address(reader, &env::SSM_ENDPOINT),
+        secrets_manager: address(reader, &env::SECRETS_ENDPOINT),
     }
 }
 
 fn address(reader: &mut Reader<'_>, setting: &'static env::Setting) -> Option<String> {
-    let text = reader.text(setting)?;
-    if is_http(&text) {
-        return Some(text);
-    }
-    reader.set_aside(
-        setting,
-        "is no address that begins with http:// or https://",
-    );
-    None
+    reader.parsed(setting, |text| {
+        let why = "is no address that begins with http:// or https://";
+        is_http(text)
+            .then(|| text.to_owned())
+            .ok_or_else(|| why.to_owned())
+    })
 }
 
 fn is_http(text: &str) -> bool {
@@ -172,8 +183,10 @@ fn is_http(text: &str) -> bool {
 }
 
 pub(super) fn task_server(reader: &mut Reader<'_>) -> TaskServerSection {
+    let (steady, burst) = reader.rate(&env::TASK_SERVER_RATE);
     TaskServerSection {
-        rate: reader.rate(&env::TASK_SERVER_RATE),
+        steady,
+        burst,
         metadata_files: reader.truth(&env::METADATA_FILES),
     }
 }
@@ -206,7 +219,8 @@ mod tests {
         assert_eq!(config.credentials.binding, BindingMode::Enforce);
         assert!(config.credentials.keep);
         assert_eq!(config.engine.credentials_wait, Duration::from_mins(5));
-        assert_eq!(config.task_server.rate, None);
+        let server = config.task_server;
+        assert_eq!((server.steady, server.burst), (None, None));
         assert_eq!(
             config.audit,
             AuditSection {
@@ -216,8 +230,8 @@ mod tests {
                 max_files: 24,
             }
         );
+        assert_eq!(config.instance_metadata, InstanceMetadataSetting::Off);
         let sts = sts(config);
-        assert_eq!(sts.instance_metadata, InstanceMetadataSetting::Off);
         assert_eq!(sts.duration, Duration::from_hours(1));
         assert_eq!(sts.session_name, "berth-{task}");
         assert_eq!(
@@ -243,31 +257,33 @@ mod tests {
             CredentialsFrom::Off
         );
         let without = Config::of_environment(&dev[..1]);
-        assert!(
-            without.problems[0]
-                .message
-                .contains("needs BERTH_CREDENTIALS_FILE")
+        assert_eq!(
+            without.problems[0].message,
+            "\"dev\" needs BERTH_CREDENTIALS_FILE; off counts"
         );
-        sts(without);
+        assert_eq!(without.credentials.source, CredentialsFrom::Off);
     }
 
     #[test]
     fn what_sts_is_told_can_be_set_within_bounds() {
-        let set = sts(Config::of_environment(&[
+        let config = Config::of_environment(&[
+            ("ECS_ALTERNATE_CREDENTIAL_PROFILE", "edge"),
             ("BERTH_STS_ENDPOINT", "http://127.0.0.1:5000"),
             ("BERTH_STS_REGION", "eu-west-1"),
             ("BERTH_ROLE_DURATION", "1m"),
             ("BERTH_ROLE_TAGS", r#"{"a": "b"}"#),
             ("BERTH_ROLE_EXTERNAL_ID", "x"),
             ("BERTH_INSTANCE_METADATA", "http://127.0.0.1:1"),
-        ]));
+        ]);
+        let at = InstanceMetadataSetting::At("http://127.0.0.1:1".to_owned());
+        assert_eq!(config.instance_metadata, at);
+        assert_eq!(config.profile.as_deref(), Some("edge"));
+        let set = sts(config);
         assert_eq!(set.endpoint.as_deref(), Some("http://127.0.0.1:5000"));
         assert_eq!(set.region.as_deref(), Some("eu-west-1"));
         assert_eq!(set.duration, Duration::from_mins(15));
         assert_eq!(set.tags, [("a".to_owned(), "b".to_owned())].into());
         assert_eq!(set.external_id.as_deref(), Some("x"));
-        let at = InstanceMetadataSetting::At("http://127.0.0.1:1".to_owned());
-        assert_eq!(set.instance_metadata, at);
         let longest = sts(Config::of_environment(&[("BERTH_ROLE_DURATION", "99h")]));
         assert_eq!(longest.duration, Duration::from_hours(12));
     }
@@ -307,25 +323,28 @@ mod tests {
         ]);
         assert_eq!(bad.problems.len(), 3);
         assert_eq!(bad.credentials.binding, BindingMode::Enforce);
-        let sts = sts(bad);
-        assert_eq!(sts.endpoint, None);
-        assert_eq!(sts.instance_metadata, InstanceMetadataSetting::Off);
+        assert_eq!(bad.instance_metadata, InstanceMetadataSetting::Off);
+        assert_eq!(sts(bad).endpoint, None);
     }
 
     #[test]
-    fn a_rate_is_two_numbers_and_a_zero_is_none() {
-        for (text, rate, problems) in [
-            ("100,200", Some((100, 200)), 0),
-            (" 40 , 60 ", Some((40, 60)), 0),
-            ("0,0", None, 0),
-            ("abc", None, 1),
-            ("1", None, 1),
-            ("1,2,3", None, 1),
-            ("a,b", None, 1),
-            ("-1,2", None, 1),
+    fn a_rate_is_two_numbers_and_a_zero_leaves_one_as_it_is() {
+        for (text, steady, burst, problems) in [
+            ("100,200", 100, 200, 0),
+            (" 40 , 60 ", 40, 60, 0),
+            ("0,5", 0, 5, 0),
+            ("7,0", 7, 0, 0),
+            ("0,0", 0, 0, 0),
+            ("abc", 0, 0, 1),
+            ("1", 0, 0, 1),
+            ("1,2,3", 0, 0, 1),
+            ("a,b", 0, 0, 1),
+            ("-1,2", 0, 0, 1),
         ] {
             let config = Config::of_environment(&[("ECS_TASK_METADATA_RPS_LIMIT", text)]);
-            assert_eq!(config.task_server.rate, rate, "{text}");
+            let rate = (config.task_server.steady, config.task_server.burst);
+            let expected = (NonZeroU32::new(steady), NonZeroU32::new(burst));
+            assert_eq!(rate, expected, "{text}");
             assert_eq!(config.problems.len(), problems, "{text}");
         }
     }

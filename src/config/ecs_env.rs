@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use crate::domain::host::OsType;
+
 /// One setting.
 #[derive(Debug)]
 pub struct Setting {
@@ -15,8 +17,8 @@ pub struct Setting {
     pub json_key: Option<&'static str>,
     /// How its text is read.
     pub kind: Kind,
-    /// Text that counts when nobody gives one; empty = none.
-    pub default: &'static str,
+    /// Text that counts when nobody gives one, except where [`Setting::default_on`] has another; empty = none.
+    default: &'static str,
     /// What it governs, for people.
     pub about: &'static str,
 }
@@ -51,7 +53,7 @@ pub enum Kind {
 }
 
 /// Smallest and largest value, both allowed, and what happens outside.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Bounds<T> {
     /// Smallest.
     pub min: T,
@@ -120,9 +122,9 @@ settings! {
     INSTANCE_TAGS "ECS_CONTAINER_INSTANCE_TAGS" Some("ContainerInstanceTags"), Kind::Attributes, "",
         "Tags of the container instance, JSON.";
     HTTP_PROXY "HTTP_PROXY" None, Kind::Secret, "",
-        "Proxy of connections to ECS in clear text, and over TLS for sessions without another.";
+        "Proxy of connections to ECS, and of calls for tasks, in clear text; over TLS for sessions without another.";
     HTTPS_PROXY "HTTPS_PROXY" None, Kind::Secret, "",
-        "Proxy of connections to ECS over TLS.";
+        "Proxy of connections to ECS, and of calls for tasks, over TLS.";
     NO_PROXY "NO_PROXY" None, Kind::Text, "",
         "Who is reached without a proxy: names, addresses, networks, with a port where only that is meant.";
     HTTP_PROXY_SMALL "http_proxy" None, Kind::Secret, "",
@@ -132,19 +134,36 @@ settings! {
     NO_PROXY_SMALL "no_proxy" None, Kind::Text, "",
         "`NO_PROXY` where that is not given.";
     CA_BUNDLE "AWS_CA_BUNDLE" None, Kind::Path, "",
-        "File of certificates, PEM: authorities that are trusted beside the host's own in connections to ECS.";
+        "File of certificates, PEM: authorities that are trusted beside the host's own in connections to ECS and in calls for tasks.";
     FIPS_ENDPOINT "AWS_USE_FIPS_ENDPOINT" None, Kind::Truth, "false",
-        "Whether the endpoint of ECS that is validated for FIPS is used; `ECS_BACKEND_HOST` counts before it.";
+        "Whether the endpoints of ECS and ECR that are validated for FIPS are used; none given: if the kernel is in FIPS mode and the region has them; `ECS_BACKEND_HOST` and `AWS_ENDPOINT_URL_ECR` count before it.";
     DUAL_STACK_ENDPOINT "AWS_USE_DUALSTACK_ENDPOINT" None, Kind::Truth, "false",
-        "Whether the endpoint of ECS with IPv6 is used; `ECS_BACKEND_HOST` counts before it.";
+        "Whether the endpoints of ECS and ECR with IPv6 are used; none given: where there is IPv6 alone; `ECS_BACKEND_HOST` and `AWS_ENDPOINT_URL_ECR` count before it.";
+    IP_COMPATIBILITY "ECS_INSTANCE_IP_COMPATIBILITY" None, Kind::Word(&["ipv4", "ipv6"]), "",
+        "Whether this host reaches others over IPv6 alone; none given: if it has a default route of IPv6 and none of IPv4.";
     SPOT_DRAINING "ECS_ENABLE_SPOT_INSTANCE_DRAINING" Some("SpotInstanceDrainingEnabled"), Kind::Truth, "false",
         "Whether the instance drains when EC2 says that it will be interrupted.";
+    REBALANCE_DRAINING "BERTH_REBALANCE_DRAINING" None, Kind::Truth, "false",
+        "Whether it drains when EC2 recommends to rebalance: the interruption may come later, or not at all.";
     WARM_POOLS "ECS_WARM_POOLS_CHECK" Some("WarmPoolsSupport"), Kind::Truth, "false",
         "Whether registration waits until the Auto Scaling group wants the instance in service.";
+    PROPAGATE_TAGS "ECS_CONTAINER_INSTANCE_PROPAGATE_TAGS_FROM" Some("ContainerInstancePropagateTagsFrom"),
+        Kind::Word(&["none", "ec2_instance"]), "none",
+        "Whose tags the container instance has beside those of `ECS_CONTAINER_INSTANCE_TAGS`.";
+    EC2_ENDPOINT "BERTH_EC2_ENDPOINT" None, Kind::Text, "",
+        "Address of the EC2 API, which is asked for those tags; none given: that of the region.";
+    DETAILED_FAMILY "ECS_DETAILED_OS_FAMILY" None, Kind::Text, "",
+        "Distribution and version of Linux in the attribute `ecs.os-type-detailed`; none given: as `/etc/os-release` says.";
+    HIDE_ZONE "ECS_DISABLE_TASK_METADATA_AZ" Some("TaskMetadataAZDisabled"), Kind::Truth, "false",
+        "Whether task metadata does not name the availability zone.";
+    NO_HEALTH_CHECKS "ECS_DISABLE_DOCKER_HEALTH_CHECK" Some("DisableDockerHealthCheck"), Kind::Truth, "false",
+        "Whether the instance does not say that it does health checks, so that ECS places no task with one.";
+    LOG_DRIVERS "ECS_AVAILABLE_LOGGING_DRIVERS" Some("AvailableLoggingDrivers"), Kind::List, "",
+        "Log drivers that ECS is told of, JSON, as far as Docker has them; none given: all that it has.";
     EXCLUDE_IPV6_BINDINGS "ECS_EXCLUDE_IPV6_PORTBINDING" Some("ShouldExcludeIPv6PortBinding"), Kind::Truth, "true",
-        "Whether ports that are published on IPv6 are kept from ECS.";
+        "Whether ports that are published on IPv6 are kept from ECS; where there is IPv6 alone those on IPv4 are instead.";
     ADMIN_SOCKET "BERTH_ADMIN_SOCKET" None, Kind::Path, "",
-        "Socket of the admin API; none given: `berth.sock` in the data directory.";
+        "Socket of the admin API; none given: `berth.sock` in the data directory, which only the agent's user can enter.";
     INTROSPECTION_ADDRESS "BERTH_INTROSPECTION_ADDRESS" None, Kind::Text, "127.0.0.1:51678",
         "Where the introspection API listens.";
     INTROSPECTION_OFFHOST "ECS_ALLOW_OFFHOST_INTROSPECTION_ACCESS" None, Kind::Truth, "false",
@@ -152,7 +171,7 @@ settings! {
     TASK_SERVER_ADDRESS "BERTH_TASK_SERVER_ADDRESS" None, Kind::Text, "127.0.0.1:51679",
         "Where task metadata and credentials are served on this host.";
     TASK_ADDRESS "BERTH_TASK_ADDRESS" None, Kind::Truth, "true",
-        "Whether the agent gives this host 169.254.170.2 and serves containers there at port 80.";
+        "Whether the agent gives this host 169.254.170.2 and serves containers there.";
     TASK_REDIRECT "BERTH_TASK_REDIRECT" None, Kind::Truth, "false",
         "Whether, instead, rules of iptables send what containers ask for there to `BERTH_TASK_SERVER_ADDRESS`.";
     SKIP_LOCALHOST_FILTER "ECS_SKIP_LOCALHOST_TRAFFIC_FILTER" None, Kind::Truth, "false",
@@ -161,6 +180,16 @@ settings! {
         "Whether tasks with a network of their own are kept from the instance metadata service.";
     INSTANCE_METADATA_FAMILIES "BERTH_INSTANCE_METADATA_FAMILIES" None, Kind::List, "",
         "Families of task definitions whose tasks may reach it all the same.";
+    HOST_SHUTDOWN "BERTH_STOP_TASKS_AT_SHUTDOWN" None, Kind::Truth, "true",
+        "Whether tasks of ECS are stopped in their order when the host is shut down (systemd, or a service of Windows).";
+    HOST_SHUTDOWN_WAIT "BERTH_HOST_SHUTDOWN_WAIT" None,
+        Kind::Duration(Bounds {
+            min: Duration::from_secs(1),
+            // `berth supervise` and the unit leave time for this and for the agent's own end.
+            max: Duration::from_secs(25),
+            outside: Outside::Clamp,
+        }), "25s",
+        "How long that and telling ECS may take, 25 s at most.";
     UPGRADE_WAIT "BERTH_UPGRADE_WAIT" None, at_least(Duration::from_secs(1), Outside::Clamp), "30s",
         "How long a new version may take to be ready before `berth supervise` brings the old one back.";
     REGION "AWS_DEFAULT_REGION" Some("AWSRegion"), Kind::Text, "",
@@ -193,16 +222,25 @@ settings! {
     CLEANUP_WAIT "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION" Some("TaskCleanupWaitDuration"),
         at_least(Duration::from_secs(1), Outside::Default), "3h",
         "How long a stopped task is kept.";
+    CLEANUP_JITTER "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION_JITTER" Some("TaskCleanupWaitDurationJitter"),
+        at_least(Duration::ZERO, Outside::Default), "0",
+        "How much longer at most, another time for each task, so that many that stopped together do not go together.";
     TASK_LIMITS "ECS_ENABLE_TASK_CPU_MEM_LIMIT" Some("TaskCPUMemLimit"), Kind::Truth, "true",
         "Whether task limits become a cgroup.";
     PROPAGATE_TASK_MEMORY "ECS_PROPAGATE_TASK_MEMORY_LIMIT_CGROUPV2" Some("PropagateTaskMemoryLimitCgroupV2"),
         Kind::Truth, "false",
         "On cgroup v2, containers without a memory limit get the task's.";
+    CPU_UNBOUNDED "ECS_ENABLE_CPU_UNBOUNDED_WINDOWS_WORKAROUND" None, Kind::Truth, "false",
+        "On Windows, a container whose `cpu` is 0 has no limit instead of 1 percent of the host.";
+    MEMORY_UNBOUNDED "ECS_ENABLE_MEMORY_UNBOUNDED_WINDOWS_WORKAROUND" None, Kind::Truth, "false",
+        "On Windows, a container with `memoryReservation` alone has no limit instead of being refused.";
     DISABLE_PRIVILEGED "ECS_DISABLE_PRIVILEGED" Some("PrivilegedDisabled"), Kind::Truth, "false",
         "Refuse privileged containers.";
     MATCH_SHARED_VOLUME "ECS_SHARED_VOLUME_MATCH_FULL_CONFIG" Some("SharedVolumeMatchFullConfig"),
         Kind::Truth, "false",
         "Compare labels and options of a shared volume that exists.";
+    LOG_ROLES "ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE" Some("OverrideAWSLogsExecutionRole"), Kind::Truth, "true",
+        "On Linux, whether the log driver awslogs writes with the execution role of a task that has one.";
     LOG_FAILURE "BERTH_LOG_FAILURE" None, Kind::Word(&["degrade", "fail"]), "degrade",
         "What happens to a container whose log backend does not answer when it starts.";
 
@@ -229,7 +267,7 @@ settings! {
         at_least(Duration::from_nanos(1), Outside::Default), "1h",
         "Youngest age since its pull at which an image may be removed.";
     IMAGES_PER_CYCLE "ECS_NUM_IMAGES_DELETE_PER_CYCLE" Some("NumImagesToDeletePerCycle"),
-        between(1, 1000), "5",
+        between(1, u64::MAX), "5",
         "How many images one clean-up may remove.";
     UNTRACKED_IMAGES "ECS_ENABLE_UNTRACKED_IMAGE_CLEANUP" Some("DeleteNonECSImagesEnabled"), Kind::Truth, "false",
         "Also remove images that no task has used.";
@@ -238,6 +276,9 @@ settings! {
         "Youngest age since it was built at which such an image may be removed.";
     EXCLUDED_IMAGES "ECS_EXCLUDE_UNTRACKED_IMAGE" Some("ImageCleanupExclusionList"), Kind::List, "",
         "Images that are never removed.";
+    DISK_USE_INTERVAL "BERTH_DISK_USE_INTERVAL" None,
+        at_least(Duration::from_secs(10), Outside::Clamp), "10m",
+        "How often Docker is asked what takes its disk, first after a tenth of it; less often where that takes it long.";
 
     RESERVED_MEMORY "ECS_RESERVED_MEMORY" Some("ReservedMemory"), between(0, 65_535), "0",
         "Memory in MiB that tasks may not have.";
@@ -287,6 +328,12 @@ settings! {
         "Address of STS; none given: that of the region.";
     STS_REGION "BERTH_STS_REGION" None, Kind::Text, "",
         "Region of STS; none given: the one that AWS programs on this host use, else us-east-1.";
+    ECR_ENDPOINT "AWS_ENDPOINT_URL_ECR" None, Kind::Text, "",
+        "Address of ECR where a task names none; none given: that of the region.";
+    SSM_ENDPOINT "AWS_ENDPOINT_URL_SSM" None, Kind::Text, "",
+        "Address of Systems Manager, for secrets of tasks; none given: that of the region.";
+    SECRETS_ENDPOINT "AWS_ENDPOINT_URL_SECRETS_MANAGER" None, Kind::Text, "",
+        "Address of Secrets Manager, for secrets of tasks; none given: that of the region.";
     ROLE_DURATION "BERTH_ROLE_DURATION" None,
         Kind::Duration(Bounds {
             min: Duration::from_mins(15),
@@ -300,6 +347,8 @@ settings! {
         "External id that trust policies of roles ask for.";
     ROLE_TAGS "BERTH_ROLE_TAGS" None, Kind::Attributes, "",
         "Tags of role sessions, JSON; `{task}` in a value stands for the task's id.";
+    PROFILE "ECS_ALTERNATE_CREDENTIAL_PROFILE" None, Kind::Text, "",
+        "Profile of the host's own credentials in the profile files; none given: as `AWS_PROFILE` says.";
     INSTANCE_METADATA "BERTH_INSTANCE_METADATA" None, Kind::Text, "auto",
         "Whether the instance metadata service of EC2 is asked: off, on, or its address; auto: on if connected and not external.";
     METADATA_ENDPOINT "AWS_EC2_METADATA_SERVICE_ENDPOINT" None, Kind::Text, "",
@@ -309,12 +358,12 @@ settings! {
     METADATA_FILES "ECS_ENABLE_CONTAINER_METADATA" Some("ContainerMetadataEnabled"), Kind::Truth, "false",
         "Whether each container gets a file with its metadata.";
     TASK_SERVER_RATE "ECS_TASK_METADATA_RPS_LIMIT" None, Kind::Rate, "",
-        "How often a task may ask for one path of the task server, `steady,burst`; none given: 50000 of each.";
+        "How often a task may ask for one path of the task server, `steady,burst`; none given, or a zero: 50000 of it.";
     LOG_FILE "ECS_LOGFILE" None, Kind::Path, "",
         "File of log lines of a service of Windows; none given: `log\\ecs-agent.log` below `%ProgramData%\\Amazon\\ECS`.";
-    AUDIT_LOG "ECS_AUDIT_LOGFILE" None, Kind::Path, "",
+    AUDIT_LOG "ECS_AUDIT_LOGFILE" Some("CredentialsAuditLogFile"), Kind::Path, "",
         "File of the record of requests for credentials; none given: `audit.log` in the data directory.";
-    AUDIT_LOG_DISABLED "ECS_AUDIT_LOGFILE_DISABLED" None, Kind::Truth, "false",
+    AUDIT_LOG_DISABLED "ECS_AUDIT_LOGFILE_DISABLED" Some("CredentialsAuditLogDisabled"), Kind::Truth, "false",
         "Keep no record of requests for credentials.";
     LOG_FILE_SIZE "ECS_LOG_MAX_FILE_SIZE_MB" None, between(1, 10_000), "5",
         "Size in million bytes at which that file is set aside.";
@@ -322,19 +371,62 @@ settings! {
         "How many of those that were set aside are kept.";
 }
 
+/// Defaults that are others on Windows (`windows.md` 8): what Windows itself, Docker and the agent listen on; a container
+/// starts more slowly; layers are some GiB, and unpacking one says nothing meanwhile.
+const ON_WINDOWS: [(&str, &str); 4] = [
+    (
+        RESERVED_PORTS.name,
+        "[53,135,139,445,2375,2376,3389,5985,5986,51678,51679]",
+    ),
+    (START_TIMEOUT.name, "8m"),
+    (PULL_INACTIVITY.name, "3m"),
+    (TASK_LIMITS.name, "false"),
+];
+
+/// Shortest wait there for Docker to start a container.
+const SHORTEST_START_ON_WINDOWS: Duration = Duration::from_mins(2);
+
+impl Setting {
+    /// Text that counts on that system when nobody gives one; empty = none.
+    pub fn default_on(&self, os: OsType) -> &'static str {
+        let other = match os {
+            OsType::Windows => ON_WINDOWS.iter().find(|(name, _)| *name == self.name),
+            OsType::Linux => None,
+        };
+        other.map_or(self.default, |(_, default)| default)
+    }
+
+    /// Bounds on that system, if it is a duration.
+    pub(super) fn duration_on(&self, os: OsType) -> Option<Bounds<Duration>> {
+        let Kind::Duration(bounds) = self.kind else {
+            return None;
+        };
+        let min = match os {
+            OsType::Windows if self.name == START_TIMEOUT.name => SHORTEST_START_ON_WINDOWS,
+            OsType::Windows | OsType::Linux => bounds.min,
+        };
+        Some(Bounds { min, ..bounds })
+    }
+}
+
 /// Settings of ECS agents that this version knows and does not act on.
 pub const WITHOUT_EFFECT: &[&str] = &[
+    "CREDENTIALS_FETCHER_HOST_DIR",
+    "CREDENTIALS_FETCHER_SECRET_NAME_FOR_DOMAINLESS_GMSA",
+    "ECS_AGENT_APPARMOR_PROFILE",
+    "ECS_AGENT_HEALTHCHECK_HOST",
+    "ECS_AGENT_LABELS",
+    "ECS_AGENT_PID_NAMESPACE_HOST",
+    "ECS_AGENT_RUN_PRIVILEGED",
     "ECS_APPARMOR_CAPABLE",
-    "ECS_AVAILABLE_LOGGING_DRIVERS",
     "ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES",
     "ECS_AWSVPC_BLOCK_IMDS",
     "ECS_CHECKPOINT",
+    "ECS_CNI_LOGLEVEL",
     "ECS_CNI_PLUGINS_PATH",
-    "ECS_CONTAINER_INSTANCE_PROPAGATE_TAGS_FROM",
-    "ECS_DISABLE_DOCKER_HEALTH_CHECK",
-    "ECS_DISABLE_TASK_METADATA_AZ",
+    "ECS_CONTAINER_METADATA_FILE",
+    "ECS_DOMAIN_JOINED_LINUX_INSTANCE",
     "ECS_EBSTA_SUPPORTED",
-    "ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE",
     "ECS_ENABLE_FIRELENS_ASYNC",
     "ECS_ENABLE_GPU_SUPPORT",
     "ECS_ENABLE_HIGH_DENSITY_ENI",
@@ -344,21 +436,31 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "ECS_ENABLE_TASK_ENI",
     "ECS_ENABLE_TASK_IAM_ROLE",
     "ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST",
-    "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION_JITTER",
     "ECS_FSX_WINDOWS_FILE_SERVER_SUPPORTED",
     "ECS_GMSA_SUPPORTED",
     "ECS_HOST_DATA_DIR",
-    "ECS_INSTANCE_IP_COMPATIBILITY",
+    "ECS_INIT_DOCKER_LOG_FILE_NUM",
+    "ECS_INIT_DOCKER_LOG_FILE_SIZE",
     "ECS_LOGLEVEL_ON_INSTANCE",
     "ECS_LOG_DRIVER",
+    "ECS_LOG_OPTS",
     "ECS_LOG_ROLLOVER_TYPE",
     "ECS_NVIDIA_RUNTIME",
+    "ECS_OFFHOST_INTROSPECTION_INTERFACE_NAME",
+    "ECS_PAUSE_LABELS",
     "ECS_PULL_DEPENDENT_CONTAINERS_UPFRONT",
     "ECS_SELINUX_CAPABLE",
     "ECS_UPDATES_ENABLED",
     "ECS_UPDATE_DOWNLOAD_DIR",
     "ECS_VOLUME_PLUGIN_CAPABILITIES",
+    "NONECS_NUM_CONTAINERS_DELETE_PER_CYCLE",
 ];
+
+/// Names of all settings that are known, those without effect too.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let ours = ALL.iter().map(|setting| setting.name);
+    ours.chain(WITHOUT_EFFECT.iter().copied())
+}
 
 /// The setting of that name.
 pub fn find(name: &str) -> Option<&'static Setting> {
@@ -368,9 +470,7 @@ pub fn find(name: &str) -> Option<&'static Setting> {
 /// The known name that a misspelt one most likely means: at most three edits away, or alike by 0.88 of 1.
 pub fn nearest(name: &str) -> Option<&'static str> {
     const MOST_EDITS: usize = 3;
-    ALL.iter()
-        .map(|setting| setting.name)
-        .chain(WITHOUT_EFFECT.iter().copied())
+    names()
         .map(|known| (strsim::damerau_levenshtein(name, known), known))
         .min()
         .filter(|(edits, known)| *edits <= MOST_EDITS || strsim::jaro(name, known) >= 0.88)
@@ -386,8 +486,7 @@ mod tests {
     #[test]
     fn no_name_is_listed_twice() {
         let mut seen = BTreeSet::new();
-        let names = ALL.iter().map(|setting| setting.name);
-        for name in names.chain(WITHOUT_EFFECT.iter().copied()) {
+        for name in names() {
             assert!(seen.insert(name), "{name}");
         }
         let mut keys = BTreeSet::new();

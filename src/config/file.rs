@@ -1,19 +1,31 @@
 //! The settings file: the JSON that ECS agents read, or `KEY=value` lines, turned into setting texts.
 //!
 //! **Invariants.** A file that cannot be read gives no texts and one line that says why; a key of it that cannot be
-//! read costs that key only. JSON keys match without regard to case, durations are nanoseconds and pull behaviours
+//! read costs that key only, and one that has no effect here is named. JSON keys match without regard to case, durations are nanoseconds and pull behaviours
 //! numbers there, as the reference agent has it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
+use strsim::damerau_levenshtein;
 
-use super::ecs_env::{ALL, Kind, Setting};
+use super::ecs_env::{
+    ALL, CLUSTER, Kind, PROPAGATE_TAGS, PULL_BEHAVIOR, Setting, TASK_SERVER_RATE,
+};
 use super::syntax::show_duration;
+
+/// What is named in place of a setting where a whole file gives none, since it has no form that is known.
+pub const WHOLE_FILE: &str = "file";
 
 /// Longest settings file, in bytes: read at start without leaving the thread.
 pub(super) const MAX_FILE_BYTES: usize = 64 * 1024;
+
+/// The older key of the cluster, which counts where the newer is not there (reference agent).
+const OLD_CLUSTER: &str = "ClusterArn";
+
+/// The two halves of one setting, which are keys of their own here: how often a task may ask.
+const RATE_KEYS: [&str; 2] = ["TaskMetadataSteadyStateRate", "TaskMetadataBurstRate"];
 
 /// Texts by setting name, and what could not be taken: name of the key and why.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -69,35 +81,92 @@ fn read_json(content: &str) -> FileTexts {
         Ok(Value::Object(members)) => members,
         Ok(_) => {
             file.refused
-                .push(("file".to_owned(), "is not a JSON object".to_owned()));
+                .push((WHOLE_FILE.to_owned(), "is not a JSON object".to_owned()));
             return file;
         }
         Err(error) => {
-            file.refused.push(("file".to_owned(), error.to_string()));
+            file.refused
+                .push((WHOLE_FILE.to_owned(), error.to_string()));
             return file;
         }
     };
+    let mut rates: [Option<String>; 2] = [None, None];
     for (key, value) in members {
+        if key.eq_ignore_ascii_case(OLD_CLUSTER)
+            && let Value::String(arn) = &value
+        {
+            let name = CLUSTER.name.to_owned();
+            file.texts.entry(name).or_insert_with(|| arn.clone());
+            continue;
+        }
+        let mut halves = RATE_KEYS.iter().zip(&mut rates);
+        if let Some((_, half)) = halves.find(|(name, _)| name.eq_ignore_ascii_case(&key))
+            && let Value::Number(number) = &value
+        {
+            *half = Some(number.to_string());
+            continue;
+        }
         let setting = ALL.iter().find(|setting| {
             setting.name == key
                 || setting
                     .json_key
                     .is_some_and(|known| known.eq_ignore_ascii_case(&key))
         });
-        // Other keys belong to other versions of ECS agents; the reference agent ignores them too.
-        let Some(setting) = setting else { continue };
+        let Some(setting) = setting else {
+            if !value.is_null() {
+                let message = without_effect(&key);
+                file.refused.push((key, message));
+            }
+            continue;
+        };
         match text_of(setting, &value) {
+            // As in the environment: an empty text gives nothing.
+            Some(text) if text.trim().is_empty() => {}
             Some(text) => {
                 file.texts.insert(setting.name.to_owned(), text);
             }
             // Null means not given.
             None if value.is_null() => {}
-            None => file
-                .refused
-                .push((setting.name.to_owned(), format!("does not take {value}"))),
+            None => {
+                let message = if matches!(setting.kind, Kind::Secret) {
+                    "does not take that value".to_owned()
+                } else {
+                    format!("does not take {value}")
+                };
+                file.refused.push((setting.name.to_owned(), message));
+            }
         }
     }
+    if rates.iter().any(Option::is_some) {
+        let [steady, burst] = rates.map(|half| half.unwrap_or_else(|| "0".to_owned()));
+        let name = TASK_SERVER_RATE.name.to_owned();
+        file.texts.insert(name, format!("{steady},{burst}"));
+    }
     file
+}
+
+fn without_effect(key: &str) -> String {
+    match nearest_key(key) {
+        Some(known) => format!("is a key without effect here; did you mean {known}?"),
+        None => "is a key without effect here".to_owned(),
+    }
+}
+
+/// The key that a misspelt one most likely means: at most two edits away.
+fn nearest_key(key: &str) -> Option<&'static str> {
+    const MOST_EDITS: usize = 2;
+    let key = key.to_ascii_lowercase();
+    let known = ALL.iter().filter_map(|setting| setting.json_key);
+    known
+        .map(|known| {
+            (
+                damerau_levenshtein(&key, &known.to_ascii_lowercase()),
+                known,
+            )
+        })
+        .min()
+        .filter(|(edits, _)| *edits <= MOST_EDITS)
+        .map(|(_, known)| known)
 }
 
 /// The text that the environment would have for that JSON value.
@@ -110,7 +179,7 @@ fn text_of(setting: &Setting, value: &Value) -> Option<String> {
             Some(show_duration(Duration::from_nanos(nanos.as_u64()?)))
         }
         (Kind::Word(words), Value::Number(index))
-            if setting.name == super::ecs_env::PULL_BEHAVIOR.name =>
+            if [PULL_BEHAVIOR.name, PROPAGATE_TAGS.name].contains(&setting.name) =>
         {
             let index = usize::try_from(index.as_u64()?).ok()?;
             words.get(index).map(|word| (*word).to_owned())
@@ -152,7 +221,61 @@ mod tests {
                 pair("ECS_RESERVED_PORTS", "[22]"),
             ]
         );
+        let without_effect = pair("Checkpoint", "is a key without effect here");
+        assert_eq!(read(content).refused, [without_effect]);
+    }
+
+    #[test]
+    fn older_forms_are_read() {
+        let content = r#"{"ClusterArn": "old", "ContainerInstancePropagateTagsFrom": 1}"#;
+        let tags = pair("ECS_CONTAINER_INSTANCE_PROPAGATE_TAGS_FROM", "ec2_instance");
+        assert_eq!(texts(content), [pair("ECS_CLUSTER", "old"), tags]);
         assert_eq!(read(content).refused, []);
+        for content in [
+            r#"{"ClusterArn": "old", "Cluster": "new"}"#,
+            r#"{"cluster": "new", "clusterArn": "old"}"#,
+        ] {
+            assert_eq!(texts(content), [pair("ECS_CLUSTER", "new")]);
+        }
+        let empty = r#"{"ClusterArn": "old", "Cluster": ""}"#;
+        assert_eq!(texts(empty), [pair("ECS_CLUSTER", "old")]);
+    }
+
+    #[test]
+    fn the_halves_of_a_rate_are_one_setting() {
+        for (content, expected) in [
+            (
+                r#"{"TaskMetadataSteadyStateRate": 5, "taskMetadataBurstRate": 9}"#,
+                "5,9",
+            ),
+            (r#"{"TaskMetadataBurstRate": 9}"#, "0,9"),
+        ] {
+            assert_eq!(
+                texts(content),
+                [pair("ECS_TASK_METADATA_RPS_LIMIT", expected)]
+            );
+            assert_eq!(read(content).refused, []);
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_finds_its_neighbour() {
+        let file = read(r#"{"Clusters": "edge", "TaskENIEnabled": true, "NoIID": null}"#);
+        let expected = [
+            pair(
+                "Clusters",
+                "is a key without effect here; did you mean Cluster?",
+            ),
+            pair("TaskENIEnabled", "is a key without effect here"),
+        ];
+        assert_eq!(file.refused, expected);
+    }
+
+    #[test]
+    fn a_secret_of_the_wrong_type_is_not_shown() {
+        let file = read(r#"{"EngineAuthData": ["marked"]}"#);
+        let expected = pair("ECS_ENGINE_AUTH_DATA", "does not take that value");
+        assert_eq!(file.refused, [expected]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Settings: raw text from flags, environment and a file becomes one validated section a component.
 //!
 //! **Invariants.** A bad value never stops the agent: it is set aside with a [`Problem`] that names the setting, and
-//! the default counts. `std::env` is read in [`source`] only. Nothing here opens a directory or asks Docker.
+//! what a weaker source gives counts, else the default. `std::env` is read in [`source`] only. Nothing here opens a directory or asks Docker.
 
 pub mod source;
 
@@ -19,6 +19,7 @@ pub mod credentials;
 
 pub mod sections;
 
+pub use file::WHOLE_FILE;
 pub use reader::{Effective, Problem};
 pub use sections::Config;
 pub use source::{Origin, Strings};

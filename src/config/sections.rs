@@ -8,16 +8,20 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::connected::{ConnectedSection, connected};
+use super::connected::{
+    ConnectedSection, FIPS_MODE, IPV6_ROUTES, NetworkSection, connected, is_ipv6_only, network,
+};
 use super::credentials::{
-    AuditSection, CredentialsSection, InstanceMetadataSetting, TaskServerSection, audit,
-    credentials, instance_metadata, task_server,
+    AuditSection, CredentialsFrom, CredentialsSection, InstanceMetadataSetting, ServicesSection,
+    TaskServerSection, audit, credentials, instance_metadata, services, task_server,
 };
 use super::ecs_env as env;
 use super::file;
 use super::reader::{Effective, Problem, Reader};
-use super::source::{Origin, Strings};
+use super::source::{Origin, Strings, keep_ours};
+use crate::domain::host::OsType;
 use crate::domain::ids::ClusterName;
+use crate::domain::windows_path;
 use crate::reconcile::settings::{Endpoints, EngineSettings, LogFailurePolicy, PullBehavior};
 
 /// Everything that can be set.
@@ -31,10 +35,14 @@ pub struct Config {
     pub listen: ListenSection,
     /// How long a new version of the agent may take to be ready.
     pub upgrade_wait: Duration,
+    /// How long tasks of ECS may take to stop when the host goes down; `None` = they are left alone.
+    pub host_shutdown: Option<Duration>,
     /// Cluster name in ARNs.
     pub cluster: ClusterName,
     /// Connected mode; `None` = standalone.
     pub connected: Option<ConnectedSection>,
+    /// How AWS is reached.
+    pub network: NetworkSection,
     /// Log lines.
     pub log: LogSection,
     /// File of the log lines of a service; `None` = in the log directory.
@@ -53,8 +61,14 @@ pub struct Config {
     pub standalone: StandaloneSection,
     /// Where the instance metadata service is asked.
     pub instance_metadata: InstanceMetadataSetting,
+    /// Docker's log driver for `CloudWatch` gets the execution role.
+    pub log_roles: bool,
+    /// Profile of the host's own credentials; `None` = as the environment says.
+    pub profile: Option<String>,
     /// Credentials of roles.
     pub credentials: CredentialsSection,
+    /// Where the services are that are called for tasks.
+    pub services: ServicesSection,
     /// What containers ask.
     pub task_server: TaskServerSection,
     /// The record of requests for credentials.
@@ -78,6 +92,26 @@ pub struct ListenSection {
     pub task_redirect: bool,
     /// Those rules keep others from loopback.
     pub filter_loopback: bool,
+    /// How containers, which ask at port 80 of the address, get here. Not a setting: the host decides.
+    pub front: Front,
+}
+
+/// How what is asked at port 80 of the address of containers gets to the agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Front {
+    /// Rules lead from there to the port of `task_server`: port 80 of this host is anybody's.
+    #[default]
+    Led,
+    /// The agent listens at port 80 there, so that no task can have the port.
+    Own,
+}
+
+impl ListenSection {
+    /// Whether this agent serves at the address of containers and keeps it on this host. Rules of the other way would
+    /// lead past it.
+    pub fn at_address(&self) -> bool {
+        self.task_address && !self.task_redirect
+    }
 }
 
 /// Log lines.
@@ -164,6 +198,8 @@ pub struct ImagesSection {
     pub manifest_timeout: Duration,
     /// `None` = images are kept.
     pub cleanup: Option<ImageCleanupSection>,
+    /// From one count of what takes the disk to the next.
+    pub disk_use_interval: Duration,
 }
 
 /// Image clean-up.
@@ -202,6 +238,8 @@ pub struct HostSection {
     pub block_instance_metadata: bool,
     /// Families whose tasks are not.
     pub instance_metadata_families: Vec<String>,
+    /// Distribution and version; `None` = as the system says.
+    pub detailed_family: Option<String>,
     /// For placement constraints.
     pub attributes: BTreeMap<String, String>,
 }
@@ -240,43 +278,61 @@ impl Config {
     /// What these variables of the environment alone make, for tests.
     #[cfg(test)]
     pub(crate) fn of_environment(pairs: &[(&str, &str)]) -> Self {
-        use super::{Origin, Strings};
+        Self::of_environment_on(OsType::of_build(), pairs)
+    }
+
+    /// The same on that system.
+    #[cfg(test)]
+    pub(crate) fn of_environment_on(os: OsType, pairs: &[(&str, &str)]) -> Self {
         let texts = pairs
             .iter()
             .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        Self::read(&Strings::new().below(Origin::Environment, texts))
+        Self::read_on(os, &Strings::new().below(Origin::Environment, texts))
     }
 
     /// Reads everything from `strings`. Never fails.
     pub fn read(strings: &Strings) -> Self {
-        let mut reader = Reader::new(strings);
-        let data_dir = reader.path(&env::DATA_DIR);
+        Self::read_on(OsType::of_build(), strings)
+    }
+
+    /// The same on that system, which says what a path can be and what is usual.
+    pub(super) fn read_on(os: OsType, strings: &Strings) -> Self {
+        let mut reader = Reader::new(os, strings);
+        let data_dir = data_dir(&mut reader);
         let cluster = cluster(&mut reader);
-        let connected = connected(&mut reader);
+        let ipv6_only = is_ipv6_only(&mut reader);
+        let connected = connected(&mut reader, ipv6_only);
         let on_ec2 = connected.as_ref().is_some_and(|it| !it.external);
         let metadata = instance_metadata(&mut reader, on_ec2);
+        let listen = listen(&mut reader);
         let mut config = Self {
             data_dir,
             admin_socket: reader.path(&env::ADMIN_SOCKET),
-            listen: listen(&mut reader),
+            listen,
             upgrade_wait: reader.duration(&env::UPGRADE_WAIT),
+            host_shutdown: host_shutdown(&mut reader),
             engine: engine(&mut reader, &cluster),
             cluster,
             connected,
+            network: network(&mut reader, ipv6_only),
             log: log(&mut reader),
             docker: docker(&mut reader),
             images: images(&mut reader),
-            host: host(&mut reader),
+            host: host(&mut reader, listen),
             usage: usage(&mut reader),
             standalone: standalone(&mut reader),
-            credentials: credentials(&mut reader, &metadata),
+            credentials: credentials(&mut reader),
+            services: services(&mut reader),
             instance_metadata: metadata,
+            profile: reader.text(&env::PROFILE),
+            log_roles: reader.truth(&env::LOG_ROLES) && os == OsType::Linux,
             task_server: task_server(&mut reader),
             log_file: reader.path(&env::LOG_FILE),
             audit: audit(&mut reader),
             problems: Vec::new(),
             effective: Vec::new(),
         };
+        config.engine.execution_roles = config.credentials.source != CredentialsFrom::Off;
         reader.report_strangers();
         config.problems = reader.problems;
         let place = |name: &str| env::ALL.iter().position(|setting| setting.name == name);
@@ -287,36 +343,81 @@ impl Config {
         config
     }
 
-    /// Adds the content of the settings file at `path` below what `strings` has, and says what of it was refused.
-    pub fn add_file(strings: Strings, path: &Path, content: &str) -> (Strings, Vec<Problem>) {
+    /// Adds what a host whose kernel is in FIPS mode asks for by itself.
+    pub fn add_fips_mode(strings: Strings) -> Strings {
+        let used = (env::FIPS_ENDPOINT.name.to_owned(), "true".to_owned());
+        strings.below(Origin::Host(FIPS_MODE), [used])
+    }
+
+    /// Adds what a host says by itself that has a default route of IPv6 and none of IPv4.
+    pub fn add_ipv6_only(strings: Strings) -> Strings {
+        let alone = (env::IP_COMPATIBILITY.name.to_owned(), "ipv6".to_owned());
+        strings.below(Origin::Host(IPV6_ROUTES), [alone])
+    }
+
+    /// Adds the content of a settings file below what `strings` has, and says what of it was refused. Of lines for an
+    /// environment, which may name other programs' variables, what could be ours is taken; paths inside the container of
+    /// that agent are nothing here.
+    pub fn add_file(
+        strings: Strings,
+        origin: Origin,
+        path: &Path,
+        content: &str,
+    ) -> (Strings, Vec<Problem>) {
         let read = file::read(content);
         let problems = read
             .refused
             .into_iter()
             .map(|(part, why)| Problem {
                 setting: part,
-                origin: Origin::File,
-                message: format!("{why} (in {})", path.display()),
+                origin,
+                message: match origin {
+                    Origin::Host(_) => why,
+                    Origin::Flag | Origin::Environment | Origin::File | Origin::Default => {
+                        format!("{why} (in {})", path.display())
+                    }
+                },
             })
             .collect();
-        (strings.below(Origin::File, read.texts), problems)
+        let texts = match origin {
+            Origin::Host(_) => {
+                let mut texts = keep_ours(read.texts);
+                texts.retain(|name, _| !INSIDE_ITS_CONTAINER.contains(&name.as_str()));
+                texts
+            }
+            Origin::Flag | Origin::Environment | Origin::File | Origin::Default => read.texts,
+        };
+        (strings.below(origin, texts), problems)
     }
 }
+
+/// Paths that a host's file for the ECS agent names inside that agent's container.
+const INSIDE_ITS_CONTAINER: [&str; 3] =
+    [env::DATA_DIR.name, env::LOG_FILE.name, env::AUDIT_LOG.name];
+
+/// The task server of containers has it on Windows: no task can (`windows.md` 15.4).
+const TASK_SERVER_PORT: u16 = 80;
 
 /// Longest settings file that is read, in bytes.
 pub const MAX_FILE_BYTES: usize = file::MAX_FILE_BYTES;
 
+/// How long tasks of ECS may take to stop when the host goes down; `None` = they are left alone.
+fn host_shutdown(reader: &mut Reader<'_>) -> Option<Duration> {
+    let limit = reader.duration(&env::HOST_SHUTDOWN_WAIT);
+    reader.truth(&env::HOST_SHUTDOWN).then_some(limit)
+}
+
+fn data_dir(reader: &mut Reader<'_>) -> Option<PathBuf> {
+    reader.fit_path(&env::DATA_DIR, windows_path::no_place_for_state)
+}
+
 fn cluster(reader: &mut Reader<'_>) -> ClusterName {
-    let text = reader.text(&env::CLUSTER).unwrap_or_default();
-    // The ARN of a cluster ends in its name.
-    let name = text.rsplit('/').next().unwrap_or_default();
-    match ClusterName::parse(name) {
-        Ok(cluster) => cluster,
-        Err(error) => {
-            reader.set_aside(&env::CLUSTER, &error.to_string());
-            fallback_cluster()
-        }
-    }
+    let named = reader.parsed(&env::CLUSTER, |text| {
+        // The ARN of a cluster ends in its name.
+        let name = text.rsplit('/').next().unwrap_or_default();
+        ClusterName::parse(name).map_err(|error| error.to_string())
+    });
+    named.unwrap_or_else(fallback_cluster)
 }
 
 #[expect(
@@ -324,7 +425,8 @@ fn cluster(reader: &mut Reader<'_>) -> ClusterName {
     reason = "the table's default is a cluster name; a test reads it"
 )]
 fn fallback_cluster() -> ClusterName {
-    ClusterName::parse(env::CLUSTER.default).expect("the default cluster name is one")
+    ClusterName::parse(env::CLUSTER.default_on(OsType::Linux))
+        .expect("the default cluster name is one")
 }
 
 fn listen(reader: &mut Reader<'_>) -> ListenSection {
@@ -338,31 +440,40 @@ fn listen(reader: &mut Reader<'_>) -> ListenSection {
         task_address: reader.truth(&env::TASK_ADDRESS),
         task_redirect: reader.truth(&env::TASK_REDIRECT),
         filter_loopback: !reader.truth(&env::SKIP_LOCALHOST_FILTER),
+        front: Front::default(),
     }
 }
 
 fn address(reader: &mut Reader<'_>, setting: &'static env::Setting) -> SocketAddr {
-    let text = reader.text(setting).unwrap_or_default();
-    text.parse().unwrap_or_else(|_| {
-        reader.set_aside(setting, "is not of the form <address>:<port>");
-        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        setting.default.parse().unwrap_or(nowhere)
-    })
+    let read = |text: &str| {
+        let why = "is not of the form <address>:<port>";
+        text.parse().map_err(|_| why.to_owned())
+    };
+    let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    reader.parsed(setting, read).unwrap_or(nowhere)
 }
 
 fn engine(reader: &mut Reader<'_>, cluster: &ClusterName) -> EngineSettings {
+    let [task_limits, propagate_task_memory] = [&env::TASK_LIMITS, &env::PROPAGATE_TASK_MEMORY]
+        .map(|setting| {
+            let asks = reader.truth(setting);
+            reader.is_done_by_cgroups(setting, asks)
+        });
     EngineSettings {
         cluster: cluster.to_string(),
         stop_timeout: reader.duration(&env::STOP_TIMEOUT),
         cleanup_wait: reader.duration(&env::CLEANUP_WAIT),
+        cleanup_jitter: reader.duration(&env::CLEANUP_JITTER),
         pull_behavior: pull_behavior(reader.word(&env::PULL_BEHAVIOR)),
-        task_limits: reader.truth(&env::TASK_LIMITS),
+        task_limits,
         disable_privileged: reader.truth(&env::DISABLE_PRIVILEGED),
         log_failure: match reader.word(&env::LOG_FAILURE) {
             "fail" => LogFailurePolicy::Fail,
             _ => LogFailurePolicy::Degrade,
         },
-        propagate_task_memory: reader.truth(&env::PROPAGATE_TASK_MEMORY),
+        propagate_task_memory,
+        cpu_unbounded: reader.truth(&env::CPU_UNBOUNDED),
+        memory_unbounded: reader.truth(&env::MEMORY_UNBOUNDED),
         match_shared_volume: reader.truth(&env::MATCH_SHARED_VOLUME),
         endpoints: Endpoints {
             region: reader.text(&env::REGION),
@@ -436,22 +547,28 @@ fn images(reader: &mut Reader<'_>) -> ImagesSection {
         pull_inactivity: reader.duration(&env::PULL_INACTIVITY),
         manifest_timeout: reader.duration(&env::MANIFEST_TIMEOUT),
         cleanup: (!reader.truth(&env::DISABLE_IMAGE_CLEANUP)).then_some(cleanup),
+        disk_use_interval: reader.duration(&env::DISK_USE_INTERVAL),
     }
 }
 
-fn host(reader: &mut Reader<'_>) -> HostSection {
+fn host(reader: &mut Reader<'_>, listen: ListenSection) -> HostSection {
+    let task_server = match reader.os {
+        OsType::Windows => listen.at_address().then_some(TASK_SERVER_PORT),
+        OsType::Linux => None,
+    };
+    let pids = u32::try_from(reader.number(&env::TASK_PIDS_LIMIT)).unwrap_or(0);
+    let limits_pids = reader.is_done_by_cgroups(&env::TASK_PIDS_LIMIT, pids > 0);
     HostSection {
         reserved_memory_mib: u32::try_from(reader.number(&env::RESERVED_MEMORY)).unwrap_or(0),
-        reserved_ports: reader.ports(&env::RESERVED_PORTS),
+        reserved_ports: reader.ports_with(&env::RESERVED_PORTS, task_server),
         reserved_ports_udp: reader.ports(&env::RESERVED_PORTS_UDP),
         dynamic_ports: reader.port_range(&env::DYNAMIC_PORTS),
         cgroup_path: reader.path(&env::CGROUP_PATH),
         cgroup_cpu_period: reader.duration(&env::CGROUP_CPU_PERIOD),
-        task_pids_limit: u32::try_from(reader.number(&env::TASK_PIDS_LIMIT))
-            .ok()
-            .filter(|limit| *limit > 0),
+        task_pids_limit: limits_pids.then_some(pids),
         block_instance_metadata: reader.truth(&env::BLOCK_INSTANCE_METADATA),
         instance_metadata_families: reader.list(&env::INSTANCE_METADATA_FAMILIES),
+        detailed_family: reader.text(&env::DETAILED_FAMILY),
         attributes: reader.attributes(&env::ATTRIBUTES),
     }
 }

@@ -1,4 +1,4 @@
-//! Where setting texts come from: flags over environment over file, by name.
+//! Where setting texts come from: flags over environment over files, by name.
 //!
 //! **Invariants.** The only place that reads the process environment, once, at start. Only names that could be ours
 //! are kept, so that no foreign secret stays in memory. An empty text counts as not given (the reference agent's merge
@@ -10,6 +10,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::ecs_env;
+use crate::domain::host::OsType;
 
 /// Names that are kept from the environment even if they are no setting, so that a misspelt one is noticed.
 const PREFIXES: [&str; 2] = ["ECS_", "BERTH_"];
@@ -25,7 +26,9 @@ pub enum Origin {
     Flag,
     /// The process environment.
     Environment,
-    /// The settings file.
+    /// A file of the host: one that every ECS agent on it reads, or the kernel's.
+    Host(&'static str),
+    /// The settings file that was named.
     File,
     /// Nobody gave it, or what was given is no good.
     Default,
@@ -36,6 +39,7 @@ impl fmt::Display for Origin {
         f.write_str(match self {
             Self::Flag => "flag",
             Self::Environment => "environment",
+            Self::Host(path) => path,
             Self::File => "file",
             Self::Default => "default",
         })
@@ -71,9 +75,14 @@ impl Strings {
 
     /// The strongest text of that name and where it came from.
     pub fn get(&self, name: &str) -> Option<(&str, Origin)> {
-        self.layers
-            .iter()
-            .find_map(|(origin, texts)| texts.get(name).map(|text| (text.as_str(), *origin)))
+        self.all(name).next()
+    }
+
+    /// Every text of that name and where it came from, the strongest first.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = (&str, Origin)> {
+        let layers = self.layers.iter();
+        layers
+            .filter_map(move |(origin, texts)| texts.get(name).map(|text| (text.as_str(), *origin)))
     }
 
     /// Every name that some source gives, with its strongest source.
@@ -91,12 +100,23 @@ impl Strings {
 /// The part of the process environment that may be settings. Texts that are not UTF-8 are kept lossily and will be
 /// refused by their setting's syntax.
 pub fn environment() -> BTreeMap<String, String> {
+    let os = OsType::of_build();
     keep_ours(std::env::vars_os().map(|(name, text)| {
         (
-            name.to_string_lossy().into_owned(),
+            spelt(os, &name.to_string_lossy()),
             text.to_string_lossy().into_owned(),
         )
     }))
+}
+
+/// A variable's name as the table spells it: on Windows names have no case.
+fn spelt(os: OsType, name: &str) -> String {
+    if os == OsType::Linux {
+        return name.to_owned();
+    }
+    let mut known = ecs_env::names();
+    let known = known.find(|known| known.eq_ignore_ascii_case(name));
+    known.map_or_else(|| name.to_ascii_uppercase(), str::to_owned)
 }
 
 /// Whether the user wants no colours of any program (<https://no-color.org>).
@@ -149,11 +169,16 @@ fn state_dir(state_home: Option<OsString>, home: Option<OsString>) -> Option<Pat
     state_home.or_else(|| Some(PathBuf::from(home?).join(".local/state")))
 }
 
-fn keep_ours(all: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
-    all.filter(|(name, _)| {
-        ecs_env::find(name).is_some() || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-    })
-    .collect()
+/// Of the variables of an environment those that may be settings.
+pub(super) fn keep_ours(
+    all: impl IntoIterator<Item = (String, String)>,
+) -> BTreeMap<String, String> {
+    all.into_iter()
+        .filter(|(name, _)| {
+            ecs_env::names().any(|known| known == name)
+                || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -202,11 +227,35 @@ mod tests {
             ("BERTH_X", "b"),
             ("DOCKER_HOST", "c"),
             ("AWS_SECRET_ACCESS_KEY", "d"),
+            ("NONECS_NUM_CONTAINERS_DELETE_PER_CYCLE", "5"),
         ]);
-        let kept = keep_ours(all.into_iter());
+        let kept = keep_ours(all);
         assert_eq!(
             kept.into_keys().collect::<Vec<_>>(),
-            ["BERTH_X", "DOCKER_HOST", "ECS_CLUSTER"]
+            [
+                "BERTH_X",
+                "DOCKER_HOST",
+                "ECS_CLUSTER",
+                "NONECS_NUM_CONTAINERS_DELETE_PER_CYCLE"
+            ],
+            "what is of ECS agents is kept, to be told that it has no effect"
         );
+    }
+
+    #[test]
+    fn names_of_variables_have_no_case_on_windows() {
+        for (given, meant) in [
+            ("Ecs_Cluster", "ECS_CLUSTER"),
+            ("docker_host", "DOCKER_HOST"),
+            ("https_proxy", "HTTPS_PROXY"),
+            (
+                "nonecs_num_containers_delete_per_cycle",
+                "NONECS_NUM_CONTAINERS_DELETE_PER_CYCLE",
+            ),
+            ("ecs_clustr", "ECS_CLUSTR"),
+        ] {
+            assert_eq!(spelt(OsType::Windows, given), meant);
+            assert_eq!(spelt(OsType::Linux, given), given);
+        }
     }
 }

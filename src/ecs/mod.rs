@@ -32,7 +32,7 @@ pub mod credentials;
 
 pub mod service;
 
-pub use api::{HostCredentials, ProtectionApi};
+pub use api::{FactsApi, HostCredentials, ProtectionApi, connector};
 pub use config::EcsConfig;
 pub use config::{AgentVersion, Ec2Settings, Features};
 pub use connect::{Authorities, EndpointKinds, Network, Proxies, Proxy};

@@ -125,10 +125,7 @@ fn read(kind: &str, message: Value) -> Result<Inbound, String> {
         _ => {
             if let Some(name) = known(&EXCEPTIONS, kind) {
                 let text = message.get("message").and_then(Value::as_str);
-                return Ok(Inbound::Exception(
-                    name,
-                    text.unwrap_or_default().to_owned(),
-                ));
+                return Ok(Inbound::Exception(name, shown(text.unwrap_or_default())));
             }
             let name = known(&UNHANDLED, kind);
             return name.map(Inbound::Unhandled).ok_or_else(|| {
@@ -137,6 +134,13 @@ fn read(kind: &str, message: Value) -> Result<Inbound, String> {
             });
         }
     })
+}
+
+/// How much of an exception's text is kept, in characters: it goes into logs and into what people are told.
+const MAX_TEXT: usize = 500;
+
+fn shown(text: &str) -> String {
+    text.chars().take(MAX_TEXT).collect()
 }
 
 /// How much of a type's name is shown: the longest of the model has 40 characters.
@@ -167,7 +171,7 @@ fn short_exception(members: &Map<String, Value>) -> Option<(&'static str, String
     let (Some((name, Value::String(text))), None) = (entries.next(), entries.next()) else {
         return None;
     };
-    Some((known(&EXCEPTIONS, name)?, text.clone()))
+    Some((known(&EXCEPTIONS, name)?, shown(text)))
 }
 
 fn known<const N: usize>(names: &[&'static str; N], name: &str) -> Option<&'static str> {

@@ -51,6 +51,8 @@ pub enum Job {
         tasks: Vec<PayloadTask>,
         /// Those that can never run here, with the reason to report.
         stopped: Vec<(TaskArn, String)>,
+        /// Those that are here and shall stop, though what is said of them now cannot be read.
+        stops: Vec<TaskArn>,
     },
     /// Stop these tasks.
     Stop(Vec<TaskArn>),
@@ -82,6 +84,8 @@ pub enum Note {
     Dropped(String),
     /// A message that gets no answer: its type, and why.
     Unanswered(&'static str, String),
+    /// A task that is here is sent again, and what is said of it cannot be read: why.
+    KnownUnreadable(TaskArn, String),
     /// An exception of the service: name and text.
     Exception(&'static str, String),
     /// A message that is acknowledged, and what it announces is not attached: how long ECS waits for it.
@@ -107,7 +111,16 @@ pub struct Session {
     /// The manifest whose stops may be confirmed.
     manifest: Option<String>,
     pending: BTreeMap<JobId, Pending>,
+    /// Tasks that are being taken in, and credentials for them that came meanwhile.
+    arriving: BTreeMap<JobId, Arriving>,
     next_job: u64,
+}
+
+/// Messages are handled one after another: what comes for a task behind its payload waits for that.
+#[derive(Clone, Debug)]
+struct Arriving {
+    tasks: BTreeSet<TaskArn>,
+    behind: Vec<(Delivery, Outbound)>,
 }
 
 impl Session {
@@ -117,6 +130,7 @@ impl Session {
             sequence: sequence.unwrap_or(-1),
             manifest: None,
             pending: BTreeMap::new(),
+            arriving: BTreeMap::new(),
             next_job: 0,
         }
     }
@@ -131,6 +145,23 @@ impl Session {
 
     /// A job was done: durably, or not.
     pub fn done(&mut self, job: JobId, durable: bool, tasks: &dyn Tasks) -> Vec<Effect> {
+        let mut effects = self.answer(job, durable, tasks);
+        for (delivery, ack) in self
+            .arriving
+            .remove(&job)
+            .map(|it| it.behind)
+            .unwrap_or_default()
+        {
+            effects.push(if tasks.knows(&delivery.task) {
+                self.begin(Job::Keep(delivery), Pending::Acks(vec![ack]))
+            } else {
+                nobody(&delivery.task)
+            });
+        }
+        effects
+    }
+
+    fn answer(&mut self, job: JobId, durable: bool, tasks: &dyn Tasks) -> Vec<Effect> {
         match self.pending.remove(&job) {
             Some(Pending::Acks(acks)) if durable => acks.into_iter().map(Effect::Send).collect(),
             Some(Pending::Manifest { message, .. }) if durable => compare(&message, tasks),
@@ -156,7 +187,7 @@ impl Session {
                     Effect::CheckHealth,
                 ]
             }
-            Inbound::Payload(payload) => self.on_payload(payload),
+            Inbound::Payload(payload) => self.on_payload(payload, tasks),
             Inbound::Credentials(message) => self
                 .on_credentials(message, tasks)
                 .unwrap_or_else(|why| unanswered("IAMRoleCredentialsMessage", why)),
@@ -179,7 +210,7 @@ impl Session {
         }
     }
 
-    fn on_payload(&mut self, payload: PayloadMessage) -> Vec<Effect> {
+    fn on_payload(&mut self, payload: PayloadMessage, known: &dyn Tasks) -> Vec<Effect> {
         let (Some(message_id), Some(cluster), Some(instance)) = (
             given(payload.message_id),
             given(payload.cluster_arn),
@@ -189,15 +220,26 @@ impl Session {
             return unanswered("PayloadMessage", why);
         };
         self.sequence = self.sequence.max(payload.seq_num.unwrap_or(-1));
-        let (mut effects, mut tasks, mut stopped, mut refused) =
-            (Vec::new(), Vec::new(), Vec::new(), false);
+        let (mut effects, mut refused) = (Vec::new(), false);
+        let (mut tasks, mut stopped, mut stops) = (Vec::new(), Vec::new(), Vec::new());
         for task in payload.tasks.unwrap_or_default() {
             match read_task(task) {
                 Ok(task) => tasks.push(task),
+                // It was taken in when it could be read, and may run: it is not to be called stopped.
+                Err(Unreadable {
+                    task: Some(arn),
+                    stops: stop,
+                    why,
+                    ..
+                }) if known.knows(&arn) => {
+                    effects.push(Effect::Note(Note::KnownUnreadable(arn.clone(), why)));
+                    stops.extend(Some(arn).filter(|_| stop));
+                }
                 Err(Unreadable {
                     task: Some(arn),
                     trouble: Trouble::CannotRun,
                     why,
+                    ..
                 }) => {
                     stopped.push((arn, why));
                 }
@@ -222,7 +264,17 @@ impl Session {
         } else {
             Pending::Acks(acks)
         };
-        effects.push(self.begin(Job::Take { tasks, stopped }, pending));
+        let arriving = Arriving {
+            tasks: tasks.iter().map(|task| task.arn.clone()).collect(),
+            behind: Vec::new(),
+        };
+        self.arriving.insert(JobId(self.next_job), arriving);
+        let job = Job::Take {
+            tasks,
+            stopped,
+            stops,
+        };
+        effects.push(self.begin(job, pending));
         effects
     }
 
@@ -239,14 +291,25 @@ impl Session {
             kind.ok_or("has a roleType that is neither TaskApplication nor TaskExecution")?;
         let credentials = message.role_credentials.ok_or("lacks roleCredentials")?;
         let given = Given::read(credentials)?;
-        if !tasks.knows(&task) {
-            return Err(format!("there is no task {task}"));
-        }
         let ack = Outbound::CredentialsAck(given.ack(&message_id));
         let delivery = Delivery { task, kind, given };
-        Ok(vec![
-            self.begin(Job::Keep(delivery), Pending::Acks(vec![ack])),
-        ])
+        // What is held back for the same role is older.
+        for it in self.arriving.values_mut() {
+            it.behind
+                .retain(|(held, _)| (&held.task, held.kind) != (&delivery.task, delivery.kind));
+        }
+        if tasks.knows(&delivery.task) {
+            let keep = self.begin(Job::Keep(delivery), Pending::Acks(vec![ack]));
+            return Ok(vec![keep]);
+        }
+        let mut arriving = self.arriving.values_mut().rev();
+        match arriving.find(|it| it.tasks.contains(&delivery.task)) {
+            Some(it) => {
+                it.behind.push((delivery, ack));
+                Ok(Vec::new())
+            }
+            None => Ok(vec![nobody(&delivery.task)]),
+        }
     }
 
     fn on_manifest(&mut self, manifest: TaskManifestMessage) -> Vec<Effect> {
@@ -292,6 +355,11 @@ impl Session {
 /// Empty is as good as absent.
 fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
+}
+
+fn nobody(task: &TaskArn) -> Effect {
+    let why = format!("there is no task {task}");
+    Effect::Note(Note::Unanswered("IAMRoleCredentialsMessage", why))
 }
 
 fn unanswered(kind: &'static str, why: impl Into<String>) -> Vec<Effect> {

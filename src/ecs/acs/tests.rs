@@ -242,7 +242,7 @@ fn check_067_and_068_a_bad_task_is_reported_the_good_ones_run_and_nothing_is_ack
         "PayloadMessage",
         payload(&[bad, json!(null), json!({"family": "f"}), good]),
     );
-    let [(job, Job::Take { tasks, stopped })] = out.jobs.as_slice() else {
+    let [(job, Job::Take { tasks, stopped, .. })] = out.jobs.as_slice() else {
         panic!("{out:?}");
     };
     assert_eq!((tasks.len(), stopped.len()), (1, 0));
@@ -301,10 +301,32 @@ fn check_072_a_task_that_can_never_run_is_reported_and_the_payload_acknowledged(
     let mut bad = task("bad", "RUNNING");
     bad["containers"][0]["dockerConfig"] = json!({"hostConfig": "{"});
     let out = rig.say("PayloadMessage", payload(&[bad]));
-    let [(job, Job::Take { tasks, stopped })] = out.jobs.as_slice() else {
+    let [(job, Job::Take { tasks, stopped, .. })] = out.jobs.as_slice() else {
         panic!("{out:?}");
     };
     assert_eq!((tasks.len(), stopped.len()), (0, 1));
+    assert_eq!(rig.done(*job, true), [ack("m1")]);
+}
+
+/// After a downgrade, say: what an agent took in, another cannot read.
+#[test]
+fn a_known_task_that_cannot_be_read_any_more_is_not_called_stopped() {
+    let mut no_task = task("a", "RUNNING");
+    no_task["containers"] = json!([{"name": "x"}]);
+    let mut no_run = task("b", "STOPPED");
+    no_run["containers"][0]["dockerConfig"] = json!({"hostConfig": "{"});
+    let mut rig = Rig::new(World::with(&[("a", true), ("b", true)]));
+    let out = rig.say("PayloadMessage", payload(&[no_task, no_run]));
+    assert_eq!(out.rejected, []);
+    let [(job, job_done)] = out.jobs.as_slice() else {
+        panic!("{out:?}");
+    };
+    let expected = Job::Take {
+        tasks: Vec::new(),
+        stopped: Vec::new(),
+        stops: vec![TaskArn::parse(&arn("b")).unwrap()],
+    };
+    assert_eq!(*job_done, expected);
     assert_eq!(rig.done(*job, true), [ack("m1")]);
 }
 
@@ -341,6 +363,49 @@ fn check_075_new_credentials_of_a_known_task_are_kept_and_acknowledged() {
         [json!({"type": "IAMRoleCredentialsAckRequest", "message": {
             "messageId": "r1", "expiration": "2026-11-23T17:51:52Z", "credentialsId": "c1"}})]
     );
+}
+
+#[test]
+fn check_075_credentials_right_behind_the_payload_of_their_task_wait_for_it() {
+    for taken in [true, false] {
+        let mut rig = Rig::new(World::default());
+        let begun = rig.say("PayloadMessage", payload(&[task("a", "RUNNING")]));
+        let [(take, Job::Take { .. })] = begun.jobs.as_slice() else {
+            panic!("{begun:?}");
+        };
+        let early = rig.say("IAMRoleCredentialsMessage", refresh(|_| ()));
+        assert!(early.said.is_empty() && early.jobs.is_empty(), "{early:?}");
+        if taken {
+            rig.world.0.insert(arn("a"), true);
+        }
+        let after = out(rig.session.done(*take, taken, &rig.world));
+        if taken {
+            assert_eq!(after.said, [ack("m1")]);
+            assert!(matches!(
+                after.jobs.as_slice(),
+                [(_, Job::Keep(delivery))] if delivery.task.as_str() == arn("a")
+            ));
+        } else {
+            assert!(after.said.is_empty() && after.jobs.is_empty(), "{after:?}");
+        }
+    }
+}
+
+#[test]
+fn check_075_newer_credentials_are_not_held_up_by_a_payload_nor_followed_by_older_ones() {
+    let mut rig = Rig::new(World::default());
+    let begun = rig.say("PayloadMessage", payload(&[task("a", "RUNNING")]));
+    let take = begun.jobs[0].0;
+    rig.say("IAMRoleCredentialsMessage", refresh(|_| ()));
+    rig.world.0.insert(arn("a"), true);
+    let newer = rig.say("IAMRoleCredentialsMessage", refresh(|_| ()));
+    assert!(
+        matches!(newer.jobs.as_slice(), [(_, Job::Keep(_))]),
+        "{newer:?}"
+    );
+    let after = out(rig.session.done(take, true, &rig.world));
+    assert_eq!(after.said, [ack("m1")]);
+    assert!(after.jobs.is_empty(), "{after:?}");
 }
 
 #[test]
@@ -480,6 +545,9 @@ fn check_047_a_refusal_names_its_exception_in_either_form() {
         let (name, text) = refusal(body).unwrap();
         assert!(is_inactive(name) && text == "gone", "{body}");
     }
+    let long = json!({"InactiveInstanceException": "ä".repeat(9000)}).to_string();
+    let (_, text) = refusal(&long).unwrap();
+    assert_eq!(text.chars().count(), 500, "people read it");
     let other = refusal(r#"{"AccessDeniedException": "no"}"#).unwrap();
     assert!(!is_inactive(other.0));
     for none in [
@@ -492,10 +560,110 @@ fn check_047_a_refusal_names_its_exception_in_either_form() {
     }
 }
 
+/// Names of messages that are known in either direction, and one that is not.
+const KINDS: [&str; 16] = [
+    "PayloadMessage",
+    "HeartbeatMessage",
+    "IAMRoleCredentialsMessage",
+    "TaskManifestMessage",
+    "TaskStopVerificationAck",
+    "AttachTaskNetworkInterfacesMessage",
+    "AttachInstanceNetworkInterfacesMessage",
+    "ConfirmAttachmentMessage",
+    "PerformUpdateMessage",
+    "StageUpdateMessage",
+    "ErrorMessage",
+    "CloseMessage",
+    "InactiveInstanceException",
+    "AckRequest",
+    "HeartbeatAckRequest",
+    "NoSuchMessage",
+];
+
+/// Names of their members, and of members within.
+const MEMBERS: [&str; 24] = [
+    "messageId",
+    "clusterArn",
+    "containerInstanceArn",
+    "seqNum",
+    "tasks",
+    "timeline",
+    "stopTasks",
+    "taskArn",
+    "taskClusterArn",
+    "desiredStatus",
+    "roleType",
+    "roleCredentials",
+    "credentialsId",
+    "expiration",
+    "elasticNetworkInterfaces",
+    "attachment",
+    "attachmentArn",
+    "attachmentProperties",
+    "waitTimeoutMs",
+    "ec2Id",
+    "macAddress",
+    "updateInfo",
+    "arn",
+    "message",
+];
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let texts = vec![
+        String::new(),
+        "m".to_owned(),
+        CLUSTER.to_owned(),
+        INSTANCE.to_owned(),
+        arn("a"),
+        "STOPPED".to_owned(),
+        "TaskExecution".to_owned(),
+        "2026-11-23T17:51:52Z".to_owned(),
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        prop::sample::select(texts).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        let members = (prop::sample::select(&MEMBERS[..]), inner.clone());
+        prop_oneof![
+            prop::collection::vec(inner, 0..3).prop_map(Value::from),
+            prop::collection::vec(members, 0..8).prop_map(|members| Value::Object(
+                members
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .collect()
+            )),
+        ]
+    })
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_session_fail(text in "\\PC{0,60}") {
         Session::new(None).on_frame(&text, &World::default());
+    }
+
+    /// Messages of every type with members of every shape, in a row, whole and cut off anywhere: the session goes on and
+    /// answers a heartbeat.
+    #[test]
+    fn no_message_makes_the_session_fail(
+        messages in prop::collection::vec((prop::sample::select(&KINDS[..]), any_json(), any::<bool>(), 0..2000_usize), 1..6),
+    ) {
+        let mut rig = Rig::new(World::with(&[("a", true)]));
+        for (kind, message, durable, cut) in messages {
+            let text = json!({"type": kind, "message": message}).to_string();
+            // Half of them are whole.
+            let end = text.char_indices().map(|(at, _)| at).find(|at| at * 1000 >= cut * text.len());
+            let (_, effects) = rig.session.on_frame(&text[..end.unwrap_or(text.len())], &rig.world);
+            for (job, _) in out(effects).jobs {
+                rig.done(job, durable);
+            }
+        }
+        let said = rig.say("HeartbeatMessage", json!({"messageId": "h"})).said;
+        prop_assert_eq!(said, [json!({"type": "HeartbeatAckRequest", "message": {"messageId": "h"}})]);
     }
 
     /// Any sequence of messages: nothing is acknowledged but by a job that was durable, and no job is left behind.

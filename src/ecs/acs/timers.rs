@@ -12,6 +12,8 @@ pub const ACS: LinkSettings = LinkSettings {
         jitter_percent: 20,
         growth_percent: 150,
     },
+    // The reference agent waits as after refusals: up to two minutes after the network is back.
+    unreachable: Duration::from_secs(10),
     silence: (Duration::from_mins(1), Duration::from_mins(1)),
     on_silence: OnSilence::Drop,
     lifetime: (Duration::from_mins(30), Duration::from_mins(5)),

@@ -3,10 +3,21 @@
 use std::time::Duration;
 
 use aws_sdk_ecs::config::http::HttpResponse;
-use aws_sdk_ecs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
+
+use crate::error::ErrorChain;
 
 /// Longest message that is passed on, in bytes.
 const MAX_MESSAGE_BYTES: usize = 500;
+
+/// Codes by which AWS refuses calls for their number.
+const THROTTLED: [&str; 5] = [
+    "ThrottlingException",
+    "Throttling",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+];
 
 /// A call that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +49,11 @@ impl ApiError {
             Failure::Code(code) => code,
             Failure::Unreachable | Failure::Late => "",
         }
+    }
+
+    /// Whether it was refused for the number of calls, whoever made them.
+    pub fn is_throttled(&self) -> bool {
+        THROTTLED.contains(&self.code())
     }
 
     pub(super) fn late(operation: &'static str, limit: Duration) -> Self {
@@ -76,7 +92,19 @@ where
     if let SdkError::TimeoutError(_) = error {
         return failed(Failure::Late, "no answer in time".to_owned());
     }
-    failed(Failure::Unreachable, DisplayErrorContext(error).to_string())
+    failed(Failure::Unreachable, unreadable(error))
+}
+
+/// What kept a call from an answer that says anything: the causes, after the status where something has answered.
+pub(super) fn unreadable<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: std::error::Error + 'static,
+{
+    let causes = ErrorChain(error);
+    match error.raw_response() {
+        Some(answer) => format!("HTTP {}: {causes}", answer.status()),
+        None => causes.to_string(),
+    }
 }
 
 fn cut(mut message: String) -> String {

@@ -4,6 +4,8 @@
 
 mod error;
 
+mod facts;
+
 mod http;
 
 mod protection;
@@ -19,6 +21,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 pub use error::{ApiError, Failure};
+pub use facts::FactsApi;
+pub use http::connector;
 pub use protection::ProtectionApi;
 pub use sdk::{HostCredentials, Sdk};
 

@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::http::HttpResponse;
 use aws_sdk_ecs::config::{Builder, Credentials as Key};
-use aws_sdk_ecs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecs::operation::RequestId as _;
 use aws_sdk_ecs::types::{Failure, ProtectedTask};
 
+use super::error::unreadable;
 use crate::boundary::protection::{
     Protection, ProtectionAnswer, ProtectionCall, ProtectionError, ProtectionFailure,
     TaskProtection,
@@ -130,5 +131,5 @@ where
     if let SdkError::TimeoutError(_) = error {
         return ProtectionError::Late;
     }
-    ProtectionError::Unreachable(DisplayErrorContext(error).to_string())
+    ProtectionError::Unreachable(unreadable(error))
 }

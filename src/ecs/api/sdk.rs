@@ -19,6 +19,7 @@ use aws_sdk_ecs::types::{Attribute, ContainerInstanceStatus, Resource, Tag};
 use serde_json::{Map, Value};
 
 use super::error::from_sdk;
+use super::facts::FactsApi;
 use super::protection::ProtectionApi;
 use super::user_agent::UserAgent;
 use super::{ApiError, ControlPlane, Endpoints, Registered, Registration, Resources};
@@ -29,8 +30,9 @@ use crate::ecs::report::TaskChange;
 /// Credentials of this host, as the SDK takes them.
 pub type HostCredentials = SharedCredentialsProvider;
 
-/// Longest wait for a connection (reference agent).
-const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+/// Longest wait for a connection, as for those of sessions: a network that is back is noticed by the next try. The
+/// kernel tries it again less and less often: in 30 s, as the reference agent gives it, not for the last 15.
+const CONNECT_LIMIT: Duration = Duration::from_secs(8);
 
 /// The control plane.
 pub struct Sdk {
@@ -54,15 +56,21 @@ impl Sdk {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .interceptor(UserAgent::new(&config.version, os));
         let kinds = config.network.endpoints;
+        let fips = kinds.fips.count_in(region);
         client = match &config.endpoint {
             Some(endpoint) => client.endpoint_url(endpoint),
             // Of an endpoint that is named nothing else can be asked.
-            None => client.use_fips(kinds.fips).use_dual_stack(kinds.dual_stack),
+            None => client.use_fips(fips).use_dual_stack(kinds.dual_stack),
         };
         Self {
             client: Client::from_conf(client.build()),
             limit: config.call_limit,
         }
+    }
+
+    /// Calls for tags go where these calls go.
+    pub fn serve_facts(&self, facts: &FactsApi) {
+        facts.begin(self.client.clone());
     }
 
     /// Calls about the protection of tasks go where these calls go.

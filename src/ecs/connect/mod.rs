@@ -12,7 +12,13 @@ mod proxy;
 
 mod stream;
 
+mod lent;
+
+mod refusal;
+
 mod socket;
+
+mod query;
 
 #[cfg(test)]
 mod tests;

@@ -60,6 +60,33 @@ pub(super) fn sign_get(
     signer: Signer<'_>,
     body: &[u8],
 ) -> Result<Vec<(String, String)>, SignError> {
+    let unsigned = Unsigned {
+        method: "GET",
+        service: "ecs",
+        url,
+        headers: &[("host", host)],
+        body,
+    };
+    sign_request(&unsigned, signer)
+}
+
+/// A request that is to be signed, with the headers that its signature covers.
+pub(super) struct Unsigned<'a> {
+    pub(super) method: &'a str,
+    pub(super) service: &'a str,
+    pub(super) url: &'a str,
+    pub(super) headers: &'a [(&'a str, &'a str)],
+    pub(super) body: &'a [u8],
+}
+
+/// Headers that it needs beside its own.
+///
+/// # Errors
+/// [`SignError`]: the address is none.
+pub(super) fn sign_request(
+    unsigned: &Unsigned<'_>,
+    signer: Signer<'_>,
+) -> Result<Vec<(String, String)>, SignError> {
     let Signer {
         credentials,
         region,
@@ -70,13 +97,14 @@ pub(super) fn sign_get(
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region(region)
-        .name("ecs")
+        .name(unsigned.service)
         .time(now)
         .settings(SigningSettings::default())
         .build()
         .map_err(|error| failed(&error))?;
-    let headers = std::iter::once(("host", host));
-    let request = SignableRequest::new("GET", url, headers, SignableBody::Bytes(body));
+    let headers = unsigned.headers.iter().copied();
+    let body = SignableBody::Bytes(unsigned.body);
+    let request = SignableRequest::new(unsigned.method, unsigned.url, headers, body);
     let request = request.map_err(|error| failed(&error))?;
     let output = sign(request, &parameters.into()).map_err(|error| failed(&error))?;
     let (instructions, _) = output.into_parts();

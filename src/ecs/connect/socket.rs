@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::sync::oneshot;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -17,9 +18,10 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::key::Key;
+use super::lent::{Lent, lend};
 use super::proxy::Target;
-use super::sign;
 use super::stream::{Io, Network, STEP_LIMIT, connect, within};
+use super::{refusal, sign};
 use crate::boundary::Clock;
 use crate::domain::ids::UnixMillis;
 use crate::ecs::acs;
@@ -28,9 +30,6 @@ use crate::ecs::link::How;
 
 /// Largest message taken, in bytes: a payload of 1,000 tasks has some 3 MiB.
 const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
-
-/// Most of a refusal's body that is looked at, in bytes.
-const MAX_REFUSAL_BYTES: usize = 4096;
 
 /// What a session that is closed for its age says (reference agent).
 const EXPIRED: &str = "ConnectionExpired: Reconnect to continue";
@@ -69,18 +68,21 @@ pub enum OpenError {
         /// It says that the instance is not active.
         inactive: bool,
     },
+    /// The answer breaks off, or is larger than answers are.
+    #[error("the answer cannot be read: {0}")]
+    Answer(String),
     /// The handshake failed otherwise.
     #[error("the handshake failed")]
     Handshake(#[source] Box<Error>),
 }
 
-type Stream = WebSocketStream<Box<dyn Io>>;
+type Stream = WebSocketStream<Lent>;
 
 /// Opens sessions.
 pub struct Connector {
     key: Key,
     region: String,
-    network: Network,
+    pub(super) network: Network,
     clock: Arc<dyn Clock>,
 }
 
@@ -132,12 +134,15 @@ impl Connector {
         let headers = sign::sign_get(url, authority, self.signer().await?, b"")?;
         let request = request(&uri, authority, headers).map_err(|_| address())?;
         let target = Target { secure, host, port };
-        let stream = connect(&self.network, target).await?;
+        let (stream, back) = lend(connect(&self.network, target).await?);
         let limits = WebSocketConfig::default()
             .max_message_size(Some(MAX_MESSAGE_BYTES))
             .max_frame_size(Some(MAX_MESSAGE_BYTES));
         let opening = tokio_tungstenite::client_async_with_config(request, stream, Some(limits));
-        let (session, _) = within(opening).await?.map_err(refused)?;
+        let (session, _) = match within(opening).await? {
+            Ok(opened) => opened,
+            Err(error) => return Err(refused(error, back).await),
+        };
         let (writer, reader) = session.split();
         Ok(Socket {
             reader: SocketReader(reader),
@@ -158,7 +163,7 @@ impl Connector {
         Ok(sign::signed_frame(url, host, self.signer().await?, text)?)
     }
 
-    async fn signer(&self) -> Result<sign::Signer<'_>, OpenError> {
+    pub(super) async fn signer(&self) -> Result<sign::Signer<'_>, OpenError> {
         let credentials = within(self.key.get())
             .await?
             .map_err(OpenError::Credentials)?;
@@ -262,26 +267,88 @@ fn request(
     request.body(())
 }
 
-fn refused(error: Error) -> OpenError {
+/// What the peer says instead of opening a session. The connection comes `back` with the rest of it.
+async fn refused(error: Error, mut back: oneshot::Receiver<Box<dyn Io>>) -> OpenError {
     let Error::Http(answer) = error else {
         return OpenError::Handshake(Box::new(error));
     };
-    let body = answer.body().as_deref().unwrap_or_default();
-    let body = String::from_utf8_lossy(body.get(..MAX_REFUSAL_BYTES).unwrap_or(body));
+    let came = answer.body().as_deref().unwrap_or_default();
+    let body = refusal::body(answer.headers(), came, back.try_recv().ok()).await;
     let exception = acs::refusal(&body);
     OpenError::Refused {
         status: answer.status().as_u16(),
         inactive: exception
             .as_ref()
             .is_some_and(|(name, _)| acs::is_inactive(name)),
-        said: exception.map_or_else(
-            || body.into_owned(),
-            |(name, text)| format!("{name}: {text}"),
-        ),
+        said: exception.map_or_else(|| body, |(name, text)| format!("{name}: {text}")),
     }
 }
 
 fn system_time(now: UnixMillis) -> SystemTime {
     let since = Duration::from_millis(u64::try_from(now.0).unwrap_or(0));
     SystemTime::UNIX_EPOCH + since
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::DuplexStream;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+
+    /// A session and its other end.
+    async fn session() -> (Socket, WebSocketStream<DuplexStream>) {
+        let (ours, theirs) = tokio::io::duplex(1024);
+        let (ours, _back) = lend(Box::new(ours));
+        let ours = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+        let theirs = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
+        let (writer, reader) = ours.split();
+        let socket = Socket {
+            reader: SocketReader(reader),
+            writer: SocketWriter(writer),
+        };
+        (socket, theirs)
+    }
+
+    #[tokio::test]
+    async fn check_050_codes_of_a_close_are_told_apart() {
+        for (code, says, expected) in [
+            (1000_u16, "", How::Normal),
+            (1000, EXPIRED, How::Normal),
+            (1001, "", How::Normal),
+            (1011, "internal error", How::Normal),
+            (1002, "", How::Broken),
+            (1003, "", How::Broken),
+            (1008, "policy", How::Broken),
+            (4000, "", How::Broken),
+            (1008, "InactiveInstanceException: gone", How::Inactive),
+        ] {
+            let (mut socket, mut peer) = session().await;
+            let frame = CloseFrame {
+                code: code.into(),
+                reason: says.into(),
+            };
+            peer.close(Some(frame)).await.expect("it is said");
+            let ended = socket.reader.next().await;
+            assert_eq!(ended, Err(expected), "{code} {says}");
+        }
+        let (mut socket, peer) = session().await;
+        drop(peer);
+        assert_eq!(socket.reader.next().await, Err(How::Normal), "1006");
+    }
+
+    #[tokio::test]
+    async fn check_053_a_session_is_closed_with_code_1000_and_the_words_of_ecs_agents() {
+        let (mut socket, mut peer) = session().await;
+        socket.writer.close().await.expect("it is said");
+        let said = peer.next().await;
+        let Some(Ok(Message::Close(Some(frame)))) = said else {
+            panic!("{said:?}");
+        };
+        assert_eq!(u16::from(frame.code), 1000);
+        assert_eq!(
+            frame.reason.as_str(),
+            "ConnectionExpired: Reconnect to continue"
+        );
+    }
 }

@@ -2,19 +2,24 @@
 //!
 //! **Invariant.** Each step has a limit.
 
+use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::OpenError;
 use super::proxy::{Proxies, Proxy, Target};
 use super::tls::{self, Authorities};
+use crate::domain::fips::FipsEndpoints;
 
 /// Longest wait for a connection, and for each of the handshakes on it (reference agent).
 pub(super) const STEP_LIMIT: Duration = Duration::from_secs(30);
+
+/// Longest wait for one address of a host: another may answer, and a network that is back is noticed by the next try.
+const ADDRESS_LIMIT: Duration = Duration::from_secs(8);
 
 /// Longest answer of a proxy, in bytes.
 const MAX_PROXY_ANSWER_BYTES: usize = 8 * 1024;
@@ -39,7 +44,7 @@ pub struct Network {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EndpointKinds {
     /// Those that are validated for FIPS.
-    pub fips: bool,
+    pub fips: FipsEndpoints,
     /// Those that have IPv6 too.
     pub dual_stack: bool,
 }
@@ -57,9 +62,7 @@ pub(super) async fn connect(
     });
     // An address of IPv6 has brackets in a URL and none here.
     let host = host.trim_matches(['[', ']']);
-    let mut tcp = within(TcpStream::connect((host, port)))
-        .await?
-        .map_err(failed)?;
+    let mut tcp = within(dial(host, port)).await?.map_err(failed)?;
     // Frames are small and each is an answer.
     tcp.set_nodelay(true).map_err(failed)?;
     if let Some(proxy) = proxy {
@@ -75,6 +78,19 @@ pub(super) async fn connect(
         .await?
         .map_err(failed)?;
     Ok(Box::new(stream))
+}
+
+/// Connects to the first address of the name that answers.
+async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in lookup_host((host, port)).await? {
+        match timeout(ADDRESS_LIMIT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(last)
 }
 
 /// Has the proxy open a way to the target.

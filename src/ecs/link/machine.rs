@@ -3,14 +3,15 @@
 //! ```text
 //!             due                     connected
 //!  Waiting ────────► Connecting ─────────────────► Open ──── lifetime over ───► Closing
-//!     ▲  ▲               │ refused                   │ silent: dropped, or Closing  │
+//!     ▲  ▲               │ refused, unreachable      │ silent: dropped, or Closing  │
 //!     │  └── back-off ───┘                           │ ended                        │ ended, or not in time
 //!     └──────────────────────────────────────────────┴──────────────────────────────┘
 //! ```
 //!
 //! **Invariants.** At most one session at a time. A peer that accepts and drops at once does not get more tries than
-//! one that refuses: the wait after a session that lived shortly grows as that after a failure. Whatever happens there
-//! is a next try, and [`Link::next`] says when.
+//! one that refuses: the wait after a session that lived shortly grows as that after a failure. While nobody answers at
+//! all the waits stay short, so that the return of the network is soon noticed. Whatever happens there is a next try,
+//! and [`Link::next`] says when.
 
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ use super::{Backoff, BackoffSettings, Chance};
 pub struct LinkSettings {
     /// Waits between tries.
     pub backoff: BackoffSettings,
+    /// Longest wait after a try that nobody has answered, before chance.
+    pub unreachable: Duration,
     /// Longest silence of the peer, and what chance adds to it at most.
     pub silence: (Duration, Duration),
     /// What is done about a silent peer.
@@ -58,6 +61,8 @@ pub enum Event {
         /// Because the instance is not active.
         inactive: bool,
     },
+    /// Nobody answered: there is no connection, or it broke before an answer.
+    Unreachable,
     /// The peer said something that counts as a sign of life.
     Heard,
     /// The session ended.
@@ -109,15 +114,22 @@ enum State {
 pub struct Link {
     settings: LinkSettings,
     backoff: Backoff,
+    /// Of tries that nobody has answered since the last that somebody has.
+    unreachable: Backoff,
     state: State,
 }
 
 impl Link {
     /// Due at once.
     pub fn new(settings: LinkSettings, now: Instant) -> Self {
+        let unreachable = BackoffSettings {
+            longest: settings.unreachable,
+            ..settings.backoff
+        };
         Self {
             settings,
             backoff: Backoff::new(settings.backoff),
+            unreachable: Backoff::new(unreachable),
             state: State::Waiting { until: now },
         }
     }
@@ -153,11 +165,17 @@ impl Link {
                 None
             }
             Event::Refused { inactive } => {
+                self.unreachable.reset();
                 let wait = if inactive {
                     self.settings.inactive
                 } else {
                     self.backoff.wait(chance)
                 };
+                self.wait(now, wait);
+                None
+            }
+            Event::Unreachable => {
+                let wait = self.unreachable.wait(chance);
                 self.wait(now, wait);
                 None
             }
@@ -214,6 +232,7 @@ impl Link {
     }
 
     fn open(&mut self, now: Instant, chance: Chance) {
+        self.unreachable.reset();
         let after = |times| later(now, added(times, chance));
         self.state = State::Open {
             since: now,

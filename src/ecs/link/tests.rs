@@ -90,6 +90,32 @@ fn check_049_an_hour_without_a_control_plane_is_a_bounded_number_of_tries() {
     assert!((30..60).contains(&tries), "{tries}");
 }
 
+/// With the limit of a connection (8 s, tried again by the kernel every 4 s at most) a session is open within 15 s of the
+/// network's return.
+#[test]
+fn waits_stay_short_while_nobody_answers() {
+    let mut rig = Rig::new();
+    rig.due();
+    rig.on(Event::Refused { inactive: false }, NONE);
+    rig.due();
+    for wait in [250, 375, 562] {
+        rig.on(Event::Unreachable, NONE);
+        assert_eq!(rig.due().as_millis(), wait);
+    }
+    for _ in 0..30 {
+        rig.on(Event::Unreachable, MOST);
+        assert!(rig.due() <= secs(12));
+    }
+    rig.on(Event::Refused { inactive: false }, NONE);
+    assert_eq!(
+        rig.due().as_millis(),
+        375,
+        "refusals are counted by themselves"
+    );
+    rig.on(Event::Unreachable, NONE);
+    assert_eq!(rig.due().as_millis(), 250, "somebody had answered");
+}
+
 #[test]
 fn check_050_a_session_that_is_closed_in_order_is_opened_again_at_once() {
     let mut rig = Rig::new();
@@ -196,6 +222,7 @@ fn any_event() -> impl Strategy<Value = (Event, u64, u16)> {
         Just(Event::Tick),
         Just(Event::Connected),
         any::<bool>().prop_map(|inactive| Event::Refused { inactive }),
+        Just(Event::Unreachable),
         Just(Event::Heard),
         Just(Event::Ended(How::Normal)),
         Just(Event::Ended(How::Broken)),
@@ -214,7 +241,7 @@ proptest! {
             rig.now += Duration::from_millis(millis);
             let possible = match event {
                 Event::Tick => true,
-                Event::Connected | Event::Refused { .. } => connecting,
+                Event::Connected | Event::Refused { .. } | Event::Unreachable => connecting,
                 Event::Heard | Event::Ended(_) => open,
             };
             if !possible {
@@ -223,7 +250,7 @@ proptest! {
             let action = rig.on(event, Chance::per_mille(part));
             match event {
                 Event::Connected => (open, connecting) = (true, false),
-                Event::Refused { .. } => connecting = false,
+                Event::Refused { .. } | Event::Unreachable => connecting = false,
                 Event::Ended(_) => open = false,
                 Event::Tick | Event::Heard => {}
             }

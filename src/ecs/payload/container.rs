@@ -8,8 +8,7 @@ use super::read::Fault;
 use super::tree::{Members, pairs, pass, pass_counts, put, put_list, take, take_list, take_text};
 
 /// Members that say nothing about what runs, or say it again.
-const OF_NO_USE: [&str; 6] = [
-    "containerArn",
+const OF_NO_USE: [&str; 5] = [
     "healthCheckType",
     // Their effect is in `dockerConfig.hostConfig` (reference agent: not read).
     "linuxParameters",
@@ -186,10 +185,16 @@ fn secrets(wire: &mut Members) -> (Vec<Value>, Vec<Value>) {
     )
 }
 
-/// Credentials of a private registry kept in Secrets Manager; those of ECR come from the execution role.
+/// Credentials of a private registry kept in Secrets Manager, or what a token of ECR is asked with.
 fn registry(wire: &mut Members, tree: &mut Members) {
-    if let Some(Value::Object(mut registry)) = take(wire, "registryAuthentication")
-        && let Some(Value::Object(mut asm)) = take(&mut registry, "asmAuthData")
+    let Some(Value::Object(mut registry)) = take(wire, "registryAuthentication") else {
+        return;
+    };
+    if registry.get("type").and_then(Value::as_str) == Some("ecr") {
+        let data = take(&mut registry, "ecrAuthData").unwrap_or_else(|| json!({}));
+        let said = json!({"type": "ecr", "ecrAuthData": data});
+        put(tree, "registryAuthentication", said);
+    } else if let Some(Value::Object(mut asm)) = take(&mut registry, "asmAuthData")
         && let Some(parameter) = take_text(&mut asm, "credentialsParameter")
     {
         put(

@@ -24,4 +24,7 @@ mod volumes;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+mod parity;
+
 pub use read::{PayloadTask, Trouble, Unreadable, read_task};

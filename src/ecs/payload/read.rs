@@ -9,8 +9,9 @@ use super::tree::{Members, take, take_text};
 use crate::definition::from_canonical;
 use crate::domain::credentials::RoleKind;
 use crate::domain::definition::TaskDefinition;
-use crate::domain::ids::TaskArn;
+use crate::domain::ids::{ContainerName, TaskArn};
 use crate::domain::status::DesiredStatus;
+use crate::domain::task::EcsFacts;
 use crate::ecs::acs::wire::RoleCredentials;
 use crate::ecs::acs::{Delivery, Given};
 
@@ -23,6 +24,8 @@ pub struct PayloadTask {
     pub status: DesiredStatus,
     /// What shall run.
     pub definition: Arc<TaskDefinition>,
+    /// What is said of it beside that.
+    pub ecs: EcsFacts,
     /// Credentials of its roles.
     pub deliveries: Vec<Delivery>,
     /// What of it this version does not pass on, by its place.
@@ -34,6 +37,8 @@ pub struct PayloadTask {
 pub struct Unreadable {
     /// Which task, if that much could be read.
     pub task: Option<TaskArn>,
+    /// It is to stop, whatever the rest says.
+    pub stops: bool,
     /// What kind of trouble.
     pub trouble: Trouble,
     /// Why, without a value that may be a secret.
@@ -79,6 +84,7 @@ impl Fault {
 pub fn read_task(wire: Value) -> Result<PayloadTask, Unreadable> {
     let nobody = |why: String| Unreadable {
         task: None,
+        stops: false,
         trouble: Trouble::NoTask,
         why,
     };
@@ -89,8 +95,10 @@ pub fn read_task(wire: Value) -> Result<PayloadTask, Unreadable> {
         take_text(&mut task, "arn").ok_or_else(|| nobody("has a task without arn".to_owned()))?;
     let arn =
         TaskArn::parse(&arn).map_err(|error| nobody(format!("has a task whose arn {error}")))?;
+    let status = desired_status(task.get("desiredStatus").cloned());
     read_members(&arn, task).map_err(|fault| Unreadable {
         task: Some(arn.clone()),
+        stops: status == Ok(DesiredStatus::Stopped),
         trouble: fault.trouble,
         why: fault.why,
     })
@@ -114,6 +122,7 @@ fn read_members(arn: &TaskArn, mut task: Members) -> Result<PayloadTask, Fault> 
     };
     let task_role = role("roleCredentials", RoleKind::Task)?;
     let execution_role = role("executionRoleCredentials", RoleKind::Execution)?;
+    let ecs = ecs_facts(&mut task);
     let mut ignored = Vec::new();
     let mut tree = definition_tree(task, &mut ignored)?;
     for (name, role) in [
@@ -131,9 +140,26 @@ fn read_members(arn: &TaskArn, mut task: Members) -> Result<PayloadTask, Fault> 
         arn: arn.clone(),
         status,
         definition: Arc::new(definition),
+        ecs,
         deliveries,
         ignored,
     })
+}
+
+fn ecs_facts(task: &mut Members) -> EcsFacts {
+    let containers = task.get_mut("containers").and_then(Value::as_array_mut);
+    let arn = |container: &mut Value| {
+        let arn = take_text(container.as_object_mut()?, "containerArn")?;
+        // The rows separate them by blanks.
+        let good = !arn.contains(char::is_whitespace);
+        let name = container.get("name")?.as_str()?;
+        Some((ContainerName::parse(name).ok()?, arn)).filter(|_| good)
+    };
+    EcsFacts {
+        container_arns: containers.into_iter().flatten().filter_map(arn).collect(),
+        launch_type: take_text(task, "launchType"),
+        service_name: take_text(task, "serviceName"),
+    }
 }
 
 fn read_role(name: &str, wire: Value) -> Result<Given, Fault> {

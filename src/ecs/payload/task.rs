@@ -1,5 +1,7 @@
 //! The task level, and what of it is of no use here.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::container::container_tree;
@@ -10,19 +12,17 @@ use super::tree::{
 use super::volumes::volume_tree;
 
 /// Members that say nothing about what runs.
-const OF_NO_USE: [&str; 11] = [
+const OF_NO_USE: [&str; 9] = [
     "taskClusterArn",
     "zone",
     "taskDefinitionAccountId",
     "overrides",
     "agentConfiguration",
-    "launchType",
-    "serviceName",
     "group",
     "trustedExecutionConfiguration",
     // The interface of an `awsvpc` task: hosts that cannot have one refuse the network mode.
     "elasticNetworkInterfaces",
-    // Read for volumes below.
+    // Those of volumes are looked at before.
     "attachments",
 ];
 
@@ -72,8 +72,12 @@ pub(super) fn definition_tree(
         | Value::Object(_)) => other,
     };
     put(&mut tree, "containerDefinitions", containers);
+    let attachments = take_list(&mut task, "attachments");
+    let attached = attached(&attachments);
     let volumes = take_list(&mut task, "volumes").into_iter();
-    let volumes: Result<Vec<Value>, Fault> = volumes.map(volume_tree).collect();
+    let volumes: Result<Vec<Value>, Fault> = volumes
+        .map(|volume| volume_tree(volume, &attached))
+        .collect();
     put_list(&mut tree, "volumes", volumes?);
     for name in OF_NO_USE {
         task.remove(name);
@@ -84,6 +88,21 @@ pub(super) fn definition_tree(
             .map(|(name, _)| name),
     );
     Ok(tree)
+}
+
+/// Names of the volumes that come as attachments: they have no type of their own.
+fn attached(attachments: &[Value]) -> BTreeSet<&str> {
+    let of_volumes = attachments.iter().filter(|attachment| {
+        let kind = attachment.get("attachmentType").and_then(Value::as_str);
+        matches!(kind, Some("amazonebs" | "s3files"))
+    });
+    let properties = of_volumes
+        .filter_map(|attachment| attachment.get("attachmentProperties")?.as_array())
+        .flatten();
+    properties
+        .filter(|property| property.get("name").and_then(Value::as_str) == Some("volumeName"))
+        .filter_map(|property| property.get("value")?.as_str())
+        .collect()
 }
 
 /// `version` is a text of digits.

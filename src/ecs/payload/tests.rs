@@ -8,8 +8,12 @@ use serde_json::{Value, json};
 use super::*;
 use crate::definition::{ParseOptions, parse};
 use crate::domain::credentials::RoleKind;
-use crate::domain::definition::{RuntimePlatform, TaskDefinition};
+use crate::domain::definition::{NetworkMode, RuntimePlatform, TaskDefinition};
+use crate::domain::ids::ContainerName;
+use crate::domain::registry::EcrAuth;
 use crate::domain::status::DesiredStatus;
+use crate::domain::task::EcsFacts;
+use crate::domain::volume::{Volume, VolumeSource};
 use crate::testing::acs;
 
 const ARN: &str = "arn:aws:ecs:us-west-2:123456789012:task/lab/088d7b38061e4807bd7b81ad4e593d85";
@@ -27,6 +31,32 @@ fn by_acs(definition: &TaskDefinition) -> PayloadTask {
 fn minimal() -> Value {
     let text = r#"{"family": "lab", "containerDefinitions": [{"name": "main", "image": "busybox:local", "memory": 32}]}"#;
     acs::task(&parsed(text), ARN, "RUNNING")
+}
+
+#[test]
+fn check_143_a_payload_says_how_a_token_of_ecr_is_asked_for() {
+    let mut task = minimal();
+    task["containers"][0]["registryAuthentication"] = json!({"type": "ecr", "ecrAuthData": {
+        "region": "eu-west-1", "registryId": "123456789012", "endpointOverride": "ecr.test", "useExecutionRole": true,
+    }});
+    let read = read_task(task.clone()).unwrap();
+    assert_eq!(read.ignored, [""; 0]);
+    let expected = EcrAuth {
+        region: "eu-west-1".to_owned(),
+        registry_id: "123456789012".to_owned(),
+        endpoint: Some("ecr.test".to_owned()),
+        use_execution_role: true,
+    };
+    let said = &read.definition.containers[0].registry_authentication;
+    assert_eq!(*said, Some(expected));
+    task["containers"][0]["registryAuthentication"] = json!({"type": "ecr"});
+    let read = read_task(task).unwrap();
+    let said = &read.definition.containers[0].registry_authentication;
+    assert_eq!(
+        *said,
+        Some(EcrAuth::default()),
+        "the host's own credentials"
+    );
 }
 
 fn unreadable(task: Value) -> Unreadable {
@@ -131,6 +161,16 @@ fn both_modes_read_the_same_definition_from_every_file() {
     assert!(read > 0);
 }
 
+/// The service's word for the network of a task of Windows (`windows.md` 13).
+#[test]
+fn a_task_of_the_default_network_is_read() {
+    let text = r#"{"arn":"arn:aws:ecs:us-west-2:123456789012:task/lab/088d","family":"lab","version":"1",
+        "desiredStatus":"RUNNING","networkMode":"default",
+        "containers":[{"name":"main","image":"busybox:local","essential":true,"memory":512}]}"#;
+    let task = read_task(serde_json::from_str(text).unwrap()).unwrap();
+    assert_eq!(task.definition.network_mode, NetworkMode::Bridge);
+}
+
 #[test]
 fn a_task_of_the_reference_transcripts_is_read_whole() {
     let text = r#"{"arn":"arn:aws:ecs:us-west-2:123456789012:task/lab/088d","family":"lab","version":"1",
@@ -144,6 +184,13 @@ fn a_task_of_the_reference_transcripts_is_read_whole() {
     let task = read_task(serde_json::from_str(text).unwrap()).unwrap();
     assert_eq!(task.status, DesiredStatus::Stopped);
     assert_eq!(task.ignored, [""; 0]);
+    let arn = "arn:aws:ecs:r:1:container/lab/e".to_owned();
+    let facts = EcsFacts {
+        launch_type: Some("EC2".to_owned()),
+        service_name: None,
+        container_arns: [(ContainerName::parse("main").unwrap(), arn)].into(),
+    };
+    assert_eq!(task.ecs, facts);
     let role = task.definition.task_role_arn.as_deref();
     assert_eq!(role, Some("arn:aws:iam::123456789012:role/lab-task-role"));
     let [delivery] = task.deliveries.as_slice() else {
@@ -368,4 +415,27 @@ proptest! {
         task[member] = value;
         let _read = read_task(task);
     }
+}
+
+/// Otherwise the container would write into an empty volume of this host instead.
+#[test]
+fn a_volume_that_comes_as_an_attachment_is_none_of_this_host() {
+    for kind in ["amazonebs", "s3files", "other"] {
+        let task = json!({
+            "arn": ARN, "desiredStatus": "RUNNING", "family": "f", "version": "1",
+            "containers": [{"name": "main", "image": "a", "essential": true, "memory": 8}],
+            "volumes": [{"name": "data"}, {"name": "scratch"}],
+            "attachments": [{"attachmentType": kind, "attachmentProperties": [
+                {"name": "volumeId", "value": "vol-1"}, {"name": "volumeName", "value": "data"},
+            ]}],
+        });
+        let read = read_task(task).unwrap();
+        let sources: Vec<bool> = read.definition.volumes.iter().map(is_of_host).collect();
+        assert_eq!(sources, [kind == "other", true], "{kind}");
+        assert_eq!(read.ignored, [""; 0]);
+    }
+}
+
+fn is_of_host(volume: &Volume) -> bool {
+    matches!(volume.source, VolumeSource::Empty)
 }

@@ -1,18 +1,25 @@
 //! One volume of a payload.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::read::Fault;
 use super::tree::{Members, put, put_some, take, take_text};
 
 /// The tree of a volume.
-pub(super) fn volume_tree(wire: Value) -> Result<Value, Fault> {
+pub(super) fn volume_tree(wire: Value, attached: &BTreeSet<&str>) -> Result<Value, Fault> {
     let Value::Object(mut wire) = wire else {
         return Err(Fault::no_task("volumes: has an item that is no object"));
     };
     let name = take_text(&mut wire, "name");
     let name = name.ok_or_else(|| Fault::no_task("invalid Volume; must include a name"))?;
-    let kind = take_text(&mut wire, "type");
+    let attachment = || {
+        attached
+            .contains(name.as_str())
+            .then(|| "attachment".to_owned())
+    };
+    let kind = take_text(&mut wire, "type").or_else(attachment);
     let mut tree = Members::new();
     put(&mut tree, "name", name);
     match kind.as_deref() {

@@ -24,6 +24,11 @@ pub fn interruption(notice: &str) -> Option<String> {
     text_of(notice, "action").filter(|action| ACTIONS.contains(&action.as_str()))
 }
 
+/// Whether the notice recommends to rebalance.
+pub fn is_rebalance(notice: &str) -> bool {
+    text_of(notice, "noticeTime").is_some()
+}
+
 /// Whether state of the instance `saved` is none of the instance `now`: the disk was copied.
 pub fn is_another(saved: Option<&str>, now: Option<&str>) -> bool {
     matches!((saved, now), (Some(saved), Some(now)) if saved != now)

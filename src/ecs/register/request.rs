@@ -1,5 +1,7 @@
 //! The request to register.
 
+use std::collections::BTreeMap;
+
 use super::attributes::attributes;
 use crate::domain::host::HostFacts;
 use crate::ecs::api::{Registration, Resources};
@@ -25,6 +27,8 @@ pub struct Ec2Identity {
     pub signature: String,
     /// The Outpost that the instance runs on.
     pub outpost: Option<String>,
+    /// Tags that EC2 has of it, where they are asked for.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// The request for this host. `token` is the same for all tries of one start.
@@ -35,6 +39,9 @@ pub fn registration(
     token: &str,
 ) -> Registration {
     let (ports, ports_udp) = config.reserved_ports.clone();
+    // The operator's count before those of EC2.
+    let mut tags = identity.ec2.tags.clone();
+    tags.extend(config.tags.clone());
     Registration {
         cluster: config.cluster().to_owned(),
         instance: identity.instance.clone(),
@@ -50,7 +57,7 @@ pub fn registration(
             ports_udp,
         },
         attributes: attributes(config, host, identity),
-        tags: config.tags.clone(),
+        tags,
         client_token: token.to_owned(),
     }
 }

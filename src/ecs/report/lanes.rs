@@ -1,7 +1,8 @@
 //! One lane a task: what is under way, what waits and until when. Pure.
 //!
 //! **Invariants.** At most one submission of a task at a time, and at most [`MAX_AT_ONCE`] in all. A task that ECS does
-//! not take holds up no other.
+//! not take holds up no other. A limit on calls is of the account and concerns all: while ECS refuses for the number of
+//! calls, there are fewer at once, down to one, with pauses between.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -20,6 +21,15 @@ const BACKOFF: BackoffSettings = BackoffSettings {
     growth_percent: 130,
 };
 
+/// Pauses of all tasks after calls that were refused for their number; the longest is below the longest of one task, so
+/// that what waits is told one after the other.
+const PAUSE: BackoffSettings = BackoffSettings {
+    first: Duration::from_secs(1),
+    longest: Duration::from_secs(5),
+    jitter_percent: 20,
+    growth_percent: 150,
+};
+
 /// How long news of containers wait for news of their task, and what chance adds.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));
 
@@ -33,9 +43,24 @@ struct Lane {
 }
 
 /// All lanes. A lane without anything to remember is not there.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lanes {
-    lanes: BTreeMap<TaskArn, Lane>,
+    by_task: BTreeMap<TaskArn, Lane>,
+    /// Submissions that may be under way now.
+    places: usize,
+    pause: Backoff,
+    paused_until: Option<Instant>,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self {
+            by_task: BTreeMap::new(),
+            places: MAX_AT_ONCE,
+            pause: Backoff::new(PAUSE),
+            paused_until: None,
+        }
+    }
 }
 
 /// Whether the news of a task can wait.
@@ -54,8 +79,9 @@ impl Lanes {
         now: Instant,
         chance: Chance,
     ) -> bool {
-        let free = self.under_way() < MAX_AT_ONCE;
-        let lane = self.lanes.entry(task.clone()).or_insert_with(|| Lane {
+        self.paused_until = self.paused_until.filter(|until| *until > now);
+        let free = self.under_way() < self.places && self.paused_until.is_none();
+        let lane = self.by_task.entry(task.clone()).or_insert_with(|| Lane {
             under_way: false,
             backoff: Backoff::new(BACKOFF),
             not_before: None,
@@ -79,12 +105,32 @@ impl Lanes {
 
     /// The submission was taken, or given up.
     pub(super) fn taken(&mut self, task: &TaskArn) {
-        self.lanes.remove(task);
+        self.by_task.remove(task);
+        self.places = MAX_AT_ONCE.min(self.places.saturating_add(1));
+        self.paused_until = None;
+        // Pauses stay long until calls are taken in a row: one that is taken now and then says little.
+        if self.places == MAX_AT_ONCE {
+            self.pause.reset();
+        }
+    }
+
+    /// It was refused for the number of calls: the wait before the next of any task.
+    pub(super) fn throttled(&mut self, task: &TaskArn, now: Instant, chance: Chance) -> Duration {
+        if let Some(lane) = self.by_task.get_mut(task) {
+            lane.under_way = false;
+        }
+        // One step for all that were under way together.
+        if self.paused_until.is_none() {
+            self.places = (self.places / 2).max(1);
+            self.paused_until = Some(now + self.pause.wait(chance));
+        }
+        self.paused_until
+            .map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 
     /// It failed: the wait before the next.
     pub(super) fn failed(&mut self, task: &TaskArn, now: Instant, chance: Chance) -> Duration {
-        let Some(lane) = self.lanes.get_mut(task) else {
+        let Some(lane) = self.by_task.get_mut(task) else {
             return Duration::ZERO;
         };
         let wait = lane.backoff.wait(chance);
@@ -95,29 +141,33 @@ impl Lanes {
 
     /// Nothing is to be told of the task any more.
     pub(super) fn settle(&mut self, task: &TaskArn) {
-        if self.lanes.get(task).is_some_and(|lane| !lane.under_way) {
-            self.lanes.remove(task);
+        if self.by_task.get(task).is_some_and(|lane| !lane.under_way) {
+            self.by_task.remove(task);
         }
     }
 
     /// Tasks that are gone need no lane.
     pub(super) fn keep(&mut self, exists: impl Fn(&TaskArn) -> bool) {
-        self.lanes
+        self.by_task
             .retain(|task, lane| lane.under_way || exists(task));
     }
 
     /// When something may be due that no news announces.
     pub(super) fn next(&self) -> Option<Instant> {
-        if self.under_way() >= MAX_AT_ONCE {
+        if self.under_way() >= self.places {
             // One that ends is news.
             return None;
         }
-        let idle = self.lanes.values().filter(|lane| !lane.under_way);
-        idle.filter_map(|lane| lane.not_before.max(lane.patient_until))
-            .min()
+        let idle = self.by_task.values().filter(|lane| !lane.under_way);
+        idle.filter_map(|lane| {
+            lane.not_before
+                .max(lane.patient_until)
+                .max(self.paused_until)
+        })
+        .min()
     }
 
     pub(super) fn under_way(&self) -> usize {
-        self.lanes.values().filter(|lane| lane.under_way).count()
+        self.by_task.values().filter(|lane| lane.under_way).count()
     }
 }

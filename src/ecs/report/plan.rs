@@ -4,8 +4,6 @@
 //! sent again. After `STOPPED` was acknowledged nothing of the task is. Containers of the agent's own are never
 //! reported. The change is made from the rows as they are: a status that was passed over is not made up for.
 
-use std::collections::BTreeMap;
-
 use super::bindings::{Excluded, network_bindings};
 use super::change::{self, ContainerChange, TaskChange};
 use crate::domain::ids::ContainerName;
@@ -26,7 +24,8 @@ pub enum Due {
     Stuck(ContainerName),
 }
 
-/// Looks at one task of which that much was acknowledged. With a change comes what is acknowledged when it is.
+/// Looks at one task of which that much was acknowledged. With a change comes what is acknowledged when it is, or given
+/// up when ECS will never take it.
 pub fn due(task: &Task, reported: &Reported, excluded: Excluded) -> Due {
     let known = &task.known;
     if task.desired.origin != Origin::Ecs || reported.status == Some(TaskStatus::Stopped) {
@@ -60,8 +59,11 @@ pub fn due(task: &Task, reported: &Reported, excluded: Excluded) -> Due {
         }
         containers.insert(name.clone(), told);
     }
-    // Digests are worth a first report of their own.
-    let digests = reported.status.is_none() && !changes.is_empty() && status == TaskStatus::Pending;
+    // Digests are worth a first report of their own; a container that runs before its task does waits for it.
+    let digests = reported.status.is_none()
+        && status == TaskStatus::Pending
+        && !changes.is_empty()
+        && changes.iter().all(|change| change.status == "PENDING");
     let change = TaskChange {
         task: task.arn().clone(),
         status: status.wire(),
@@ -94,17 +96,6 @@ pub fn is_outstanding(task: &Task) -> bool {
         ipv4: false,
     };
     due(task, &task.known.reported, all) != Due::Nothing
-}
-
-/// Everything of the task as it is now, as if it were acknowledged: for a change that ECS will never take.
-pub fn given_up(task: &Task) -> Reported {
-    let told =
-        own(task).filter_map(|(name, container)| Some((name.clone(), told_status(container)?)));
-    let containers: BTreeMap<_, _> = told.collect();
-    Reported {
-        status: Some(reported_status(task.known.status)),
-        containers,
-    }
 }
 
 /// `Created` is no status of its own to ECS.
@@ -142,8 +133,14 @@ fn container_change(
 ) -> Option<ContainerChange> {
     let definition = &task.desired.definition;
     let bindings = match definition.container(name) {
+        // Of a container that has stopped they are over, and its end must be told.
         Some(container) => {
-            network_bindings(definition.network_mode, container, known, excluded).ok()?
+            let bindings = network_bindings(definition.network_mode, container, known, excluded);
+            match bindings {
+                Ok(bindings) => bindings,
+                Err(_) if told == ContainerStatus::Stopped => Vec::new(),
+                Err(_) => return None,
+            }
         }
         None => Vec::new(),
     };
@@ -160,11 +157,18 @@ fn container_change(
             ContainerStatus::None | ContainerStatus::Pulled | ContainerStatus::Created => "PENDING",
         },
         runtime_id: known.docker_id.as_ref().map(|id| change::id(id.as_str())),
-        exit_code: code.map(|code| i32::try_from(code).unwrap_or(i32::MAX)),
+        exit_code: code.map(wire_code),
         reason: known.reason.as_ref().and_then(container_reason),
         image_digest: known.image_digest.as_deref().map(change::id),
         network_bindings: bindings,
     })
+}
+
+/// ECS takes 32 bits with a sign. Docker gives codes of Windows without one, such as 0xC000013A for Ctrl-C: the bits are
+/// the same (reference agent).
+fn wire_code(code: i64) -> i32 {
+    let [a, b, c, d, ..] = code.to_le_bytes();
+    i32::from_le_bytes([a, b, c, d])
 }
 
 /// An exit speaks for itself by its code.
@@ -184,13 +188,14 @@ fn speaks_for_itself(name: ReasonName) -> bool {
 
 /// What is no container's own trouble; ECS words the rest itself.
 fn stop_reason(task: &Task) -> String {
-    let Some(stop) = &task.known.stop else {
+    let found = task.known.stop.as_ref().map(|stop| &stop.reason);
+    let Some(reason) = found.or(task.desired.stop_reason.as_ref()) else {
         return String::new();
     };
-    let own = own(task).any(|(_, container)| container.reason.as_ref() == Some(&stop.reason));
-    let said = speaks_for_itself(stop.reason.name);
+    let own = own(task).any(|(_, container)| container.reason.as_ref() == Some(reason));
+    let said = speaks_for_itself(reason.name);
     if own || said {
         return String::new();
     }
-    change::reason(&stop.reason.to_string())
+    change::reason(&reason.to_string())
 }

@@ -3,11 +3,11 @@
 //! **Invariants.** What was acknowledged is not sent again by this process, also if it cannot be written down for a
 //! while. One kind of answer gives a change up: that its parameters are invalid; every other failure is tried again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,7 @@ use tracing::{debug, info, warn};
 use super::bindings::Excluded;
 use super::change::{self, TaskChange};
 use super::lanes::{Lanes, Urgency};
-use super::plan::{Due, due, given_up};
+use super::plan::{Due, due};
 use crate::boundary::Ids;
 use crate::domain::ids::TaskArn;
 use crate::domain::status::TaskStatus;
@@ -28,6 +28,9 @@ use crate::reconcile::handle::HandleError;
 
 /// Tasks that cannot be taken in and wait for their report: a payload of them.
 const REJECTIONS: usize = 1024;
+
+/// Reports of such tasks that are under way at once: beside them those of the engine's tasks have their own places.
+const REJECTED_AT_ONCE: usize = 4;
 
 /// The one code that gives a change up (reference agent).
 const INVALID: &str = "InvalidParameterException";
@@ -47,6 +50,8 @@ pub struct ReportConfig {
     pub cluster: String,
     /// IPv6 addresses of published ports are not reported.
     pub exclude_ipv6_bindings: bool,
+    /// Nor are those of IPv4.
+    pub exclude_ipv4_bindings: bool,
 }
 
 struct Rejection {
@@ -86,6 +91,9 @@ pub struct Sender {
     /// What was acknowledged and is not in the snapshot yet.
     told: BTreeMap<TaskArn, Reported>,
     rejections: mpsc::Receiver<Rejection>,
+    /// Tasks that cannot be taken in and whose report is under way: ECS sends them again meanwhile.
+    rejected: BTreeSet<TaskArn>,
+    rejected_places: Arc<Semaphore>,
     work: JoinSet<Done>,
     /// Tasks whose news cannot be told, so that it is said once.
     stuck: BTreeMap<TaskArn, String>,
@@ -93,6 +101,7 @@ pub struct Sender {
 
 enum Done {
     Submitted(TaskArn, Box<Reported>, Result<(), ApiError>),
+    Rejected(TaskArn),
     Written,
 }
 
@@ -122,6 +131,8 @@ impl Sender {
             lanes: Lanes::default(),
             told: BTreeMap::new(),
             rejections,
+            rejected: BTreeSet::new(),
+            rejected_places: Arc::new(Semaphore::new(REJECTED_AT_ONCE)),
             work: JoinSet::new(),
             stuck: BTreeMap::new(),
         };
@@ -168,14 +179,17 @@ impl Sender {
         self.stuck.retain(|arn, _| snapshot.tasks.contains_key(arn));
         let excluded = Excluded {
             ipv6: self.config.exclude_ipv6_bindings,
-            ipv4: false,
+            ipv4: self.config.exclude_ipv4_bindings,
         };
         for (arn, view) in &snapshot.tasks {
             let task = &view.task;
             let reported = self.told.get(arn).unwrap_or(&task.known.reported);
             match due(task, reported, excluded) {
                 Due::Nothing => self.lanes.settle(arn),
-                Due::Stuck(container) => self.note_stuck(arn, container.as_str()),
+                Due::Stuck(container) => {
+                    self.lanes.settle(arn);
+                    self.note_stuck(arn, container.as_str());
+                }
                 Due::Now(change, acknowledged) => {
                     if self.lanes.begin(arn, Urgency::Task, now, self.chance()) {
                         self.submit(change, acknowledged);
@@ -202,35 +216,41 @@ impl Sender {
     }
 
     fn take(&mut self, done: Done) {
-        let Done::Submitted(arn, acknowledged, result) = done else {
-            return;
+        let (arn, acknowledged, result) = match done {
+            Done::Submitted(arn, acknowledged, result) => (arn, acknowledged, result),
+            Done::Rejected(arn) => {
+                self.rejected.remove(&arn);
+                return;
+            }
+            Done::Written => return,
         };
         match result {
             Ok(()) => {
                 let status = acknowledged.status.map(TaskStatus::wire);
                 info!(event = "state-change-submitted", task.arn = %arn, status, "ECS has taken a state change");
-                self.acknowledged(arn, *acknowledged);
+                self.acknowledged(arn, *acknowledged, None);
             }
             Err(error) if error.code() == INVALID => {
                 warn!(event = "state-change-refused", task.arn = %arn, %error, "ECS refuses a state change for good; it is given up");
-                let snapshot = self.engine.snapshot();
-                let now = snapshot.tasks.get(&arn).map(|view| given_up(&view.task));
-                // No more than was sent: what the task does next is told.
-                let sent = *acknowledged;
-                let given_up = now.filter(|now| now.status == sent.status).unwrap_or(sent);
-                self.acknowledged(arn, given_up);
+                let why = format!("ECS refuses the report for good: {error}");
+                // No more than was sent: what has become of the task meanwhile is told.
+                self.acknowledged(arn, *acknowledged, Some(why));
             }
             Err(error) => {
-                let wait = self
-                    .lanes
-                    .failed(&arn, Instant::now().into_std(), self.chance());
+                let (now, chance) = (Instant::now().into_std(), self.chance());
+                let wait = if error.is_throttled() {
+                    self.lanes.throttled(&arn, now, chance)
+                } else {
+                    self.lanes.failed(&arn, now, chance)
+                };
                 let seconds = wait.as_secs();
                 debug!(task.arn = %arn, %error, seconds, "ECS has not taken a state change; trying again");
             }
         }
     }
 
-    fn acknowledged(&mut self, arn: TaskArn, reported: Reported) {
+    /// With words, ECS has refused it for good.
+    fn acknowledged(&mut self, arn: TaskArn, reported: Reported, refused: Option<String>) {
         self.lanes.taken(&arn);
         self.stuck.remove(&arn);
         self.told.insert(arn.clone(), reported.clone());
@@ -239,7 +259,11 @@ impl Sender {
         self.work.spawn(async move {
             let mut backoff = Backoff::new(RETRY);
             loop {
-                match engine.reported(&arn, reported.clone()).await {
+                let written = match &refused {
+                    Some(why) => engine.given_up(&arn, reported.clone(), why.clone()).await,
+                    None => engine.reported(&arn, reported.clone()).await,
+                };
+                match written {
                     Ok(()) | Err(HandleError::NotFound(_) | HandleError::Closed) => break,
                     Err(_) => tokio::time::sleep(backoff.wait(chance)).await,
                 }
@@ -252,11 +276,19 @@ impl Sender {
         let (api, cluster) = (Arc::clone(&self.api), self.config.cluster.clone());
         let chance = self.chance();
         let Rejection { change, done } = rejection;
+        // Who asks while it is told already hears that it is not told yet, and ECS sends it again.
+        if !self.rejected.insert(change.task.clone()) {
+            return;
+        }
+        let places = Arc::clone(&self.rejected_places);
         warn!(event = "task-not-taken-in", task.arn = %change.task, reason = change.reason, "a task cannot be taken in");
         self.work.spawn(async move {
             let mut backoff = Backoff::new(RETRY);
             loop {
-                match api.submit(&cluster, &change).await {
+                let place = places.acquire().await;
+                let submitted = api.submit(&cluster, &change).await;
+                drop(place);
+                match submitted {
                     Err(error) if error.code() != INVALID => {
                         debug!(task.arn = %change.task, %error, "a report was not taken; trying again");
                         tokio::time::sleep(backoff.wait(chance)).await;
@@ -266,7 +298,7 @@ impl Sender {
             }
             // Whoever waited may be gone.
             let _gone = done.send(());
-            Done::Written
+            Done::Rejected(change.task)
         });
     }
 

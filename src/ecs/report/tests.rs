@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::bindings::Excluded;
 use super::change::TaskChange;
 use super::lanes::{Lanes, MAX_AT_ONCE, Urgency};
-use super::plan::{Due, due, given_up, is_outstanding};
+use super::plan::{Due, due, is_outstanding};
 use super::{NetworkBinding, PortsReported, change};
 use crate::domain::definition::NetworkMode;
 use crate::domain::ids::{ContainerName, DockerId, UnixMillis};
@@ -106,6 +106,26 @@ fn check_099_a_stopped_task_is_reported_with_exit_codes() {
     assert_eq!(look(&task), Due::Nothing);
 }
 
+/// As people know them from Windows: Ctrl-C, an access violation.
+#[test]
+fn check_099_codes_of_windows_keep_their_bits() {
+    for (code, told) in [
+        (0, 0),
+        (137, 137),
+        (-1, -1),
+        (i64::from(i32::MAX), i32::MAX),
+        (0xC000_013A, -1_073_741_510),
+        (0xC000_0005, -1_073_741_819),
+        (0xFFFF_FFFF, -1),
+    ] {
+        let mut task = task(TaskStatus::Stopped, &[("app", Stopped)]);
+        let app = task.known.containers.get_mut(&sample::name("app")).unwrap();
+        app.exit.as_mut().unwrap().code = Some(code);
+        let (change, _) = now(&task);
+        assert_eq!(change.containers[0].exit_code, Some(told), "{code:#x}");
+    }
+}
+
 #[test]
 fn a_stop_that_is_no_containers_own_says_why() {
     let mut task = task(TaskStatus::Stopped, &[("app", Stopped)]);
@@ -129,6 +149,16 @@ fn a_stop_that_is_no_containers_own_says_why() {
 }
 
 #[test]
+fn a_stop_that_ecs_did_not_ask_for_says_so() {
+    let mut task = task(TaskStatus::Stopped, &[("app", Stopped)]);
+    let asked = |name| Some(Reason::new(name, "words"));
+    task.desired.stop_reason = asked(ReasonName::HostShutdown);
+    assert_eq!(now(&task).0.reason, "HostShutdown: words");
+    task.desired.stop_reason = asked(ReasonName::UserInitiated);
+    assert_eq!(now(&task).0.reason, "");
+}
+
+#[test]
 fn check_100_news_of_containers_alone_can_wait() {
     let mut task = task(TaskStatus::Running, &[("app", Running), ("side", Running)]);
     task.known.reported = now(&task).1;
@@ -149,6 +179,24 @@ fn check_100_news_of_containers_alone_can_wait() {
     // A container that runs before its task does.
     let starting = task_of_two();
     assert!(matches!(look(&starting), Due::Later(change, _) if change.status == "PENDING"));
+}
+
+#[test]
+fn check_098_a_container_that_ran_before_its_task_is_told_with_it() {
+    let mut task = task_of_two();
+    task.known.reported.status = None;
+    assert!(matches!(look(&task), Due::Later(..)));
+    task.known.status = TaskStatus::Running;
+    task.known
+        .containers
+        .get_mut(&sample::name("side"))
+        .unwrap()
+        .status = Running;
+    let (change, _) = now(&task);
+    assert_eq!(
+        (change.status, statuses(&change)),
+        ("RUNNING", vec![("app", "RUNNING"), ("side", "RUNNING")])
+    );
 }
 
 fn task_of_two() -> Task {
@@ -313,6 +361,13 @@ fn check_114_more_than_100_bindings_beside_a_range_cannot_be_told() {
         .collect::<Vec<_>>();
     let task = published(&[range], many.clone());
     assert_eq!(look(&task), Due::Stuck(sample::name("app")));
+    let mut ended = task;
+    ended.known.status = TaskStatus::Stopped;
+    let app = ended.known.containers.get_mut(&sample::name("app"));
+    app.unwrap().status = Stopped;
+    let (change, _) = now(&ended);
+    assert_eq!(change.status, "STOPPED", "its end is told all the same");
+    assert_eq!(change.containers[0].network_bindings, []);
     assert_eq!(
         now(&published(&[], many)).0.containers[0]
             .network_bindings
@@ -321,17 +376,20 @@ fn check_114_more_than_100_bindings_beside_a_range_cannot_be_told() {
     );
 }
 
+/// ECS refuses a change for good: what was sent counts as told, and nothing that has happened since.
 #[test]
-fn what_is_given_up_is_not_told_again() {
-    let mut task = task(TaskStatus::Running, &[("app", Running), ("side", Created)]);
-    task.known.reported = given_up(&task);
-    assert_eq!(look(&task), Due::Nothing);
+fn check_106_what_is_given_up_is_what_was_sent() {
+    let mut task = task(TaskStatus::Running, &[("app", Running), ("side", Running)]);
+    let (_, sent) = now(&task);
+    let side = task.known.containers.get_mut(&sample::name("side"));
+    side.unwrap().status = Stopped;
+    task.known.reported = sent;
+    let Due::Later(change, _) = look(&task) else {
+        panic!("{:?}", look(&task));
+    };
+    assert_eq!(statuses(&change), [("side", "STOPPED")]);
     task.known.status = TaskStatus::Stopped;
-    assert_eq!(
-        now(&task).0.status,
-        "STOPPED",
-        "check 106: later changes are sent"
-    );
+    assert_eq!(now(&task).0.status, "STOPPED");
 }
 
 #[test]
@@ -355,6 +413,34 @@ fn check_103_ten_tasks_submit_at_once() {
     assert_eq!(lanes.next(), None, "one that ends is news");
     lanes.taken(&tasks[0]);
     assert!(lanes.begin(&tasks[15], Urgency::Task, at, Chance::ZERO));
+}
+
+/// A refusal for the number of calls concerns every task: fewer at once, with pauses, until one is taken.
+#[test]
+fn calls_that_are_too_many_become_fewer_for_all_tasks() {
+    let (mut lanes, mut at) = (Lanes::default(), Instant::now());
+    let tasks: Vec<_> = (0..20).map(|n| sample::arn(&format!("t{n}"))).collect();
+    let mut counts = Vec::new();
+    for _ in 0..6 {
+        let begun: Vec<_> = tasks
+            .iter()
+            .filter(|task| lanes.begin(task, Urgency::Task, at, Chance::ZERO))
+            .collect();
+        counts.push(begun.len());
+        for task in begun {
+            let wait = lanes.throttled(task, at, Chance::ZERO);
+            assert!((1..=5).contains(&wait.as_secs()), "{wait:?}");
+        }
+        assert!(!lanes.begin(&tasks[0], Urgency::Task, at, Chance::ZERO));
+        at = lanes.next().unwrap();
+    }
+    assert_eq!(counts, [10, 5, 2, 1, 1, 1]);
+    assert!(lanes.begin(&tasks[7], Urgency::Task, at, Chance::ZERO));
+    lanes.taken(&tasks[7]);
+    let begun = tasks
+        .iter()
+        .filter(|task| lanes.begin(task, Urgency::Task, at, Chance::ZERO));
+    assert_eq!(begun.count(), 2, "one more with each that is taken");
 }
 
 #[test]

@@ -14,13 +14,13 @@ use super::ec2::{self, Ec2};
 use super::status::{StatusBoard, StatusHandle};
 use super::telemetry::Telemetry;
 use super::{origin, registrar};
-use crate::boundary::{Clock, Ids, InstanceMetadata, InstanceStore};
+use crate::boundary::{Clock, Ids, InstanceMetadata, InstanceStore, RuntimePing};
 use crate::credentials::CredentialsHandle;
 use crate::domain::credentials::{CredentialsId, RoleKind};
 use crate::domain::ids::UnixMillis;
 use crate::domain::task_ids::uuid;
 use crate::ecs::acs::Delivery;
-use crate::ecs::api::{ControlPlane, HostCredentials, ProtectionApi, Sdk};
+use crate::ecs::api::{ControlPlane, FactsApi, HostCredentials, ProtectionApi, Sdk};
 use crate::ecs::config::EcsConfig;
 use crate::ecs::connect::Connector;
 use crate::ecs::credentials::SentCredentials;
@@ -36,6 +36,8 @@ pub type Usage = Arc<dyn Fn() -> Arc<UsageSnapshot> + Send + Sync>;
 pub struct Outside {
     /// The engine.
     pub engine: ReconcilerHandle,
+    /// The container engine, as far as it must answer.
+    pub runtime: Arc<dyn RuntimePing>,
     /// What this host is to the control plane.
     pub store: Arc<dyn InstanceStore>,
     /// Time.
@@ -52,10 +54,14 @@ pub struct Outside {
     pub roles: Option<CredentialsHandle>,
     /// Where tasks ask for their protection.
     pub protection: ProtectionApi,
+    /// Where they ask for what ECS says of them.
+    pub facts: FactsApi,
     /// What containers use; `None` = nobody reads it, and the instance says that it is idle.
     pub usage: Option<Usage>,
     /// The operating system, for the name under which calls are made.
-    pub os: &'static str,
+    pub os: String,
+    /// Cancelled when the host goes down: no work is taken any more, what becomes of the old is still told.
+    pub leave: CancellationToken,
 }
 
 /// What the loops share.
@@ -63,6 +69,7 @@ pub(super) struct Shared {
     pub(super) config: EcsConfig,
     pub(super) api: Arc<dyn ControlPlane>,
     pub(super) engine: ReconcilerHandle,
+    pub(super) runtime: Arc<dyn RuntimePing>,
     /// What this host is to EC2; `None` = nobody is asked.
     pub(super) ec2: Option<Ec2>,
     /// Its id there, as far as it is known.
@@ -70,9 +77,12 @@ pub(super) struct Shared {
     pub(super) store: Arc<dyn InstanceStore>,
     pub(super) discovery: Discovery,
     pub(super) connector: Connector,
+    pub(super) region: String,
     pub(super) status: StatusBoard,
     /// One for all tries of this start.
     pub(super) client_token: String,
+    /// When this process began.
+    pub(super) began: UnixMillis,
     pub(super) usage: Option<Usage>,
     /// Counts heartbeats of ACS.
     pub(super) heartbeats: watch::Sender<u64>,
@@ -81,6 +91,7 @@ pub(super) struct Shared {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     sent: SentCredentials,
+    pub(super) facts: FactsApi,
     roles: Option<CredentialsHandle>,
 }
 
@@ -110,6 +121,13 @@ impl Shared {
         if self.status.problem(words) {
             warn!(event = "connection-failing", error = words, "{what}");
         }
+    }
+
+    /// The sessions are let go of for good.
+    fn left(&self) {
+        self.status.closed();
+        self.status
+            .problem("the host goes down; no work is taken from ECS");
     }
 
     /// Credentials can be served from now on.
@@ -162,6 +180,7 @@ pub struct Service {
     config: EcsConfig,
     outside: Outside,
     status: StatusBoard,
+    began: UnixMillis,
 }
 
 /// Builds it. Nothing is asked before [`Service::run`] is polled.
@@ -169,6 +188,7 @@ pub fn service(config: EcsConfig, outside: Outside) -> (Service, StatusHandle) {
     let (status, handle) = StatusBoard::new(config.cluster());
     let service = Service {
         config,
+        began: outside.clock.now(),
         outside,
         status,
     };
@@ -178,6 +198,7 @@ pub fn service(config: EcsConfig, outside: Outside) -> (Service, StatusHandle) {
 impl Service {
     /// Runs until `shutdown`. Ends early only by a fault of its own.
     pub async fn run(self, shutdown: CancellationToken) {
+        let leave = self.outside.leave.clone();
         let begun = shutdown.run_until_cancelled(self.begin()).await;
         let Some((shared, sender, rejections)) = begun else {
             return;
@@ -185,20 +206,15 @@ impl Service {
         let mut loops = JoinSet::new();
         // Reports do not wait for the registration: tasks of before the restart may have ended.
         loops.spawn(sender.run(shutdown.child_token()));
-        let stop = shutdown.child_token();
+        let (stop, left) = (shutdown.child_token(), leave.child_token());
         loops.spawn(async move {
-            if let Some(instance) = registrar::register(&shared, &stop).await {
-                let telemetry = Telemetry::new(Arc::clone(&shared), instance.clone());
-                let (heartbeats, inactive) =
-                    (shared.heartbeats.subscribe(), shared.inactive.subscribe());
-                let notices = Arc::clone(&shared);
-                let conversation = Conversation::begin(shared, rejections, instance.clone()).await;
-                tokio::join!(
-                    conversation.run(stop.clone()),
-                    telemetry.run(heartbeats, inactive, stop.clone()),
-                    ec2::watch_notices(&notices, &instance, stop),
-                );
+            let board = Arc::clone(&shared);
+            // Cancel-safe: a session that is let go of is opened again by nobody, and its jobs are asked for again.
+            tokio::select! {
+                () = take_work(shared, rejections, stop.clone()) => {}
+                () = left.cancelled() => board.left(),
             }
+            stop.cancelled().await;
         });
         // Whichever ends first: told to, or broken, and then the whole is.
         if let Some(Err(error)) = loops.join_next().await {
@@ -214,6 +230,7 @@ impl Service {
             config,
             outside,
             status,
+            began,
         } = self;
         let metadata = outside.metadata.filter(|_| !config.external);
         let ec2 = metadata.map(Ec2::new);
@@ -224,13 +241,17 @@ impl Service {
             region = origin.region,
             "connecting to ECS"
         );
+        let region = origin.region.clone();
+        outside.engine.found_region(region).await;
         let credentials = (outside.credentials)(&origin.region);
-        let api = Sdk::new(&config, &origin.region, credentials.clone(), outside.os);
+        let api = Sdk::new(&config, &origin.region, credentials.clone(), &outside.os);
         api.serve_protection(&outside.protection, config.cluster());
+        api.serve_facts(&outside.facts);
         let api: Arc<dyn ControlPlane> = Arc::new(api);
         let report = ReportConfig {
             cluster: config.cluster().to_owned(),
             exclude_ipv6_bindings: config.features.exclude_ipv6_bindings,
+            exclude_ipv4_bindings: config.exclude_ipv4_bindings,
         };
         let (engine, ids) = (outside.engine.clone(), outside.ids.clone());
         let (sender, rejections) = Sender::new(report, api.clone(), engine, ids);
@@ -241,16 +262,20 @@ impl Service {
             api,
             ec2,
             engine: outside.engine,
+            runtime: outside.runtime,
             store: outside.store,
-            connector: Connector::new(credentials, origin.region, network, clock),
+            connector: Connector::new(credentials, origin.region.clone(), network, clock),
+            region: origin.region,
             clock: outside.clock,
             usage: outside.usage,
             heartbeats: watch::channel(0).0,
             inactive: watch::channel(0).0,
             status,
             client_token: uuid(outside.ids.bits()),
+            began,
             ids: outside.ids,
             sent: outside.sent,
+            facts: outside.facts,
             roles: outside.roles,
             instance_id: origin.instance_id,
         });
@@ -259,4 +284,29 @@ impl Service {
         }
         (shared, sender, rejections)
     }
+}
+
+/// Finds out where this host is, and meanwhile registers and takes work from then on.
+async fn take_work(shared: Arc<Shared>, rejections: Rejections, stop: CancellationToken) {
+    let here = Arc::clone(&shared);
+    let (place, work) = (
+        ec2::tell_place(&here, &stop),
+        work(shared, rejections, stop.clone()),
+    );
+    tokio::join!(place, work);
+}
+
+async fn work(shared: Arc<Shared>, rejections: Rejections, stop: CancellationToken) {
+    let Some(instance) = registrar::register(&shared, &stop).await else {
+        return;
+    };
+    let telemetry = Telemetry::new(Arc::clone(&shared), instance.clone());
+    let (heartbeats, inactive) = (shared.heartbeats.subscribe(), shared.inactive.subscribe());
+    let notices = Arc::clone(&shared);
+    let conversation = Conversation::begin(shared, rejections, instance.clone()).await;
+    tokio::join!(
+        conversation.run(stop.clone()),
+        telemetry.run(heartbeats, inactive, stop.clone()),
+        ec2::watch_notices(&notices, &instance, stop),
+    );
 }

@@ -3,6 +3,7 @@
 //! **Invariants.** The loop waits for frames, jobs and times only: jobs and writing are done beside it, so a heartbeat
 //! is answered while a payload is worked on. Jobs outlive the session that they came by.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -14,8 +15,8 @@ use tracing::{debug, info, warn};
 use super::agent::Shared;
 use super::facts::SnapshotTasks;
 use super::jobs;
-use super::registrar::SEQUENCE;
-use super::session::{self, Opened, Peer, Trouble, WRITE_LIMIT};
+use super::registrar::{SEQUENCE, store_facts};
+use super::session::{self, Opened, Peer, Trouble, TroubleKind, WRITE_LIMIT};
 use crate::ecs::acs::timers::ACS;
 use crate::ecs::acs::{Effect, JobId, Note, Session, encode};
 use crate::ecs::connect::{Socket, SocketReader, SocketWriter};
@@ -48,7 +49,7 @@ enum Turn {
     Frame(Result<String, How>),
     WriterEnded,
     Beside(Beside),
-    Broke,
+    Broke(tokio::task::Id),
     Due,
     Stop,
 }
@@ -62,6 +63,8 @@ pub(super) struct Conversation {
     session: Session,
     open: Option<Open>,
     beside: JoinSet<Beside>,
+    /// Which of those do a job of the session.
+    jobs: HashMap<tokio::task::Id, JobId>,
     /// Until the first session of this process is open, ACS is asked for all credentials.
     wants_credentials: bool,
 }
@@ -73,7 +76,8 @@ impl Conversation {
         rejections: Rejections,
         instance: String,
     ) -> Self {
-        let facts = shared.store.facts().await.unwrap_or_default();
+        // Without it an old manifest would count as a new one.
+        let facts = store_facts(&shared.store).await;
         let sequence = facts.get(SEQUENCE).and_then(|text| text.parse().ok());
         Self {
             link: Link::new(ACS, Instant::now().into_std()),
@@ -83,6 +87,7 @@ impl Conversation {
             instance,
             open: None,
             beside: JoinSet::new(),
+            jobs: HashMap::new(),
             wants_credentials: true,
         }
     }
@@ -97,13 +102,9 @@ impl Conversation {
                 Turn::WriterEnded => self.ended(How::Broken),
                 Turn::Beside(Beside::Opened(Ok(opened))) => self.opened(opened.socket),
                 Turn::Beside(Beside::Opened(Err(trouble))) => self.refused(&trouble),
-                Turn::Beside(Beside::Done(job, durable)) => {
-                    let snapshot = self.shared.engine.snapshot();
-                    let effects = self.session.done(job, durable, &SnapshotTasks(&snapshot));
-                    self.carry_out(effects);
-                }
+                Turn::Beside(Beside::Done(job, durable)) => self.done(job, durable),
                 Turn::Beside(Beside::Reported) => {}
-                Turn::Broke => self.broke(),
+                Turn::Broke(task) => self.broke(task),
                 Turn::Due => self.tick(),
             }
         }
@@ -119,7 +120,13 @@ impl Conversation {
         tokio::select! {
             () = shutdown.cancelled() => Turn::Stop,
             turn = heard(self.open.as_mut()) => turn,
-            Some(beside) = self.beside.join_next() => beside.map_or(Turn::Broke, Turn::Beside),
+            Some(beside) = self.beside.join_next_with_id() => match beside {
+                Ok((task, beside)) => {
+                    self.jobs.remove(&task);
+                    Turn::Beside(beside)
+                }
+                Err(error) => Turn::Broke(error.id()),
+            },
             () = sleep, if wake.is_some() => Turn::Due,
         }
     }
@@ -171,12 +178,10 @@ impl Conversation {
     fn refused(&mut self, trouble: &Trouble) {
         self.shared
             .tell(&trouble.words, "no session with ACS; trying again");
-        if trouble.inactive {
+        if trouble.kind == TroubleKind::Inactive {
             self.shared.inactive.send_modify(|count| *count += 1);
         }
-        self.on(Event::Refused {
-            inactive: trouble.inactive,
-        });
+        self.on(trouble.event());
     }
 
     fn ended(&mut self, how: How) {
@@ -194,14 +199,24 @@ impl Conversation {
     }
 
     /// A step beside the loop panicked: opening a session ends as a refusal, a job as one that is not durable.
-    fn broke(&mut self) {
+    fn broke(&mut self, task: tokio::task::Id) {
         warn!(
             event = "acs-step-panicked",
             "a step of the conversation with ACS failed unexpectedly"
         );
+        if let Some(job) = self.jobs.remove(&task) {
+            self.done(job, false);
+            return;
+        }
         if self.open.is_none() && self.link.next().is_none() {
             self.on(Event::Refused { inactive: false });
         }
+    }
+
+    fn done(&mut self, job: JobId, durable: bool) {
+        let snapshot = self.shared.engine.snapshot();
+        let effects = self.session.done(job, durable, &SnapshotTasks(&snapshot));
+        self.carry_out(effects);
     }
 
     fn take_frame(&mut self, text: &str) {
@@ -220,10 +235,11 @@ impl Conversation {
                 Effect::Send(message) => self.say(Outgoing::Text(encode(&message))),
                 Effect::Do(id, job) => {
                     let (shared, rejections) = (Arc::clone(&self.shared), self.rejections.clone());
-                    self.beside.spawn(async move {
+                    let begun = self.beside.spawn(async move {
                         let durable = jobs::run(shared, rejections, job).await;
                         Beside::Done(id, durable)
                     });
+                    self.jobs.insert(begun.id(), id);
                 }
                 Effect::Reject(task, reason) => {
                     let rejections = self.rejections.clone();
@@ -286,6 +302,10 @@ fn tell(note: &Note) {
             why, "a frame of ACS is passed over"
         ),
         Note::Unanswered(kind, why) => debug!(kind, why, "a message of ACS gets no answer"),
+        Note::KnownUnreadable(arn, why) => warn!(
+            event = "payload-task-unreadable",
+            task.arn = %arn, why, "a task that is here is sent again in a form that cannot be read; it goes on as it was first asked for"
+        ),
         Note::NotAttached(kind, wait) => warn!(
             event = "attachment-not-made",
             kind,

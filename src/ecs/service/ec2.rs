@@ -12,9 +12,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::agent::Shared;
-use crate::boundary::{BoundaryError, InstanceFact, InstanceMetadata};
+use super::registrar::Trouble;
+use crate::boundary::ecs_facts::InstancePlace;
+use crate::boundary::{BoundaryError, ErrorKind, InstanceFact, InstanceMetadata};
+use crate::ecs::config::Ec2Settings;
 use crate::ecs::link::{Backoff, BackoffSettings, Chance};
-use crate::ecs::register::{Ec2Identity, interruption, is_in_service};
+use crate::ecs::register::{
+    Ec2Identity, code_of_refusal, ec2_endpoint, interruption, is_in_service, is_rebalance,
+    tags_of_answer, tags_question,
+};
 use crate::error::ErrorChain;
 
 /// Longest that a part of the identity is tried for (reference agent).
@@ -42,6 +48,9 @@ const NOTICE_PACE: Duration = Duration::from_secs(1);
 
 /// How often an instance of a warm pool looks whether it may begin (reference agent).
 const POOL_PACE: Duration = Duration::from_mins(1);
+
+/// How often it is asked where the instance is, until it says so.
+const PLACE_PACE: Duration = Duration::from_mins(1);
 
 /// The service, asked with patience.
 #[derive(Clone)]
@@ -85,6 +94,7 @@ impl Ec2 {
             document,
             signature,
             outpost: outpost.ok().flatten().filter(|arn| !arn.is_empty()),
+            ..Ec2Identity::default()
         }
     }
 
@@ -124,33 +134,124 @@ impl Ec2 {
         }
     }
 
-    /// Returns the action of the first notice of interruption.
-    async fn notice(&self) -> String {
+    /// Returns what the first notice announces, of those that are looked for.
+    async fn notice(&self, settings: Ec2Settings) -> String {
         loop {
-            let seen: Result<_, BoundaryError> = self.0.read(InstanceFact::SpotAction).await;
-            // There is none most of the time, and no answer is none.
-            if let Some(action) = seen.ok().flatten().as_deref().and_then(interruption) {
+            if settings.spot_draining
+                && let Some(action) = self.seen(InstanceFact::SpotAction).await
+                && let Some(action) = interruption(&action)
+            {
                 return action;
+            }
+            if settings.rebalance_draining
+                && let Some(notice) = self.seen(InstanceFact::RebalanceRecommendation).await
+                && is_rebalance(&notice)
+            {
+                return "rebalance".to_owned();
             }
             sleep(NOTICE_PACE).await;
         }
     }
+
+    /// Where the instance is, once the service answers.
+    async fn place(&self) -> InstancePlace {
+        loop {
+            if let Ok(place) = self.try_place().await {
+                return place;
+            }
+            // Why is told where more depends on the service.
+            sleep(PLACE_PACE).await;
+        }
+    }
+
+    async fn try_place(&self) -> Result<InstancePlace, BoundaryError> {
+        let private_ipv4 = self.part(InstanceFact::PrivateIpv4).await?;
+        let ipv6 = match &private_ipv4 {
+            Some(_) => None,
+            None => self.part(InstanceFact::Ipv6).await?,
+        };
+        Ok(InstancePlace {
+            vpc: self.part(InstanceFact::VpcId).await?,
+            zone_id: self.part(InstanceFact::ZoneId).await?,
+            public_ipv4: self.part(InstanceFact::PublicIpv4).await?,
+            private_ipv4,
+            ipv6,
+        })
+    }
+
+    /// The fact; what the service refuses to tell is none.
+    async fn part(&self, fact: InstanceFact) -> Result<Option<String>, BoundaryError> {
+        match self.0.read(fact).await {
+            Ok(found) => Ok(found.filter(|text| !text.is_empty())),
+            Err(error) if matches!(error.kind, ErrorKind::Denied | ErrorKind::Invalid) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// There is no notice most of the time, and no answer is none.
+    async fn seen(&self, notice: InstanceFact) -> Option<String> {
+        self.0.read(notice).await.ok().flatten()
+    }
 }
 
-/// Drains the instance in ECS when EC2 says that it will be interrupted; once. Runs until `shutdown`.
+/// Tells where this host is, for containers to read. Ends when that is known, or at `shutdown`.
+pub(super) async fn tell_place(shared: &Shared, shutdown: &CancellationToken) {
+    let place = match &shared.ec2 {
+        Some(ec2) => shutdown.run_until_cancelled(ec2.place()).await,
+        None => Some(InstancePlace::default()),
+    };
+    if let Some(mut place) = place {
+        place.zone_id = place.zone_id.filter(|_| !shared.config.hide_zone);
+        shared.facts.placed(place);
+    }
+}
+
+/// The call, for words about its failures.
+const TAGS: &str = "tags of the instance are waited for: DescribeTags";
+
+/// Tags that EC2 has of the instance, where the settings ask for them.
+///
+/// # Errors
+/// Why they are not known.
+pub(super) async fn tags(shared: &Shared) -> Result<BTreeMap<String, String>, Trouble> {
+    if !shared.config.ec2.propagate_tags {
+        return Ok(BTreeMap::new());
+    }
+    let id = match (&shared.instance_id, &shared.ec2) {
+        (Some(id), _) => Some(id.clone()),
+        (None, Some(ec2)) => ec2.at_start(InstanceFact::InstanceId).await,
+        (None, None) => None,
+    };
+    let unanswered = |why: &str| Trouble::Unanswered(format!("{TAGS}: {why}"));
+    let id = id.ok_or_else(|| unanswered("nobody says which instance this is"))?;
+    let config = &shared.config;
+    let endpoint = config.ec2_endpoint.clone();
+    let endpoint =
+        endpoint.unwrap_or_else(|| ec2_endpoint(&shared.region, config.network.endpoints));
+    let asking = shared.connector.query("ec2", &endpoint, tags_question(&id));
+    let answer = tokio::time::timeout(config.call_limit, asking).await;
+    let (status, text) = answer
+        .map_err(|_| unanswered("no answer in time"))?
+        .map_err(|error| unanswered(&ErrorChain(&error).to_string()))?;
+    let tags = tags_of_answer(&text).filter(|_| status == 200);
+    tags.ok_or_else(|| {
+        let code = code_of_refusal(&text).unwrap_or_default();
+        Trouble::Refused(format!("{TAGS}: status {status} {code}"))
+    })
+}
+
+/// Drains the instance in ECS when EC2 says that it will be interrupted, or is likely to be; once. Runs until `shutdown`.
 pub(super) async fn watch_notices(shared: &Shared, instance: &str, shutdown: CancellationToken) {
     let drained = async {
-        let Some(ec2) = shared
-            .ec2
-            .as_ref()
-            .filter(|_| shared.config.ec2.spot_draining)
-        else {
+        let settings = shared.config.ec2;
+        let looks = settings.spot_draining || settings.rebalance_draining;
+        let Some(ec2) = shared.ec2.as_ref().filter(|_| looks) else {
             return;
         };
-        let action = ec2.notice().await;
+        let action = ec2.notice(settings).await;
         info!(
             event = "interruption-announced",
-            action, "EC2 will interrupt this instance; it is drained"
+            action, "EC2 announces that it will or may interrupt this instance; it is drained"
         );
         while let Err(error) = shared.api.drain(shared.config.cluster(), instance).await {
             warn!(event = "draining-failing", %error, "ECS does not drain the instance; trying again");
@@ -176,8 +277,6 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::boundary::ErrorKind;
-
     /// Answers from a list, the last one for ever; and keeps what it was asked for.
     struct Script {
         answers: Mutex<Vec<Result<Option<&'static str>, ErrorKind>>>,
@@ -245,6 +344,36 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn where_the_instance_is_is_asked_until_somebody_says_it() {
+        let (script, ec2) = scripted(&[
+            Err(ErrorKind::Unavailable),
+            Ok(None),
+            Ok(Some("fd00::1")),
+            Ok(Some("vpc-1")),
+            Err(ErrorKind::Denied),
+            Ok(Some("")),
+        ]);
+        let before = Instant::now();
+        let expected = InstancePlace {
+            vpc: Some("vpc-1".to_owned()),
+            ipv6: Some("fd00::1".to_owned()),
+            ..InstancePlace::default()
+        };
+        assert_eq!(ec2.place().await, expected);
+        assert_eq!(before.elapsed(), PLACE_PACE);
+        assert_eq!(script.asked.lock().unwrap().len(), 6);
+        let (script, ec2) = scripted(&[Ok(Some("10.0.0.1"))]);
+        let place = ec2.place().await;
+        assert_eq!(place.private_ipv4.as_deref(), Some("10.0.0.1"));
+        assert_eq!(place.ipv6, None);
+        let asked = script.asked.lock().unwrap().clone();
+        assert!(
+            !asked.contains(&InstanceFact::Ipv6),
+            "it has one of version 4"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn check_140_a_warm_pool_is_looked_at_each_minute() {
         let (script, ec2) = scripted(&[
             Ok(None),
@@ -272,7 +401,27 @@ mod tests {
             Ok(Some(r#"{"action": "stop"}"#)),
         ]);
         let before = Instant::now();
-        assert_eq!(ec2.notice().await, "stop");
+        let spot = Ec2Settings {
+            spot_draining: true,
+            ..Ec2Settings::default()
+        };
+        assert_eq!(ec2.notice(spot).await, "stop");
         assert_eq!(before.elapsed(), 4 * NOTICE_PACE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_recommendation_to_rebalance_is_looked_for_on_its_own() {
+        let (script, ec2) = scripted(&[
+            Ok(None),
+            Ok(Some(r#"{"action": "stop"}"#)),
+            Ok(Some(r#"{"noticeTime": "2026-01-01T00:00:00Z"}"#)),
+        ]);
+        let rebalance = Ec2Settings {
+            rebalance_draining: true,
+            ..Ec2Settings::default()
+        };
+        assert_eq!(ec2.notice(rebalance).await, "rebalance");
+        let asked = script.asked.lock().unwrap().clone();
+        assert_eq!(asked, [InstanceFact::RebalanceRecommendation; 3]);
     }
 }

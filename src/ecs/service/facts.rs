@@ -23,3 +23,47 @@ impl Tasks for SnapshotTasks<'_> {
         tasks.map(|(arn, _)| arn.clone()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::sample;
+    use crate::domain::task::{Task, TaskOptions};
+    use crate::reconcile::snapshot::TaskView;
+
+    /// A task that is wanted running, of that origin.
+    fn view(origin: Origin) -> Arc<TaskView> {
+        let mut task = Task::new(sample::desired(
+            sample::definition(&["app"]),
+            TaskOptions::default(),
+        ));
+        task.desired.origin = origin;
+        Arc::new(TaskView {
+            task,
+            in_flight: Vec::new(),
+            planned: Vec::new(),
+            timeline: Arc::default(),
+        })
+    }
+
+    #[test]
+    fn check_092_tasks_of_this_hosts_own_are_no_candidates() {
+        let mut snapshot = Snapshot::default();
+        let origins = [
+            Origin::Ecs,
+            Origin::Api,
+            Origin::Run,
+            Origin::Adopted,
+            Origin::File("f".to_owned()),
+        ];
+        for (number, origin) in origins.into_iter().enumerate() {
+            let arn = sample::arn(&format!("t{number}"));
+            snapshot.tasks.insert(arn, view(origin));
+        }
+        let tasks = SnapshotTasks(&snapshot);
+        assert_eq!(tasks.wanted_running(), [sample::arn("t0")]);
+        assert!(tasks.knows(&sample::arn("t1")));
+    }
+}

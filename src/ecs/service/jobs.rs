@@ -9,7 +9,7 @@ use futures_util::stream;
 use tracing::{info, warn};
 
 use super::agent::Shared;
-use super::registrar::SEQUENCE;
+use super::registrar::{SEQUENCE, STORE_PACE};
 use crate::domain::ids::TaskArn;
 use crate::domain::reason::{Reason, ReasonName};
 use crate::domain::status::DesiredStatus;
@@ -25,14 +25,32 @@ const AT_ONCE: usize = 256;
 /// Does the job.
 pub(super) async fn run(shared: Arc<Shared>, rejections: Rejections, job: Job) -> bool {
     match job {
-        Job::Take { tasks, stopped } => {
-            let (taken, told) =
-                tokio::join!(take_all(&shared, tasks), report_all(&rejections, stopped));
-            taken && told
+        Job::Take {
+            tasks,
+            stopped,
+            stops,
+        } => {
+            let (taken, told, stopping) = tokio::join!(
+                take_all(&shared, tasks),
+                report_all(&rejections, stopped),
+                stop_all(&shared, stops),
+            );
+            taken && told && stopping
         }
         Job::Stop(tasks) => {
-            let stops = tasks.into_iter().map(|arn| stop(&shared, arn));
-            all(stops).await
+            let until_durable = |arn: TaskArn| {
+                let shared = &shared;
+                async move {
+                    // Confirmed once, and never asked for again. It is told once as well.
+                    let mut durable = stop(shared, arn.clone()).await;
+                    while !durable {
+                        tokio::time::sleep(STORE_PACE).await;
+                        durable = try_stop(shared, &arn).await.is_ok();
+                    }
+                    true
+                }
+            };
+            all(tasks.into_iter().map(until_durable)).await
         }
         Job::KeepSequence(number) => {
             let number = number.to_string();
@@ -82,6 +100,7 @@ async fn take(shared: &Shared, task: PayloadTask) -> bool {
         task_role: id(crate::domain::credentials::RoleKind::Task),
         execution_role: id(crate::domain::credentials::RoleKind::Execution),
         stop: stops.then(stop_reason),
+        ecs: task.ecs,
     };
     let put = PutTask {
         arn: task.arn.clone(),
@@ -101,14 +120,23 @@ async fn take(shared: &Shared, task: PayloadTask) -> bool {
     }
 }
 
+async fn stop_all(shared: &Shared, tasks: Vec<TaskArn>) -> bool {
+    all(tasks.into_iter().map(|arn| stop(shared, arn))).await
+}
+
 async fn stop(shared: &Shared, arn: TaskArn) -> bool {
-    match shared.engine.stop(&arn, stop_reason()).await {
+    let tried = try_stop(shared, &arn).await;
+    if let Err(error) = &tried {
+        warn!(event = "payload-not-durable", task.arn = %arn, %error, "a stop is not durable yet");
+    }
+    tried.is_ok()
+}
+
+async fn try_stop(shared: &Shared, arn: &TaskArn) -> Result<(), HandleError> {
+    match shared.engine.stop(arn, stop_reason()).await {
         // One that is gone has stopped.
-        Ok(_) | Err(HandleError::NotFound(_)) => true,
-        Err(error) => {
-            warn!(event = "payload-not-durable", task.arn = %arn, %error, "a stop is not durable; ECS asks again");
-            false
-        }
+        Ok(_) | Err(HandleError::NotFound(_)) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

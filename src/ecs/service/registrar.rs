@@ -11,25 +11,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::agent::Shared;
-use super::ec2::saved;
+use super::ec2::{self, saved};
 use super::origin::INSTANCE_ID;
 use crate::boundary::InstanceStore;
 use crate::domain::host::HostFacts;
-use crate::ecs::api::Registered;
+use crate::ecs::api::{ApiError, Registered};
 use crate::ecs::config::DEFAULT_CLUSTER;
-use crate::ecs::link::{Backoff, BackoffSettings};
 use crate::ecs::register::{
-    Ec2Identity, Identity, Verdict, judge_error, judge_registered, registration,
+    Ec2Identity, Identity, Verdict, Waits, judge_error, judge_registered, registration,
+    unfit_to_begin,
 };
 use crate::error::ErrorChain;
-
-/// Waits between tries (reference agent).
-const BACKOFF: BackoffSettings = BackoffSettings {
-    first: Duration::from_secs(3),
-    longest: Duration::from_secs(192),
-    jitter_percent: 20,
-    growth_percent: 200,
-};
 
 /// How often something is tried that somebody must change something about first.
 const HOPELESS_PACE: Duration = Duration::from_mins(5);
@@ -52,6 +44,7 @@ pub(super) async fn register(shared: &Shared, shutdown: &CancellationToken) -> O
 }
 
 async fn registered(shared: &Shared) -> String {
+    let mut identity = identity(shared).await;
     let host = host_facts(shared).await;
     if let Some(ec2) = shared.ec2.as_ref().filter(|_| shared.config.ec2.warm_pools) {
         let tell = |words: &str| {
@@ -59,14 +52,21 @@ async fn registered(shared: &Shared) -> String {
         };
         ec2.in_service(tell).await;
     }
-    let mut identity = identity(shared).await;
-    let mut backoff = Backoff::new(BACKOFF);
+    let mut waits = Waits::default();
     loop {
         if let Some(ec2) = &shared.ec2 {
             // Anew each time: what could not be had may be there by now.
             identity.ec2 = ec2.identity().await;
         }
-        let wait = match attempt(shared, &host, &identity).await {
+        let tried = match ec2::tags(shared).await {
+            Ok(tags) => {
+                identity.ec2.tags = tags;
+                attempt(shared, &host, &identity).await
+            }
+            // Without its tags it would be another instance to whoever pays or permits by them.
+            Err(trouble) => Err(trouble),
+        };
+        let wait = match tried {
             Ok(instance) => return instance,
             Err(Trouble::Hopeless(words)) => {
                 shared.tell(
@@ -75,18 +75,39 @@ async fn registered(shared: &Shared) -> String {
                 );
                 HOPELESS_PACE
             }
-            Err(Trouble::Again(words)) => {
+            Err(Trouble::Refused(words)) => {
                 shared.tell(&words, "this host is not registered yet; trying again");
-                backoff.wait(shared.chance())
+                waits.refused(shared.chance())
+            }
+            Err(Trouble::Unanswered(words)) => {
+                shared.tell(&words, "this host is not registered yet; trying again");
+                waits.unanswered(shared.chance())
             }
         };
         tokio::time::sleep(wait).await;
     }
 }
 
-enum Trouble {
-    Again(String),
+/// Why this host is not registered, in words.
+pub(super) enum Trouble {
+    /// Somebody has answered, and may answer otherwise another time.
+    Refused(String),
+    /// Nobody has.
+    Unanswered(String),
+    /// Somebody must change something.
     Hopeless(String),
+}
+
+impl Trouble {
+    /// Of a call that failed, whatever its code says of further tries.
+    fn passing(error: &ApiError) -> Self {
+        match judge_error(error, false) {
+            Verdict::Unanswered => Self::Unanswered(error.to_string()),
+            Verdict::Registered | Verdict::Again | Verdict::MakeCluster | Verdict::Hopeless(_) => {
+                Self::Refused(error.to_string())
+            }
+        }
+    }
 }
 
 async fn attempt(
@@ -105,6 +126,9 @@ async fn attempt(
             "this host is registered in cluster {before}, and the settings name {now}: its state must be removed first"
         )));
     }
+    if let Some(words) = unfit_to_begin(config, identity) {
+        return Err(Trouble::Hopeless(words));
+    }
     let request = registration(config, host, identity, &shared.client_token);
     let may_make = config.cluster.is_none();
     let answer = match shared.api.register(&request).await {
@@ -113,11 +137,13 @@ async fn attempt(
             Verdict::Hopeless(words) => return Err(Trouble::Hopeless(words)),
             Verdict::MakeCluster => {
                 let made = shared.api.create_cluster(DEFAULT_CLUSTER).await;
-                made.map_err(|error| Trouble::Again(error.to_string()))?;
+                made.map_err(|error| Trouble::passing(&error))?;
                 let again = shared.api.register(&request).await;
-                again.map_err(|error| Trouble::Again(error.to_string()))?
+                again.map_err(|error| Trouble::passing(&error))?
             }
-            Verdict::Again | Verdict::Registered => return Err(Trouble::Again(error.to_string())),
+            Verdict::Again | Verdict::Unanswered | Verdict::Registered => {
+                return Err(Trouble::passing(&error));
+            }
         },
     };
     if let Verdict::Hopeless(words) = judge_registered(&request, &answer) {
@@ -158,7 +184,14 @@ async fn keep(shared: &Shared, identity: &Identity, answer: &Registered) -> Stri
         "registered with ECS"
     );
     shared.status.registered(&instance);
+    show(shared, &instance, zone.as_deref());
     instance
+}
+
+/// Who and where this host is, for containers to read.
+fn show(shared: &Shared, instance: &str, zone: Option<&str>) {
+    let shown = zone.filter(|_| !shared.config.hide_zone);
+    shared.facts.registered(instance, shown);
 }
 
 /// What the host can do is known once Docker has answered.
@@ -175,14 +208,21 @@ pub(super) async fn host_facts(shared: &Shared) -> Arc<HostFacts> {
     }
 }
 
+/// Who this host was registered as. It is that until ECS says otherwise, whether or not that answers.
 async fn identity(shared: &Shared) -> Identity {
     let facts = store_facts(&shared.store).await;
     let fact = |name| saved(&facts, name).map(ToOwned::to_owned);
-    Identity {
+    let identity = Identity {
         instance: fact(INSTANCE),
         cluster: fact(CLUSTER),
         ec2: Ec2Identity::default(),
+    };
+    let same = identity.cluster.as_deref() == Some(shared.config.cluster());
+    if let Some(instance) = identity.instance.as_deref().filter(|_| same) {
+        shared.status.was_registered(instance);
+        show(shared, instance, saved(&facts, ZONE));
     }
+    identity
 }
 
 /// What the store has, as soon as it can be read.

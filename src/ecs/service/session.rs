@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::agent::Shared;
+use crate::ecs::api::Failure;
 use crate::ecs::connect::{AcsQuery, OpenError, Socket, TcsQuery, acs_url, tcs_url};
+use crate::ecs::link::Event;
 use crate::error::ErrorChain;
 
 /// Longest that one frame may take to be written (reference agent).
@@ -28,15 +30,52 @@ pub(super) struct Opened {
 /// Why no session was opened.
 pub(super) struct Trouble {
     pub(super) words: String,
-    pub(super) inactive: bool,
+    pub(super) kind: TroubleKind,
+}
+
+/// What kind of trouble it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TroubleKind {
+    /// ACS says that the instance is not active.
+    Inactive,
+    /// The control plane has not answered.
+    Unreachable,
+    /// Anything else.
+    Other,
 }
 
 impl Trouble {
     pub(super) fn new(words: impl Into<String>) -> Self {
         Self {
             words: words.into(),
-            inactive: false,
+            kind: TroubleKind::Other,
         }
+    }
+
+    /// What it is to a link.
+    pub(super) fn event(&self) -> Event {
+        match self.kind {
+            TroubleKind::Inactive => Event::Refused { inactive: true },
+            TroubleKind::Unreachable => Event::Unreachable,
+            TroubleKind::Other => Event::Refused { inactive: false },
+        }
+    }
+}
+
+fn kind(error: &OpenError) -> TroubleKind {
+    match error {
+        OpenError::Refused { inactive: true, .. } => TroubleKind::Inactive,
+        // Also where the way there is not open: credentials may come over the network, and a proxy answers for itself.
+        OpenError::Connect(..)
+        | OpenError::Late
+        | OpenError::Handshake(_)
+        | OpenError::Credentials(_)
+        | OpenError::Answer(_)
+        | OpenError::Proxy(_) => TroubleKind::Unreachable,
+        OpenError::Address(_)
+        | OpenError::Sign(_)
+        | OpenError::Tls(_)
+        | OpenError::Refused { .. } => TroubleKind::Other,
     }
 }
 
@@ -46,7 +85,7 @@ pub(super) async fn open(shared: &Shared, instance: &str, peer: Peer) -> Result<
     let opened = shared.connector.open(&url).await;
     let socket = opened.map_err(|error| Trouble {
         words: ErrorChain(&error).to_string(),
-        inactive: matches!(error, OpenError::Refused { inactive: true, .. }),
+        kind: kind(&error),
     })?;
     Ok(Opened { socket, url })
 }
@@ -54,7 +93,13 @@ pub(super) async fn open(shared: &Shared, instance: &str, peer: Peer) -> Result<
 async fn url(shared: &Shared, instance: &str, peer: Peer) -> Result<String, Trouble> {
     let config = &shared.config;
     let endpoints = shared.discovery.endpoints(instance, config.cluster()).await;
-    let endpoints = endpoints.map_err(|error| Trouble::new(error.to_string()))?;
+    let endpoints = endpoints.map_err(|error| Trouble {
+        kind: match error.failure {
+            Failure::Unreachable | Failure::Late => TroubleKind::Unreachable,
+            Failure::Code(_) => TroubleKind::Other,
+        },
+        words: error.to_string(),
+    })?;
     let docker = shared.docker_version();
     let (agent_hash, agent_version) = (&*config.version.commit, &*config.version.version);
     let named = |endpoint: Option<String>, what| {

@@ -52,6 +52,12 @@ impl StatusBoard {
         });
     }
 
+    /// It was before this start: what keeps it from being so again is still to be told.
+    pub(super) fn was_registered(&self, instance: &str) {
+        self.0
+            .send_modify(|status| status.instance = Some(instance.to_owned()));
+    }
+
     pub(super) fn heard(&self, at: UnixMillis) {
         self.0.send_modify(|status| status.heard_at = Some(at));
     }

@@ -1,12 +1,12 @@
 //! Health of containers and of the container engine.
 
-use super::series::is_tracked;
+use super::series::{is_tracked, runs};
 use super::wire::{ContainerHealth, InstanceStatus, TaskHealth};
 use crate::domain::ids::UnixMillis;
-use crate::domain::status::{ContainerStatus, Health};
+use crate::domain::status::Health;
 use crate::domain::task::Task;
 
-/// Tasks with containers that have a health check and have not ended.
+/// Tasks with containers that have a health check and run.
 pub fn health_tasks<'a>(tasks: impl Iterator<Item = &'a Task>, now: UnixMillis) -> Vec<TaskHealth> {
     let told = tasks.filter(|task| is_tracked(task)).map(|task| {
         let definition = &task.desired.definition;
@@ -16,7 +16,7 @@ pub fn health_tasks<'a>(tasks: impl Iterator<Item = &'a Task>, now: UnixMillis) 
             .filter(|container| container.health_check.is_some());
         let containers = checked.filter_map(|container| {
             let known = task.known.containers.get(&container.name)?;
-            (known.status != ContainerStatus::Stopped).then(|| ContainerHealth {
+            runs(known).then(|| ContainerHealth {
                 container_name: container.name.to_string(),
                 health_status: match known.health {
                     Health::Unknown => "UNKNOWN",
@@ -36,22 +36,48 @@ pub fn health_tasks<'a>(tasks: impl Iterator<Item = &'a Task>, now: UnixMillis) 
     told.filter(|task| !task.containers.is_empty()).collect()
 }
 
-/// The container engine: whether it has answered yet, and whether it does now.
-pub fn runtime_status(
-    answered_at: Option<UnixMillis>,
-    answers: bool,
+/// How well the container engine was when it was last looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuntimeHealth {
+    /// Whether it answered; `None` = nobody has looked yet.
+    answers: Option<bool>,
+    /// When that was, and since when it has been so.
+    looked_at: UnixMillis,
     changed_at: UnixMillis,
-    now: UnixMillis,
-) -> InstanceStatus {
-    InstanceStatus {
-        r#type: "ContainerRuntime",
-        status: match (answered_at, answers) {
-            (None, _) => "INITIALIZING",
-            (Some(_), true) => "OK",
-            (Some(_), false) => "IMPAIRED",
-        },
-        last_updated: seconds(now),
-        last_status_change: seconds(changed_at),
+}
+
+impl RuntimeHealth {
+    /// Nobody has looked yet.
+    pub fn new(now: UnixMillis) -> Self {
+        Self {
+            answers: None,
+            looked_at: now,
+            changed_at: now,
+        }
+    }
+
+    /// Somebody has. True = it is not as it was before.
+    pub fn looked(&mut self, answers: bool, at: UnixMillis) -> bool {
+        let news = self.answers != Some(answers);
+        if news {
+            self.changed_at = at;
+        }
+        (self.answers, self.looked_at) = (Some(answers), at);
+        news
+    }
+
+    /// As it is told.
+    pub fn status(&self) -> InstanceStatus {
+        InstanceStatus {
+            r#type: "ContainerRuntime",
+            status: match self.answers {
+                None => "INITIALIZING",
+                Some(true) => "OK",
+                Some(false) => "IMPAIRED",
+            },
+            last_updated: seconds(self.looked_at),
+            last_status_change: seconds(self.changed_at),
+        }
     }
 }
 

@@ -21,8 +21,8 @@ mod waiting;
 #[cfg(test)]
 mod tests;
 
-pub use health::{health_tasks, runtime_status};
+pub use health::{RuntimeHealth, health_tasks};
 pub use heard::is_sign_of_life;
 pub use requests::{Round, health_requests, metrics_requests, status_request};
-pub use series::Series;
+pub use series::{Series, is_tracked};
 pub use waiting::Waiting;

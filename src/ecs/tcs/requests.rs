@@ -29,8 +29,8 @@ pub struct Round {
     pub at: UnixMillis,
 }
 
-/// The frames of a round of metrics. `idle` = no task is there; a round that has tasks and could measure none of
-/// them says nothing.
+/// The frames of a round of metrics. `idle` = nothing runs; a round in which something does and nothing could be
+/// measured says nothing.
 pub fn metrics_requests(round: &Round, idle: bool, tasks: Vec<TaskMetric>) -> Vec<String> {
     let request = |tasks: Vec<TaskMetric>, fin: bool| PublishMetricsRequest {
         metadata: MetricsMetadata {

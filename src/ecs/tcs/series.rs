@@ -1,16 +1,17 @@
 //! Readings of each container since the last round, and the metrics that they make.
 //!
-//! **Invariants.** A reading is in one round at most. Of a container without a rate of CPU, which needs two readings,
-//! nothing is told.
+//! **Invariants.** A reading is in one round at most, and so is a restart. Of a container without a rate of CPU, which
+//! needs two readings, nothing is told. What was told is known by this process alone: restarts of before it began
+//! count as told.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::sets::{of_counters, of_values};
 use super::wire::{ContainerMetric, NetworkStatsSet, RestartStatsSet, StorageStatsSet, TaskMetric};
-use crate::domain::ids::{DockerId, TaskArn};
+use crate::domain::ids::{DockerId, TaskArn, UnixMillis};
 use crate::domain::status::{ContainerStatus, TaskStatus};
-use crate::domain::task::Task;
+use crate::domain::task::{KnownContainer, Task};
 use crate::domain::usage::{ContainerSample, InterfaceCounters};
 
 /// Most readings kept of a container: a round has four, or twenty where they are read every second.
@@ -24,17 +25,29 @@ struct Run {
     /// The last one of the round before.
     before: Option<Arc<ContainerSample>>,
     fresh: Vec<Arc<ContainerSample>>,
+    /// Restarts that were told, once it was looked for any.
+    restarts: Option<u32>,
+    /// The same before the last round.
+    restarts_before: Option<u32>,
 }
 
 /// All readings since the last round.
 #[derive(Debug, Default)]
 pub struct Series {
+    /// When this process began.
+    began: UnixMillis,
     runs: BTreeMap<DockerId, Run>,
-    /// Restarts that were told.
-    restarts: BTreeMap<DockerId, u32>,
 }
 
 impl Series {
+    /// Of a process that began then.
+    pub fn since(began: UnixMillis) -> Self {
+        Self {
+            began,
+            runs: BTreeMap::new(),
+        }
+    }
+
     /// Takes a reading in; one that is known already is not another.
     pub fn record(&mut self, container: &DockerId, sample: &Arc<ContainerSample>) {
         let run = self.runs.entry(container.clone()).or_default();
@@ -54,11 +67,7 @@ impl Series {
         for task in tasks.filter(|task| is_tracked(task)) {
             let mut containers = Vec::new();
             for (name, known) in &task.known.containers {
-                let Some(id) = known
-                    .docker_id
-                    .as_ref()
-                    .filter(|_| known.status == ContainerStatus::Running)
-                else {
+                let Some(id) = known.docker_id.as_ref().filter(|_| runs(known)) else {
                     continue;
                 };
                 let run = self.runs.remove(id).unwrap_or_default();
@@ -67,14 +76,19 @@ impl Series {
                     .definition
                     .container(name)
                     .is_some_and(|it| it.restart_policy.is_some());
-                let restarts = policy.then(|| self.restarts_since(id, known.restart_count));
-                containers.extend(metric(name.as_str(), &run, restarts));
-                let before = run.fresh.last().cloned().or(run.before);
+                let told = run.restarts;
+                let told = told.unwrap_or_else(|| restarts_before(known, self.began));
+                let news = i64::from(known.restart_count.saturating_sub(told));
+                let metric = metric(name.as_str(), &run, policy.then_some(news));
+                let restarts = metric.as_ref().map_or(told, |_| known.restart_count);
+                containers.extend(metric);
                 live.insert(
                     id.clone(),
                     Run {
-                        before,
+                        before: run.fresh.last().cloned().or(run.before),
                         fresh: Vec::new(),
+                        restarts: Some(restarts),
+                        restarts_before: Some(told),
                     },
                 );
             }
@@ -82,20 +96,39 @@ impl Series {
                 metrics.push(task_metric(task.arn(), task, containers));
             }
         }
-        self.restarts.retain(|id, _| live.contains_key(id));
         self.runs = live;
         metrics
     }
 
-    fn restarts_since(&mut self, id: &DockerId, count: u32) -> i64 {
-        let before = self.restarts.insert(id.clone(), count).unwrap_or(0);
-        i64::from(count.saturating_sub(before))
+    /// The round that was made last is not told: the next one has its restarts too.
+    pub fn forget_round(&mut self) {
+        for run in self.runs.values_mut() {
+            run.restarts = run.restarts_before;
+        }
     }
 }
 
-/// Whether a task is one that is told of: it has come so far that something may run, and has not ended.
-pub(super) fn is_tracked(task: &Task) -> bool {
-    task.known.status != TaskStatus::Stopped
+/// Restarts of before the process began, as far as can be known when the container is first looked at: all but the
+/// last are, of a container that is older.
+fn restarts_before(container: &KnownContainer, began: UnixMillis) -> u32 {
+    let is_older = container.started_at.is_some_and(|at| at < began);
+    let since = container.last_restart_at.is_some_and(|at| at >= began);
+    if is_older {
+        container.restart_count.saturating_sub(u32::from(since))
+    } else {
+        0
+    }
+}
+
+/// Whether a task is one that is told of: it has not ended, and a container of it runs. An instance without such a
+/// task is idle (reference agent).
+pub fn is_tracked(task: &Task) -> bool {
+    task.known.status != TaskStatus::Stopped && task.known.containers.values().any(runs)
+}
+
+/// From its start to its end; a restart by its policy is none.
+pub(super) fn runs(container: &KnownContainer) -> bool {
+    container.status == ContainerStatus::Running
 }
 
 fn task_metric(arn: &TaskArn, task: &Task, containers: Vec<ContainerMetric>) -> TaskMetric {

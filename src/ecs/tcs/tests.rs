@@ -1,7 +1,7 @@
 //! Telemetry by the checks of the specification.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use crate::domain::usage::{
     BlockIo, CgroupVersion, ContainerSample, CpuUsage, HostCpu, InterfaceCounters, IoEntry,
     MemoryUsage, NetworkUsage,
 };
-use crate::ecs::link::OnSilence;
+use crate::ecs::link::{Action, Chance, Event, How, Link};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -186,6 +186,75 @@ fn check_127_restarts_are_those_since_the_last_report() {
     }
 }
 
+/// A task of one container with a restart policy that was started then and restarted so often.
+fn restarting(started: i64, restarts: u32, last: Option<i64>) -> Task {
+    let mut task = running("a", 'a');
+    let definition = Arc::make_mut(&mut task.desired.definition);
+    definition.containers[0].restart_policy = Some(RestartPolicy {
+        ignored_exit_codes: Vec::new(),
+        restart_attempt_period: Duration::from_mins(1),
+    });
+    let known = task.known.containers.get_mut(&sample::name("app")).unwrap();
+    known.started_at = Some(UnixMillis(started));
+    known.restart_count = restarts;
+    known.last_restart_at = last.map(UnixMillis);
+    task
+}
+
+#[test]
+fn check_127_restarts_of_before_this_process_are_not_told_again() {
+    for (started, last, told) in [
+        (999, Some(999), 0),
+        (999, None, 0),
+        // While the agent was away it ended, and the agent that came back has restarted it.
+        (999, Some(1_000), 1),
+        (1_000, Some(1_001), 3),
+    ] {
+        let mut series = Series::since(UnixMillis(1_000));
+        let task = restarting(started, 3, last);
+        let first = metrics(&mut series, &task, &[5, 10]);
+        let later = restarting(started, 5, Some(2_000));
+        let second = metrics(&mut series, &later, &[15]);
+        for (metrics, told) in [(first, told), (second, 2)] {
+            assert_eq!(
+                metrics[0]["containerMetrics"][0]["restartStatsSet"],
+                json!({"restartCount": told}),
+                "{started} {last:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn check_127_restarts_are_told_with_the_next_metric_there_is() {
+    let mut series = Series::since(UnixMillis(0));
+    assert_eq!(
+        metrics(&mut series, &restarting(1, 1, None), &[5]),
+        json!([])
+    );
+    let task = restarting(1, 3, None);
+    assert_eq!(metrics(&mut series, &task, &[]), json!([]));
+    let metrics = metrics(&mut series, &task, &[10]);
+    assert_eq!(
+        metrics[0]["containerMetrics"][0]["restartStatsSet"],
+        json!({"restartCount": 3})
+    );
+}
+
+#[test]
+fn check_127_restarts_of_rounds_that_are_not_told_are_in_the_next_one() {
+    let mut series = Series::since(UnixMillis(0));
+    let told = |metrics: &Value| metrics[0]["containerMetrics"][0]["restartStatsSet"].clone();
+    let first = metrics(&mut series, &restarting(1, 1, None), &[5, 10]);
+    assert_eq!(told(&first), json!({"restartCount": 1}));
+    for (restarts, second) in [(2, 15), (3, 20)] {
+        metrics(&mut series, &restarting(1, restarts, None), &[second]);
+        series.forget_round();
+    }
+    let next = metrics(&mut series, &restarting(1, 3, None), &[25]);
+    assert_eq!(told(&next), json!({"restartCount": 2}));
+}
+
 #[test]
 fn a_container_that_was_read_once_or_has_ended_is_left_out() {
     let (mut series, mut task) = (Series::default(), running("a", 'a'));
@@ -216,6 +285,41 @@ fn check_120_an_idle_instance_says_so() {
         metrics_requests(&round(), false, Vec::new()).is_empty(),
         "nothing measured is not idle"
     );
+}
+
+/// A task that pulls, waits for a dependency or is only made has nothing to be measured; silence would cost the
+/// session.
+#[test]
+fn check_120_an_instance_on_which_nothing_runs_yet_or_any_more_is_idle() {
+    for (task_status, status, tracked) in [
+        (TaskStatus::Pending, ContainerStatus::None, false),
+        (TaskStatus::Pending, ContainerStatus::Pulled, false),
+        (TaskStatus::Created, ContainerStatus::Created, false),
+        (TaskStatus::Created, ContainerStatus::Running, true),
+        (TaskStatus::Running, ContainerStatus::Running, true),
+        (TaskStatus::Running, ContainerStatus::Stopped, false),
+        (TaskStatus::Stopped, ContainerStatus::Running, false),
+    ] {
+        let mut task = running("a", 'a');
+        task.known.status = task_status;
+        let known = task.known.containers.get_mut(&sample::name("app")).unwrap();
+        known.status = status;
+        assert_eq!(is_tracked(&task), tracked, "{task_status:?} {status:?}");
+        let definition = Arc::make_mut(&mut task.desired.definition);
+        definition.containers[0].health_check = Some(health_check());
+        let told = health_tasks(std::iter::once(&task), UnixMillis(0)).len();
+        assert_eq!(told, usize::from(tracked), "check 129");
+    }
+}
+
+fn health_check() -> HealthCheck {
+    HealthCheck {
+        command: vec!["CMD".to_owned(), "true".to_owned()],
+        interval: Duration::from_secs(5),
+        timeout: Duration::from_secs(2),
+        retries: 1,
+        start_period: Duration::ZERO,
+    }
 }
 
 fn many(count: usize, containers: usize) -> Vec<wire::TaskMetric> {
@@ -265,13 +369,7 @@ fn check_129_health_is_told_of_containers_with_a_check() {
     let now = UnixMillis(2_000);
     assert_eq!(health_tasks(std::iter::once(&task), now), []);
     let definition = Arc::make_mut(&mut task.desired.definition);
-    definition.containers[0].health_check = Some(HealthCheck {
-        command: vec!["CMD".to_owned(), "true".to_owned()],
-        interval: Duration::from_secs(5),
-        timeout: Duration::from_secs(2),
-        retries: 1,
-        start_period: Duration::ZERO,
-    });
+    definition.containers[0].health_check = Some(health_check());
     let known = task.known.containers.get_mut(&sample::name("app")).unwrap();
     (known.health, known.health_since) = (Health::Healthy, Some(UnixMillis(1_500)));
     let tasks = health_tasks(std::iter::once(&task), now);
@@ -287,22 +385,29 @@ fn check_129_health_is_told_of_containers_with_a_check() {
 
 #[test]
 fn check_130_and_131_the_container_engine_is_initializing_ok_or_impaired() {
-    let at = UnixMillis(1_000);
-    for (answered, answers, expected) in [
-        (None, true, "INITIALIZING"),
-        (Some(at), true, "OK"),
-        (Some(at), false, "IMPAIRED"),
-    ] {
-        let status = runtime_status(answered, answers, at, UnixMillis(2_000));
-        let frame: Value = serde_json::from_str(&status_request(&round(), status)).unwrap();
-        let expected = json!({"type": "ContainerRuntime", "status": expected, "lastUpdated": 2.0, "lastStatusChange": 1.0});
+    let mut runtime = RuntimeHealth::new(UnixMillis(1_000));
+    let told = |runtime: &RuntimeHealth, status: &str, updated: f64, changed: f64| {
+        let frame = status_request(&round(), runtime.status());
+        let frame: Value = serde_json::from_str(&frame).unwrap();
+        let expected = json!({"type": "ContainerRuntime", "status": status, "lastUpdated": updated, "lastStatusChange": changed});
         assert_eq!(frame["message"]["statuses"], json!([expected]));
+    };
+    told(&runtime, "INITIALIZING", 1.0, 1.0);
+    for (answers, at, news, status, changed) in [
+        (true, 2, true, "OK", 2.0),
+        (true, 3, false, "OK", 2.0),
+        (false, 4, true, "IMPAIRED", 4.0),
+        (false, 5, false, "IMPAIRED", 4.0),
+        (true, 6, true, "OK", 6.0),
+    ] {
+        assert_eq!(runtime.looked(answers, UnixMillis(at * 1_000)), news);
+        let at = i32::try_from(at).unwrap();
+        told(&runtime, status, f64::from(at), changed);
     }
 }
 
 #[test]
 fn check_133_heartbeats_and_acknowledgements_are_signs_of_life() {
-    assert_eq!(TCS.on_silence, OnSilence::Close);
     assert!(is_sign_of_life(
         r#"{"type": "AckPublishMetric", "message": {"message": "ok"}}"#
     ));
@@ -311,12 +416,57 @@ fn check_133_heartbeats_and_acknowledgements_are_signs_of_life() {
     }
 }
 
+/// A link whose session is open from now on.
+fn open(link: &mut Link, now: Instant, chance: Chance) {
+    assert_eq!(link.on(Event::Tick, now, chance), Some(Action::Connect));
+    assert_eq!(link.on(Event::Connected, now, chance), None);
+}
+
 #[test]
-fn check_134_the_waits_of_telemetry() {
-    let backoff = TCS.backoff;
-    assert_eq!(
-        (backoff.first, backoff.longest),
-        (Duration::from_secs(1), Duration::from_mins(1))
-    );
-    assert_eq!((backoff.growth_percent, backoff.jitter_percent), (200, 20));
+fn check_133_a_silent_session_is_closed_in_order_and_opened_again_at_once() {
+    for (chance, millis) in [(Chance::ZERO, 60_000), (Chance::MOST, 119_940)] {
+        let began = Instant::now();
+        let mut link = Link::new(TCS, began);
+        open(&mut link, began, chance);
+        let silent = began + Duration::from_millis(millis);
+        let all_but = began + Duration::from_millis(millis - 1);
+        assert_eq!(link.on(Event::Tick, all_but, chance), None);
+        assert_eq!(link.on(Event::Tick, silent, chance), Some(Action::Close));
+        // However the peer answers that.
+        assert_eq!(link.on(Event::Ended(How::Broken), silent, chance), None);
+        open(&mut link, silent, chance);
+        let mut now = silent;
+        for _ in 0..30 {
+            now += Duration::from_secs(50);
+            assert_eq!(link.on(Event::Tick, now, chance), None);
+            link.on(Event::Heard, now, chance);
+        }
+    }
+}
+
+#[test]
+fn check_134_refusals_wait_from_a_second_to_a_minute_until_a_session_is_closed_in_order() {
+    for (chance, share) in [(Chance::ZERO, 1.0), (Chance::MOST, 1.2)] {
+        let mut now = Instant::now();
+        let mut link = Link::new(TCS, now);
+        let waits = |link: &Link, now: Instant, seconds: u32| {
+            let wait = (link.next().unwrap() - now).as_secs_f64();
+            let wanted = f64::from(seconds) * share;
+            assert!((wait - wanted).abs() <= wanted * 0.01, "{wait} {wanted}");
+        };
+        for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+            assert_eq!(link.on(Event::Tick, now, chance), Some(Action::Connect));
+            link.on(Event::Refused { inactive: false }, now, chance);
+            waits(&link, now, seconds);
+            now = link.next().unwrap();
+        }
+        let lived = Duration::from_secs(20);
+        for (how, seconds) in [(How::Broken, 60), (How::Normal, 0), (How::Broken, 1)] {
+            open(&mut link, now, chance);
+            now += lived;
+            link.on(Event::Ended(how), now, chance);
+            waits(&link, now, seconds);
+            now = link.next().unwrap();
+        }
+    }
 }

@@ -8,6 +8,9 @@ use crate::ecs::link::{BackoffSettings, LinkSettings, OnSilence};
 /// From one round to the next.
 pub const PACE: Duration = Duration::from_secs(20);
 
+/// How long the container engine may take to answer before it counts as impaired.
+pub const PING_LIMIT: Duration = Duration::from_secs(2);
+
 /// Rounds that wait while there is no session: five minutes, older ones are refused.
 pub const WAITING_ROUNDS: usize = 15;
 

@@ -10,11 +10,14 @@ use super::timers::WAITING_ROUNDS;
 pub struct Waiting(VecDeque<Vec<String>>);
 
 impl Waiting {
-    /// Adds the frames of a round, if there is room.
-    pub fn add(&mut self, round: Vec<String>) {
-        if self.0.len() < WAITING_ROUNDS {
+    /// Adds the frames of a round, if it has any and there is room; `false` = there is none.
+    #[must_use]
+    pub fn add(&mut self, round: Vec<String>) -> bool {
+        let has_room = self.0.len() < WAITING_ROUNDS;
+        if has_room && !round.is_empty() {
             self.0.push_back(round);
         }
+        has_room
     }
 
     /// The oldest.
@@ -31,7 +34,8 @@ mod tests {
     fn check_135_fifteen_rounds_wait_and_the_newest_are_let_go_of() {
         let mut waiting = Waiting::default();
         for number in 0..20 {
-            waiting.add(vec![format!("round {number}")]);
+            let rooms = [Vec::new(), vec![format!("round {number}")]].map(|it| waiting.add(it));
+            assert_eq!(rooms, [number < 15; 2], "{number}");
         }
         let mut told = Vec::new();
         while let Some(round) = waiting.take() {
