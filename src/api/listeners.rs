@@ -22,6 +22,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
+use super::observe::strays::dress_too_large;
 use super::problem::{dress, panicked};
 use super::task_server::limits::{RateLimiter, limit};
 use super::task_server::router::plain_paths;
@@ -67,6 +68,7 @@ pub fn plain_layers(routes: Router) -> Router {
     let layers = ServiceBuilder::new()
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn(plain_paths))
+        .layer(middleware::from_fn(dress_too_large))
         .layer(RequestBodyLimitLayer::new(PLAIN_BODY_LIMIT));
     routes.layer(layers)
 }

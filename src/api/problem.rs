@@ -75,9 +75,9 @@ problems! {
     /// What should follow is not in the log any more.
     EventsGone = GONE, "events-gone", "events that should follow are gone, begin anew";
     /// `If-Match` does not match.
-    GenerationMismatch = PRECONDITION_FAILED, "generation-mismatch", "the task is at another generation";
+    GenerationMismatch = PRECONDITION_FAILED, "generation-mismatch", "the task is not at that generation";
     /// More than the limit.
-    BodyTooLarge = PAYLOAD_TOO_LARGE, "body-too-large", "the body is larger than 10 MiB";
+    BodyTooLarge = PAYLOAD_TOO_LARGE, "body-too-large", "the body is larger than is taken here";
     /// The task definition has errors.
     DefinitionRefused = UNPROCESSABLE_ENTITY, "definition-refused", "the task definition is refused";
     /// A broken invariant.
@@ -236,11 +236,19 @@ pub(super) async fn dress(
         .cloned()
         .unwrap_or_else(|| Problem::of_status(status));
     let request_id = ids.task_id().to_string();
-    if problem.kind.status().is_server_error() {
+    if problem.kind == ProblemKind::Busy {
+        // The client's doing, and no failure of the agent's.
+        tracing::info!(event = "client-refused", %route, "refused a client: too many at once");
+    } else if problem.kind.status().is_server_error() {
         let cause = problem.cause.as_deref().unwrap_or("none given");
         tracing::error!(event = "request-failed", %request_id, %route, error = cause, "{}", problem.kind.title());
     }
     body_of(problem, &request_id, &bare)
+}
+
+/// The whole answer, where nothing else writes its body. For what is the client's doing: no cause is logged.
+pub(super) fn alone(problem: Problem) -> Response {
+    body_of(problem, "", &Response::default())
 }
 
 fn body_of(problem: Problem, request_id: &str, bare: &Response<Body>) -> Response {

@@ -1,52 +1,55 @@
 //! Serving routers on a TCP address: connections, their number, and the end.
 //!
-//! **Invariants.** Connections are owned: when [`TcpServer::run`] returns none is left. Who connects is found out once
-//! and stays with the connection.
+//! **Invariants.** Connections are owned: when [`TcpServer::run`] returns none is left. Who connects is found out once,
+//! when the first head is there, and stays with the connection: silence costs nothing but a place that is given to the
+//! next.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::HeaderValue;
-use axum::http::header::CONNECTION;
-use axum::middleware::map_response;
-use axum::response::Response;
+use axum::extract::Request;
+use axum::http::header::{CONNECTION, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{AddExtension, map_response};
+use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Router};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tower::Layer as _;
+use tower::{Layer as _, ServiceExt as _};
 
 use super::connection::{Patience, serve};
-use super::doors::{Doors, PerAddress};
+use super::doors::{Doors, Inside, Places};
 use super::observe::state::ListenerShutdown;
-use super::task_server::peer::Peer;
+use super::task_server::peer::{Began, Peer};
 use crate::boundary::callers::Callers;
 use crate::domain::caller::{Caller, Doubt};
 
 /// What a listener takes of its clients.
 #[derive(Clone, Copy, Debug)]
 pub struct TcpLimits {
-    /// Connections open at once on an address; further ones wait in the kernel's queue. An idle one costs less than
-    /// 20 KiB, none more than the buffers of its head and its answer.
-    pub(super) connections: usize,
-    /// Connections of one client address; further ones get 503.
-    pub(super) each: PerAddress,
+    /// Connections open at once on an address: further ones get 503, or the place of one that is silent. An idle one
+    /// costs less than 20 KiB, none more than the buffers of its head and its answer.
+    pub(super) places: Places,
     pub(super) patience: Patience,
 }
 
 impl Default for TcpLimits {
-    /// Deadlines of ECS agents for heads and bodies; readers of streams may pause longer than those. A quarter of the
-    /// places is out of reach for the host's own programs, so that containers are always served, and no container
-    /// has more than an eighth.
+    /// Deadlines of ECS agents for heads and bodies; readers of streams may pause longer than those. A fifth of the
+    /// places is for those who have not asked yet, half of that for the host's own programs. Of the others the host as a
+    /// whole can have half: a thousand readers of events.
     fn default() -> Self {
         Self {
-            connections: 2_048,
-            each: PerAddress {
-                host: 1_536,
-                other: 256,
+            places: Places {
+                silent_host: 256,
+                silent_other: 128,
+                silent: 512,
+                each: 256,
+                known: 2_048,
             },
             patience: Patience {
                 head: Duration::from_secs(5),
@@ -133,8 +136,8 @@ impl TcpServer {
         let closing = Extension(ListenerShutdown(shutdown.clone()));
         served.to_host = served.to_host.layer(closing.clone());
         served.to_others = served.to_others.layer(closing);
-        let places = Arc::new(Semaphore::new(self.limits.connections));
-        let doors = Doors::new(self.limits.each);
+        let places = Arc::new(Semaphore::new(self.limits.places.all()));
+        let doors = Doors::new(self.limits.places);
         let mut connections = JoinSet::new();
         loop {
             while let Some(ended) = connections.try_join_next() {
@@ -149,7 +152,10 @@ impl TcpServer {
             match accepted {
                 None => break,
                 Some(Ok((stream, peer, place))) => {
-                    let Some(inside) = doors.enter(peer.ip()) else {
+                    let Ok(local) = stream.local_addr() else {
+                        continue;
+                    };
+                    let Some(inside) = doors.enter(peer, local) else {
                         tracing::debug!(listener = served.name, %peer, "too many connections from one address");
                         refuse(stream);
                         continue;
@@ -157,8 +163,8 @@ impl TcpServer {
                     let (served, shutdown) = (served.clone(), shutdown.clone());
                     let patience = self.limits.patience;
                     connections.spawn(async move {
-                        converse((stream, peer), served, patience, shutdown).await;
-                        drop((place, inside));
+                        converse(stream, (peer, local), inside, served, (patience, shutdown)).await;
+                        drop(place);
                     });
                 }
                 Some(Err(error)) => {
@@ -182,32 +188,86 @@ fn refuse(stream: TcpStream) {
     }
 }
 
+/// Serves a connection until it ends, or until its place is needed while it is silent.
 async fn converse(
-    (stream, peer): (TcpStream, SocketAddr),
+    stream: TcpStream,
+    (peer, local): (SocketAddr, SocketAddr),
+    inside: Inside,
     served: Served,
-    patience: Patience,
-    shutdown: CancellationToken,
+    (patience, shutdown): (Patience, CancellationToken),
 ) {
-    let Ok(local) = stream.local_addr() else {
-        return;
-    };
     // Answers are written at once and whole: waiting for more would only delay them.
     let _unset = stream.set_nodelay(true);
-    let caller = served.callers.identify(peer, local).await;
-    let router = if peer.ip().to_canonical().is_loopback() {
-        served.to_host
-    } else {
-        served.to_others
-    };
-    // Who is not found now may be with the next connection, so this one ends with its answer.
-    let once = matches!(caller, Caller::Unknown(Doubt::NotFound));
-    let router = if once {
-        router.layer(map_response(close_after))
-    } else {
-        router
-    };
-    let router = Extension(Peer::new(peer, caller)).layer(router);
-    serve(stream, router, patience, shutdown, served.name).await;
+    let (name, sent_away) = (served.name, inside.sent_away());
+    let first = Arc::new(First {
+        ends: (peer, local),
+        inside,
+        served,
+        known: OnceCell::new(),
+    });
+    let answer = tower::service_fn(move |mut request: Request| {
+        let first = Arc::clone(&first);
+        request.extensions_mut().insert(Began(Instant::now()));
+        async move {
+            match first.router().await {
+                Some(router) => router.clone().oneshot(request).await,
+                None => Ok(too_many()),
+            }
+        }
+    });
+    let served = serve(stream, answer, patience, shutdown, name);
+    if sent_away.run_until_cancelled(served).await.is_none() {
+        tracing::debug!(listener = name, %peer, "somebody silent has made room for another");
+    }
+}
+
+/// A router that knows who asks.
+type Answering = AddExtension<Router, Peer>;
+
+/// What is found out when a connection's first request is there.
+struct First {
+    ends: (SocketAddr, SocketAddr),
+    inside: Inside,
+    served: Served,
+    known: OnceCell<Option<Answering>>,
+}
+
+impl First {
+    /// What answers the one who has connected; `None` = there is no place for it.
+    async fn router(&self) -> Option<&Answering> {
+        self.known.get_or_init(|| self.find()).await.as_ref()
+    }
+
+    async fn find(&self) -> Option<Answering> {
+        let (peer, local) = self.ends;
+        if !self.inside.has_asked() {
+            return None;
+        }
+        let caller = self.served.callers.identify(peer, local).await;
+        if !self.inside.is(&caller) {
+            tracing::debug!(listener = self.served.name, %peer, caller = caller.kind(), "too many connections of one caller");
+            return None;
+        }
+        let router = if peer.ip().to_canonical().is_loopback() {
+            self.served.to_host.clone()
+        } else {
+            self.served.to_others.clone()
+        };
+        // Who is not found now may be with the next connection, so this one ends with its answer.
+        let once = matches!(caller, Caller::Unknown(Doubt::NotFound));
+        let router = if once {
+            router.layer(map_response(close_after))
+        } else {
+            router
+        };
+        Some(Extension(Peer::new(peer, caller)).layer(router))
+    }
+}
+
+/// [`TOO_MANY`] as an answer.
+fn too_many() -> Response {
+    let fields = [(CONNECTION, "close"), (RETRY_AFTER, "1")];
+    (StatusCode::SERVICE_UNAVAILABLE, fields).into_response()
 }
 
 async fn close_after(mut response: Response) -> Response {

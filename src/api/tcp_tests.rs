@@ -2,25 +2,29 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::routing::{any, post};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::admin::testing::{Rig, event, snapshot_of};
 use super::connection::Patience;
-use super::doors::PerAddress;
+use super::doors::Places;
 use super::listeners::plain_layers;
 use super::observe::Access;
 use super::observe::superset::superset;
-use super::task_server::peer::Peer;
+use super::task_server::peer::{Began, Peer};
 use super::tcp::{Served, TcpLimits, TcpServer};
-use crate::boundary::callers::UnknownCallers;
+use crate::boundary::callers::{Callers, UnknownCallers};
+use crate::domain::caller::{Caller, Doubt};
+use crate::testing::store_contract::desired;
 
 /// Far above what anything here takes.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -28,12 +32,17 @@ const LIMIT: Duration = Duration::from_mins(1);
 /// Limits that are reached within a test.
 fn tight() -> TcpLimits {
     TcpLimits {
-        connections: 8,
-        each: PerAddress { host: 6, other: 1 },
+        places: Places {
+            silent_host: 6,
+            silent_other: 1,
+            silent: 7,
+            each: 3,
+            known: 12,
+        },
         patience: Patience {
-            head: Duration::from_millis(300),
-            body: Duration::from_millis(300),
-            write: Duration::from_millis(300),
+            head: Duration::from_secs(3),
+            body: Duration::from_secs(3),
+            write: Duration::from_secs(3),
             grace: Duration::from_secs(5),
         },
     }
@@ -48,13 +57,17 @@ struct Serving {
 
 impl Serving {
     async fn start(limits: TcpLimits, routes: Router) -> Self {
+        Self::of(limits, routes, Arc::new(UnknownCallers)).await
+    }
+
+    async fn of(limits: TcpLimits, routes: Router, callers: Arc<dyn Callers>) -> Self {
         let bound = TcpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await;
         let bound = bound.unwrap().with_limits(limits);
         let served = Served {
             name: "test",
             to_host: routes,
             to_others: Router::new(),
-            callers: Arc::new(UnknownCallers),
+            callers,
         };
         let (address, shutdown) = (bound.address(), CancellationToken::new());
         let mut running = JoinSet::new();
@@ -68,14 +81,37 @@ impl Serving {
 
     /// Tells who asks, and how long what they send is.
     async fn with(limits: TcpLimits) -> Self {
-        let who = any(|peer: Peer| async move { peer.address().to_string() });
-        let length = post(|body: Bytes| async move { body.len().to_string() });
-        let routes = Router::new().route("/who", who).route("/length", length);
-        Self::start(limits, plain_layers(routes)).await
+        Self::start(limits, routes()).await
     }
 
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// From an address of loopback that ends so.
+    async fn connect_from(&self, end: u8) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, end], 0).into()).unwrap();
+        socket.connect(self.address).await.unwrap()
+    }
+}
+
+fn routes() -> Router {
+    let who = any(|peer: Peer| async move { peer.address().to_string() });
+    let length = post(|body: Bytes| async move { body.len().to_string() });
+    plain_layers(Router::new().route("/who", who).route("/length", length))
+}
+
+/// Each address of loopback is a task's; counts how often it was asked.
+#[derive(Default)]
+struct Tasks(AtomicUsize);
+
+#[async_trait]
+impl Callers for Tasks {
+    async fn identify(&self, peer: SocketAddr, _: SocketAddr) -> Caller {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        let id = peer.ip().to_string().replace('.', "-");
+        Caller::Task(desired(&id, 1).arn)
     }
 }
 
@@ -250,9 +286,9 @@ async fn one_address_has_so_many_connections_and_then_503() {
         open.push(stream);
     }
     let mut further = server.connect().await;
-    let answer = rest(&mut further).await;
+    let answer = exchange(&mut further, "/who").await;
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-    assert!(answer.contains("Retry-After: 1\r\n"), "{answer}");
+    assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
     drop(open.pop());
     loop {
         let mut stream = server.connect().await;
@@ -266,17 +302,74 @@ async fn one_address_has_so_many_connections_and_then_503() {
 }
 
 #[tokio::test]
-async fn clients_beyond_the_places_wait_until_silent_ones_are_given_up() {
+async fn a_silent_one_gives_way_to_a_newcomer_and_costs_no_look() {
     let mut limits = tight();
-    limits.each.host = 100;
-    let server = Serving::with(limits).await;
+    limits.patience.head = LIMIT;
+    let callers = Arc::new(Tasks::default());
+    let server = Serving::of(limits, routes(), callers.clone()).await;
     let mut silent = Vec::new();
-    for _ in 0..40 {
-        silent.push(server.connect().await);
+    for number in 0..40 {
+        let mut stream = server.connect().await;
+        if number % 2 == 0 {
+            stream.write_all(b"GET /who HTTP/1.1\r\nHo").await.unwrap();
+        }
+        silent.push(stream);
     }
+    for _ in 0..10 {
+        let mut stream = server.connect_from(2).await;
+        let answer = exchange(&mut stream, "/who").await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    assert_eq!(rest(&mut silent[0]).await, "", "the first has made room");
+    assert_eq!(callers.0.load(Ordering::Relaxed), 10);
+}
+
+/// Takes its time.
+struct Slow(Duration);
+
+#[async_trait]
+impl Callers for Slow {
+    async fn identify(&self, _: SocketAddr, _: SocketAddr) -> Caller {
+        tokio::time::sleep(self.0).await;
+        Caller::Unknown(Doubt::Unsupported)
+    }
+}
+
+#[tokio::test]
+async fn a_request_begins_before_anybody_is_asked_whose_it_is() {
+    let takes = Duration::from_millis(200);
+    let since = any(|began: Began| async move { began.0.elapsed().as_millis().to_string() });
+    let routes = plain_layers(Router::new().route("/since", since));
+    let server = Serving::of(TcpLimits::default(), routes, Arc::new(Slow(takes))).await;
     let mut stream = server.connect().await;
-    let answer = tokio::time::timeout(LIMIT, exchange(&mut stream, "/who")).await;
-    assert!(answer.expect("in its turn").starts_with("HTTP/1.1 200 "));
+    let answer = exchange(&mut stream, "/since").await;
+    let millis = answer
+        .rsplit("\r\n")
+        .next()
+        .and_then(|text| text.parse::<u128>().ok());
+    assert!(millis.expect("a number") >= takes.as_millis(), "{answer}");
+}
+
+#[tokio::test]
+async fn a_task_that_has_all_its_places_gets_503_and_another_at_the_same_address_does_not() {
+    let mut limits = tight();
+    limits.patience.head = LIMIT;
+    let server = Serving::of(limits, routes(), Arc::new(Tasks::default())).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let mut stream = server.connect_from(2).await;
+        let answer = exchange(&mut stream, "/who").await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        open.push(stream);
+    }
+    let mut further = server.connect_from(2).await;
+    let answer = exchange(&mut further, "/who").await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
+    assert_eq!(rest(&mut further).await, "", "it is closed");
+    let mut other = server.connect_from(3).await;
+    let answer = exchange(&mut other, "/who").await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
 /// Goal: readers of the event stream that take nothing end by themselves, and meanwhile hold up nobody. Method: one

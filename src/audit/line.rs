@@ -13,29 +13,28 @@ use crate::domain::ids::UnixMillis;
 /// Version of the format.
 const VERSION: u8 = 2;
 
-/// What is the same in every line; empty texts are written as `-`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Context {
-    /// Cluster name.
-    pub cluster: String,
-    /// ARN of the container instance.
-    pub container_instance: String,
-}
-
 /// Writes lines one after the other.
 #[derive(Debug)]
 pub(super) struct Lines {
-    context: Context,
+    cluster: String,
+    /// ARN of the container instance; empty while it has none.
+    instance: String,
     /// The last instant written, in seconds, and its text: most lines of a batch share it.
     second: Option<(i64, String)>,
 }
 
 impl Lines {
-    pub(super) fn new(context: Context) -> Self {
+    pub(super) fn new(cluster: String) -> Self {
         Self {
-            context,
+            cluster,
+            instance: String::new(),
             second: None,
         }
+    }
+
+    /// The container instance that stands in lines from now on.
+    pub(super) fn set_instance(&mut self, arn: Option<String>) {
+        self.instance = arn.unwrap_or_default();
     }
 
     /// Appends the line of an entry.
@@ -53,8 +52,8 @@ impl Lines {
             Quoted(&entry.user_agent),
             owner.as_deref().unwrap_or("-"),
             word(entry.event),
-            or_dash(&self.context.cluster),
-            or_dash(&self.context.container_instance),
+            or_dash(&self.cluster),
+            or_dash(&self.instance),
         );
     }
 
@@ -73,6 +72,7 @@ impl Lines {
     }
 }
 
+/// What is not known is a dash.
 fn or_dash(text: &str) -> &str {
     if text.is_empty() { "-" } else { text }
 }
@@ -123,20 +123,18 @@ mod tests {
         }
     }
 
-    fn line(context: Context, entry: &AuditEntry) -> String {
+    fn line(cluster: &str, instance: Option<&str>, entry: &AuditEntry) -> String {
         let mut out = String::new();
-        Lines::new(context).write(&mut out, entry);
+        let mut lines = Lines::new(cluster.to_owned());
+        lines.set_instance(instance.map(str::to_owned));
+        lines.write(&mut out, entry);
         out
     }
 
     #[test]
     fn a_line_has_the_ten_fields_of_the_reference_agent() {
-        let context = Context {
-            cluster: "lab".to_owned(),
-            container_instance: "arn:ci".to_owned(),
-        };
         assert_eq!(
-            line(context, &entry()),
+            line("lab", Some("arn:ci"), &entry()),
             "2026-11-23T16:51:52Z 200 172.17.0.3:38350 \"/v2/credentials\" \"Boto3/1.40 \\\"quoted\\\" \\\\\" \
              arn:aws:ecs:us-west-2:123456789012:task/lab/05a08064ba3d4371a201e79fe43db2f0 GetCredentials 2 lab \
              arn:ci\n"
@@ -153,7 +151,7 @@ mod tests {
             ..entry()
         };
         assert_eq!(
-            line(Context::default(), &refused),
+            line("", None, &refused),
             "2026-11-23T16:51:52Z 400 172.17.0.3:38350 \"/v2/credentials\" \"\" - \
              GetCredentialsInvalidRoleType 2 - -\n"
         );
@@ -165,7 +163,7 @@ mod tests {
             user_agent: "x\"\n2026-11-23T16:51:52Z 200".to_owned(),
             ..entry()
         };
-        let line = line(Context::default(), &forged);
+        let line = line("", None, &forged);
         assert_eq!(line.lines().count(), 1);
         assert!(line.contains(r#""x\"\x0a2026"#), "{line}");
     }

@@ -1,8 +1,9 @@
 //! The record of requests for credentials: a file of its own in the reference agent's format.
 //!
 //! ```text
-//! record() ─► bounded queue ─► lines, a batch at a time ─► file, set aside by its size
-//!                 └─ full: dropped and counted, told with the next batch
+//! record() ─► the first of its kind? ─► bounded queue ─► lines, a batch at a time ─► file, set aside by its size
+//!                 └─ no: counted, a line      └─ full: dropped and counted, told with the next batch
+//!                    at the end of the span
 //! ```
 //!
 //! **Invariants.** A request never waits for the file. A file that cannot be written is told once and tried again;
@@ -10,10 +11,11 @@
 
 mod line;
 
+mod repeats;
+
 mod service;
 
-pub use line::Context;
-pub use service::{AuditConfig, AuditHandle, AuditService, service};
+pub use service::{AuditConfig, AuditHandle, AuditService, Instance, service};
 
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,16 @@
 //! The queue between requests and the file.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::line::{Context, Lines};
+use super::line::Lines;
+use super::repeats::Repeats;
 use crate::boundary::credentials::{AuditEntry, AuditLog};
 use crate::platform::rotating::{FileConfig, Rotating};
 
@@ -17,28 +20,38 @@ const CAPACITY: usize = 8192;
 /// Entries written at once.
 const BATCH: usize = 1024;
 
+/// After that, requests that were only counted are written as their number.
+const SPAN: Duration = Duration::from_secs(10);
+
+/// Tells the ARN of the container instance, if this host has one by now.
+pub type Instance = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// Settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditConfig {
     /// Where to; `None` = the record is not kept.
     pub file: Option<FileConfig>,
-    /// What is the same in every line.
-    pub context: Context,
+    /// Cluster name.
+    pub cluster: String,
 }
 
 /// Builds the service and its handle.
-pub fn service(config: AuditConfig) -> (AuditService, AuditHandle) {
+pub fn service(config: AuditConfig, instance: Instance) -> (AuditService, AuditHandle) {
     let (entries, inbox) = mpsc::channel(CAPACITY);
     let dropped = Arc::new(AtomicU64::new(0));
+    let repeats = Arc::new(Mutex::default());
     let handle = AuditHandle {
         entries: config.file.is_some().then_some(entries),
         dropped: Arc::clone(&dropped),
+        repeats: Arc::clone(&repeats),
     };
     let service = AuditService {
         inbox,
         dropped,
+        repeats,
         told: 0,
-        lines: Lines::new(config.context),
+        lines: Lines::new(config.cluster),
+        instance,
         file: config.file.map(Rotating::new),
         failing: false,
     };
@@ -50,6 +63,7 @@ pub fn service(config: AuditConfig) -> (AuditService, AuditHandle) {
 pub struct AuditHandle {
     entries: Option<mpsc::Sender<AuditEntry>>,
     dropped: Arc<AtomicU64>,
+    repeats: Arc<Mutex<Repeats>>,
 }
 
 impl AuditHandle {
@@ -64,17 +78,36 @@ impl AuditLog for AuditHandle {
         let Some(entries) = &self.entries else {
             return;
         };
+        // Counted before the queue, which has room then for what is written.
+        if !entries.is_closed() && !of_span(&self.repeats).admit(&entry) {
+            return;
+        }
         if entries.try_send(entry).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
+fn of_span(repeats: &Mutex<Repeats>) -> std::sync::MutexGuard<'_, Repeats> {
+    repeats.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the service wakes for.
+enum Woken {
+    /// So many entries are in the batch.
+    Entries(usize),
+    /// A span is over.
+    Span,
+    /// The agent ends.
+    End,
+}
+
 /// Owns the file.
-#[derive(Debug)]
 pub struct AuditService {
     inbox: mpsc::Receiver<AuditEntry>,
     dropped: Arc<AtomicU64>,
+    repeats: Arc<Mutex<Repeats>>,
+    instance: Instance,
     /// How many drops have been told.
     told: u64,
     lines: Lines,
@@ -90,19 +123,28 @@ impl AuditService {
             return;
         }
         let mut batch = Vec::with_capacity(BATCH);
+        let mut spans = interval(SPAN);
+        spans.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            // `recv_many` is cancel-safe by its documentation; cancellation is a state.
-            let stop = tokio::select! {
+            // Cancel-safe by their documentation; cancellation is a state.
+            let woken = tokio::select! {
                 // Nothing comes any more once every handle is gone.
-                count = self.inbox.recv_many(&mut batch, BATCH), if !self.inbox.is_closed() => count == 0,
-                () = shutdown.cancelled() => true,
+                count = self.inbox.recv_many(&mut batch, BATCH), if !self.inbox.is_closed() => Woken::Entries(count),
+                _ = spans.tick() => Woken::Span,
+                () = shutdown.cancelled() => Woken::End,
             };
-            if stop {
-                self.inbox.close();
-                while self.inbox.recv_many(&mut batch, BATCH).await > 0 {
-                    self = self.write(&mut batch).await;
+            match woken {
+                Woken::Entries(1..) => {}
+                Woken::Span => batch.append(&mut of_span(&self.repeats).close()),
+                Woken::Entries(0) | Woken::End => {
+                    self.inbox.close();
+                    while self.inbox.recv_many(&mut batch, BATCH).await > 0 {
+                        self = self.write(&mut batch).await;
+                    }
+                    batch.append(&mut of_span(&self.repeats).close());
+                    self.write(&mut batch).await;
+                    return;
                 }
-                return;
             }
             self = self.write(&mut batch).await;
         }
@@ -110,7 +152,11 @@ impl AuditService {
 
     /// Writes the batch on a thread that may wait for the disk.
     async fn write(mut self, batch: &mut Vec<AuditEntry>) -> Self {
+        if batch.is_empty() {
+            return self;
+        }
         let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        self.lines.set_instance((self.instance)());
         let mut text = String::with_capacity(batch.len().saturating_mul(256));
         for entry in batch.drain(..) {
             self.lines.write(&mut text, &entry);

@@ -29,10 +29,14 @@ pub struct FactSettings {
     pub reserved_memory_mib: u32,
     /// `ECS_RESERVED_PORTS`.
     pub reserved_ports: BTreeSet<u16>,
+    /// The one of them at which the agent answers containers.
+    pub front_port: Option<u16>,
     /// `ECS_RESERVED_PORTS_UDP`.
     pub reserved_ports_udp: BTreeSet<u16>,
     /// `ECS_DYNAMIC_HOST_PORT_RANGE`; `None` = the system's.
     pub dynamic_ports: Option<(u16, u16)>,
+    /// `ECS_DETAILED_OS_FAMILY`; `None` = as the system says.
+    pub detailed_family: Option<String>,
     /// `ECS_INSTANCE_ATTRIBUTES`.
     pub attributes: BTreeMap<String, String>,
 }
@@ -65,17 +69,14 @@ pub fn host_facts(raw: RawFacts<'_>) -> HostFacts {
     let said_or = |said: u64, known: u64| if said > 0 { said } else { known };
     let memory_bytes = said_or(info.memory_bytes, raw.capacity.memory_bytes);
     let memory_mib = u32::try_from(memory_bytes / MIB).unwrap_or(u32::MAX);
-    let cpus = if info.cpus > 0 {
-        info.cpus
-    } else {
-        raw.capacity.cpus
-    };
+    let cpus = cpus(os_type, info.cpus, raw.capacity.cpus);
     HostFacts {
         os_type,
         cpu_architecture: architecture.to_uppercase(),
         cpu_units: cpus.saturating_mul(UNITS_PER_CPU),
         memory_mib: memory_mib.saturating_sub(settings.reserved_memory_mib),
         reserved_ports: reserved_ports(settings),
+        front_port: settings.front_port,
         dynamic_ports: settings.dynamic_ports.unwrap_or(raw.dynamic_ports),
         cgroups: raw.cgroups,
         log_drivers: info.log_drivers.iter().cloned().collect(),
@@ -85,6 +86,16 @@ pub fn host_facts(raw: RawFacts<'_>) -> HostFacts {
         apparmor: has_security_option(info, "apparmor"),
         runtime_version: info.version.clone(),
         attributes: attributes(os_type, architecture, raw),
+    }
+}
+
+/// What Docker says before what the system says. On Windows Docker counts the CPUs of one group of processors, 64 at
+/// most, and the system those of all (`windows.md` 11.1).
+fn cpus(os_type: OsType, docker: u32, system: u32) -> u32 {
+    match os_type {
+        OsType::Windows => docker.max(system),
+        OsType::Linux if docker > 0 => docker,
+        OsType::Linux => system,
     }
 }
 
@@ -126,10 +137,16 @@ fn attributes(os_type: OsType, architecture: &str, raw: RawFacts<'_>) -> BTreeMa
         OsType::Linux => "LINUX".to_owned(),
         OsType::Windows => raw.os_version.family(),
     };
+    let said = raw.settings.detailed_family.as_ref();
+    let said = said.or(raw.os_version.distribution.as_ref());
+    let detailed = match os_type {
+        OsType::Linux => said.unwrap_or(&family),
+        OsType::Windows => &family,
+    };
     let own = [
         ("ecs.os-type", os_type.as_str()),
         ("ecs.os-family", &family),
-        ("ecs.os-type-detailed", &family),
+        ("ecs.os-type-detailed", detailed),
         ("ecs.cpu-architecture", architecture),
     ];
     let mut attributes = raw.settings.attributes.clone();
@@ -174,6 +191,7 @@ mod tests {
             os_version: &OsVersion {
                 build: Some(20348),
                 installation: Some("Server Core".to_owned()),
+                distribution: Some("debian_12".to_owned()),
             },
             cgroups: CgroupSupport::V1,
             dynamic_ports: (32768, 60999),
@@ -239,11 +257,17 @@ mod tests {
                 ("ecs.cpu-architecture", "arm64"),
                 ("ecs.os-family", "LINUX"),
                 ("ecs.os-type", "linux"),
-                ("ecs.os-type-detailed", "LINUX"),
+                ("ecs.os-type-detailed", "debian_12"),
                 ("stack", "prod"),
             ]
         );
         assert_eq!(facts.cpu_architecture, "ARM64");
+        let settings = FactSettings {
+            detailed_family: Some("mine".to_owned()),
+            ..FactSettings::default()
+        };
+        let facts = super::tests::facts(&info(), &settings);
+        assert_eq!(facts.attributes["ecs.os-type-detailed"], "mine");
     }
 
     #[test]
@@ -258,6 +282,20 @@ mod tests {
         assert_eq!(value("ecs.os-type"), Some("windows"));
         assert_eq!(value("ecs.os-family"), Some("WINDOWS_SERVER_2022_CORE"));
         assert_eq!(value("ecs.os-type-detailed"), value("ecs.os-family"));
+    }
+
+    #[test]
+    fn all_cpus_of_windows_count_and_those_that_docker_has_elsewhere() {
+        for (os_type, docker, system, counts) in [
+            (OsType::Linux, 2, 8, 2),
+            (OsType::Linux, 0, 8, 8),
+            // Two groups, and a system that does not say.
+            (OsType::Windows, 64, 96, 96),
+            (OsType::Windows, 48, 0, 48),
+            (OsType::Windows, 0, 4, 4),
+        ] {
+            assert_eq!(cpus(os_type, docker, system), counts, "{os_type:?}");
+        }
     }
 
     #[test]

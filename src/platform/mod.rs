@@ -23,8 +23,11 @@ pub mod service;
 
 // Compiled for the tests of every system.
 #[cfg(any(windows, test))]
+mod service_course;
+
 pub mod task_host;
 
+// Compiled for the tests of every system.
 #[cfg(any(windows, test))]
 mod port_owner;
 
@@ -43,6 +46,8 @@ mod bridge;
 pub mod handed;
 
 pub mod kept_key;
+
+pub mod own_files;
 
 mod ports;
 
@@ -84,13 +89,16 @@ pub use handed::{Asked, ChildNews, Handed, KeptSocket, Launch, Listening};
 pub use kept_key::{KEY_BYTES, KeptKey};
 pub use lock::{DataDirLock, LockError};
 pub use os::{
-    AgentProcess, BarrierOs, HostOptions, HostOs, ParentSignals, PeersOs, Program, RedirectOs,
-    TaskLink, UsageOptions, UsageOs, capacity, dynamic_ports, end_with_parent, forget_key,
-    handed_descriptors, is_root, kept_key, listen_ahead, missing_here, os_version, parent_id,
-    release_start_up_code,
+    AgentProcess, BarrierOs, HostOptions, HostOs, LeadOs, ParentSignals, PeersOs, Program,
+    RedirectOs, TaskLink, UsageOptions, UsageOs, capacity, dynamic_ports, end_with_parent,
+    forget_key, handed_descriptors, host_goes_down, in_fips_mode, is_ipv6_only,
+    is_of_administrators, is_root, kept_key, listen_ahead, may_listen, missing_here, os_version,
+    parent_id, raise_open_files, release_start_up_code, share_heaps,
 };
+pub use own_files::{same_disk, tree_bytes};
 pub use private::{
-    exchange_file, private_directory, private_file, readable_directory, readable_file,
+    closed_directory, exchange_file, own_directory, private_directory, private_file,
+    readable_directory, readable_file,
 };
 pub use process::{ProcessFigures, process_figures};
 pub use signals::{ShutdownSignals, Stage, shutdown_signals};

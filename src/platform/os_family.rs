@@ -1,9 +1,11 @@
-//! Which Windows a host is, in the words of ECS. Pure.
+//! Which Windows or Linux a host is, in the words of ECS. Pure.
 
-/// What Windows says of itself; nothing is known of other systems.
+/// What the system says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OsVersion {
-    /// Build number.
+    /// Distribution of Linux and its version, as `amzn_2023`.
+    pub distribution: Option<String>,
+    /// Build number of Windows.
     pub build: Option<u32>,
     /// `InstallationType` of the registry: `Server`, `Server Core`, `Client`, …
     pub installation: Option<String>,
@@ -24,6 +26,31 @@ const RELEASES: [(u32, &str); 6] = [
 ];
 
 impl OsVersion {
+    /// By values of `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion`; what cannot be read is not known.
+    pub fn of(read: impl Fn(&str) -> Option<String>) -> Self {
+        Self {
+            build: read("CurrentBuildNumber").and_then(|text| text.trim().parse().ok()),
+            installation: read("InstallationType"),
+            distribution: None,
+        }
+    }
+
+    /// By the content of `/etc/os-release`; as the init program of the ECS agent writes it.
+    pub fn of_release(content: &str) -> Self {
+        let value = |name: &str| {
+            let line = content
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            let text = line?.trim().trim_matches(['"', '\'']);
+            (!text.is_empty()).then_some(text)
+        };
+        let both = value("ID").zip(value("VERSION_ID"));
+        Self {
+            distribution: both.map(|(id, version)| format!("{id}_{version}")),
+            ..Self::default()
+        }
+    }
+
     /// Value of `ecs.os-family`: `WINDOWS_SERVER_2022_CORE` and the like.
     pub fn family(&self) -> String {
         let release = RELEASES
@@ -46,6 +73,51 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_distribution_is_named_with_its_version() {
+        for (content, expected) in [
+            (
+                "NAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nID=debian\n",
+                Some("debian_12"),
+            ),
+            (
+                "ID=\"amzn\"\nVERSION_ID=2023\nID_LIKE=fedora",
+                Some("amzn_2023"),
+            ),
+            ("ID_LIKE=x\nVERSION_ID=1", None),
+            ("ID=arch\n", None),
+            ("ID=\nVERSION_ID=1", None),
+            ("", None),
+        ] {
+            let read = OsVersion::of_release(content);
+            assert_eq!(read.distribution.as_deref(), expected, "{content}");
+        }
+    }
+
+    #[test]
+    fn a_registry_that_does_not_say_makes_it_just_windows() {
+        for (build, installation, family) in [
+            (Some(" 20348 "), Some("Server"), "WINDOWS_SERVER_2022_FULL"),
+            (Some("20348.1"), Some("Server"), "windows"),
+            (Some("-1"), Some("Server"), "windows"),
+            (Some(""), Some("Server"), "windows"),
+            (None, Some("Server"), "windows"),
+            (Some("20348"), None, "windows"),
+            (None, None, "windows"),
+        ] {
+            let version = OsVersion::of(|name| {
+                let text = match name {
+                    "CurrentBuildNumber" => build,
+                    "InstallationType" => installation,
+                    _ => None,
+                };
+                text.map(str::to_owned)
+            });
+            assert_eq!(version.family(), family, "{build:?} {installation:?}");
+        }
+        assert_eq!(OsVersion::default().family(), "windows");
+    }
+
+    #[test]
     fn each_release_and_variant_has_its_name_and_everything_else_is_just_windows() {
         for (build, installation, family) in [
             (Some(14393), Some("Server"), "WINDOWS_SERVER_2016_FULL"),
@@ -65,6 +137,7 @@ mod tests {
             let version = OsVersion {
                 build,
                 installation: installation.map(str::to_owned),
+                ..OsVersion::default()
             };
             assert_eq!(version.family(), family, "{version:?}");
         }

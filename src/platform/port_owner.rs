@@ -1,5 +1,6 @@
 //! Who has a port, of what `netstat` and `tasklist` of Windows print. Pure.
 
+use super::task_host::ADDRESS;
 use crate::domain::port_mapping::Protocol;
 
 /// Windows itself: its HTTP service listens in the name of this process, for IIS and others.
@@ -22,11 +23,12 @@ pub(super) fn tasklist_args(pid: u32) -> Vec<String> {
         .into()
 }
 
-/// Process that listens at the port. The word for the state is in the language of the host, so who listens is told by
-/// the other end, which has no port.
+/// Process that listens at the port: of several the one at the address of the task server, else one at all addresses,
+/// else any. The word for the state is in the language of the host, so who listens is told by the other end, which has
+/// no port.
 pub(super) fn process_of_port(printed: &str, port: u16, protocol: Protocol) -> Option<u32> {
     let end = format!(":{port}");
-    printed.lines().find_map(|line| {
+    let listeners = printed.lines().filter_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [_, local, foreign, .., process] = fields.as_slice() else {
             return None;
@@ -35,8 +37,23 @@ pub(super) fn process_of_port(printed: &str, port: u16, protocol: Protocol) -> O
             Protocol::Tcp => foreign.ends_with(":0"),
             Protocol::Udp => *foreign == "*:*",
         };
-        (listens && local.ends_with(&end)).then(|| process.parse().ok())?
-    })
+        let address = local.strip_suffix(&end).filter(|_| listens)?;
+        Some((distance(address), process.parse().ok()?))
+    });
+    listeners
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, process)| process)
+}
+
+/// How far from the address of the task server somebody listens.
+fn distance(address: &str) -> u8 {
+    if address == ADDRESS.to_string() {
+        0
+    } else if ["0.0.0.0", "[::]"].contains(&address) {
+        1
+    } else {
+        2
+    }
 }
 
 /// Name of the process, for people.
@@ -74,6 +91,24 @@ mod tests {
             assert_eq!(process_of_port(PRINTED, port, protocol), process, "{port}");
         }
         assert_eq!(netstat_args(Protocol::Udp).join(" "), "-a -n -o -p UDP");
+    }
+
+    /// A web server at another address of the host does not keep the agent from its own.
+    #[test]
+    fn of_several_the_one_in_the_way_of_the_task_server_is_told() {
+        let line = |address: &str, process: u32| {
+            format!("  TCP    {address}:80    0.0.0.0:0    LISTENING    {process}\r\n")
+        };
+        let (other, all) = (line("10.0.0.1", 5), line("0.0.0.0", 4));
+        let (ours, longer) = (line("169.254.170.2", 7), line("1169.254.170.2", 6));
+        for (printed, process) in [
+            (format!("{other}{all}{ours}"), 7),
+            (format!("{longer}{all}{other}"), 4),
+            (format!("{longer}{other}"), 6),
+        ] {
+            let found = process_of_port(&printed, 80, Protocol::Tcp);
+            assert_eq!(found, Some(process), "{printed}");
+        }
     }
 
     #[test]

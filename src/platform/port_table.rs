@@ -1,6 +1,7 @@
 //! Reads the kernel's tables of sockets and its settings of ports: text in, values out.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 
 /// State of a TCP socket that listens, as the table writes it.
 const LISTENS: &str = "0A";
@@ -11,18 +12,40 @@ const BOUND: &str = "07";
 /// Range in use where the kernel does not say (`engine.md` 3.13).
 const FALLBACK: (u16, u16) = (49153, 65535);
 
-/// Inodes of sockets that hold the port, from a table such as `/proc/net/tcp6`. Lines that do not parse are left out.
+/// Inodes of sockets that hold the port, from a table such as `/proc/net/tcp6`.
 pub(super) fn holders(table: &str, port: u16) -> BTreeSet<u64> {
-    let inode = |line: &str| -> Option<u64> {
+    let at_port = sockets(table).filter(|(address, _)| address.port() == port);
+    at_port.map(|(_, inode)| inode).collect()
+}
+
+/// Where sockets of such a table listen or are bound, with their inodes. Lines that do not parse are left out.
+pub(super) fn sockets(table: &str) -> impl Iterator<Item = (SocketAddr, u64)> {
+    table.lines().filter_map(|line| {
         // sl local_address rem_address st queues timer retransmits uid timeout inode …
         let mut fields = line.split_ascii_whitespace();
-        let (_, local_port) = fields.nth(1)?.rsplit_once(':')?;
+        let (address, port) = fields.nth(1)?.rsplit_once(':')?;
         let state = fields.nth(1)?;
-        let matches = u16::from_str_radix(local_port, 16).ok()? == port;
         let inode = fields.nth(5)?.parse().ok()?;
-        (matches && (state == LISTENS || state == BOUND)).then_some(inode)
+        let at = SocketAddr::new(local(address)?, u16::from_str_radix(port, 16).ok()?);
+        (state == LISTENS || state == BOUND).then_some((at, inode))
+    })
+}
+
+/// An address as the kernel prints it: words of 32 bits, each the number that its four bytes are on this machine.
+fn local(digits: &str) -> Option<IpAddr> {
+    let word = |from: usize| {
+        let digits = digits.get(from..from.checked_add(8)?)?;
+        Some(u32::from_str_radix(digits, 16).ok()?.to_ne_bytes())
     };
-    table.lines().filter_map(inode).collect()
+    match digits.len() {
+        8 => Some(IpAddr::from(word(0)?)),
+        32 => {
+            let words = [word(0)?, word(8)?, word(16)?, word(24)?];
+            let bytes: [u8; 16] = words.concat().try_into().ok()?;
+            Some(IpAddr::from(bytes))
+        }
+        _ => None,
+    }
 }
 
 /// The inode that a link such as `socket:[123]` names.
@@ -91,6 +114,27 @@ mod tests {
         assert_eq!(holders(TABLE, 8080), [111, 222, 555].into());
         assert_eq!(holders(TABLE, 80), [444].into());
         assert_eq!(holders(TABLE, 81), [].into());
+    }
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn addresses_are_read_in_the_order_of_the_machine() {
+        for (digits, expected) in [
+            ("0100007F", Some("127.0.0.1")),
+            ("02AAFEA9", Some("169.254.170.2")),
+            ("00000000000000000000000001000000", Some("::1")),
+            ("C20E00FD000000000000000054020000", Some("fd00:ec2::254")),
+            (
+                "0000000000000000FFFF000002AAFEA9",
+                Some("::ffff:169.254.170.2"),
+            ),
+            ("0100007", None),
+            ("0100007G", None),
+            ("", None),
+        ] {
+            let expected: Option<IpAddr> = expected.map(|text| text.parse().unwrap());
+            assert_eq!(local(digits), expected, "{digits}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Directories and files that only their owner may read, and those that everybody may.
 //!
-//! On Unix by their mode. Elsewhere they get what the directory above gives them: on Windows the service's data
-//! directory is closed to others by its access list.
+//! On Unix by their mode. On Windows a directory is by its access list, and files get theirs from the directory that
+//! they lie in.
 
 use std::fs::File;
 use std::io;
@@ -11,15 +11,59 @@ use std::path::Path;
 ///
 /// # Errors
 /// Of the system; also if something else has the name.
+#[cfg(unix)]
 pub fn private_directory(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
     let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
-    }
-    builder.create(path)
+    builder.recursive(true).mode(0o700).create(path)
+}
+
+/// Makes a directory with those above it, for SYSTEM, administrators and this process's user only; one that is there
+/// keeps its access list.
+///
+/// # Errors
+/// Of the system; also if something else has the name.
+#[cfg(not(unix))]
+pub fn private_directory(path: &Path) -> io::Result<()> {
+    super::os::private_directory(path)
+}
+
+/// Makes a directory for the owner only; one that is there keeps its mode.
+///
+/// # Errors
+/// Of the system; also if something else has the name.
+#[cfg(unix)]
+pub fn closed_directory(path: &Path) -> io::Result<()> {
+    private_directory(path)
+}
+
+/// Makes a directory for SYSTEM and administrators only, or makes one such that is there and is this process's user's or
+/// theirs: anybody may have made it before the service was installed, with files that would stay theirs.
+///
+/// # Errors
+/// It is somebody else's, or leads elsewhere, or of the system; also if something else has the name.
+#[cfg(not(unix))]
+pub fn closed_directory(path: &Path) -> io::Result<()> {
+    super::os::closed_directory(path)
+}
+
+/// Makes a directory for the owner only; one that is there keeps its mode, and whoever has made it.
+///
+/// # Errors
+/// Of the system; also if something else has the name.
+#[cfg(unix)]
+pub fn own_directory(path: &Path) -> io::Result<()> {
+    private_directory(path)
+}
+
+/// Makes a directory like [`private_directory`]; one that is there keeps its access list, and is SYSTEM's,
+/// administrators' or this process's user's, as are those above it where every user may make some.
+///
+/// # Errors
+/// It is somebody else's, or leads elsewhere, or of the system; also if something else has the name.
+#[cfg(not(unix))]
+pub fn own_directory(path: &Path) -> io::Result<()> {
+    super::os::own_directory(path)
 }
 
 /// Opens a file for reading and writing, and makes it if it is not there. Afterwards only the owner may read it, also
@@ -55,6 +99,8 @@ pub fn readable_directory(path: &Path) -> io::Result<()> {
         use std::os::unix::fs::PermissionsExt as _;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))?;
     }
+    #[cfg(not(unix))]
+    super::os::let_read(path)?;
     Ok(())
 }
 

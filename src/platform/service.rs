@@ -41,6 +41,16 @@ pub enum Control {
     Other,
 }
 
+impl Control {
+    /// Whether it is the host that goes down, and not the agent alone.
+    pub fn is_of_host(self) -> bool {
+        match self {
+            Self::Shutdown | Self::Preshutdown => true,
+            Self::Stop | Self::Interrogate | Self::Other => false,
+        }
+    }
+}
+
 /// Where the service is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -168,6 +178,9 @@ pub enum ServiceError {
         "the service manager has not started this process: use `berth service start`, or `berth agent` in a console"
     )]
     NoManager,
+    /// It has ended instead of running.
+    #[error("the service has ended at once, with code {0}: see its log")]
+    Ended(u32),
     /// It does not get where it should be in time.
     #[error("the service is {now} and not {wanted} after {} s: see its log", limit.as_secs())]
     Late {
@@ -220,6 +233,13 @@ mod tests {
             }
             assert_eq!(course.ended(0), [State::Stopped(Exit::Well)]);
         }
+    }
+
+    #[test]
+    fn only_the_ends_of_the_host_stop_its_tasks() {
+        let of_host = ENDS.map(Control::is_of_host);
+        assert_eq!(of_host, [false, true, true]);
+        assert!(!Control::Interrogate.is_of_host());
     }
 
     #[test]

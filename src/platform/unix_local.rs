@@ -14,8 +14,8 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::local::LocalBindError;
 
-/// Who may connect, for people.
-pub const MAY_CONNECT: &str = "as root or as a member of the group that owns it";
+/// Who may connect, for people. The data directory, where the socket is unless it is named, lets nobody else in.
+pub const MAY_CONNECT: &str = "as root (a member of its group may too where BERTH_ADMIN_SOCKET names a directory that the group can enter)";
 
 /// Read and write for owner and group.
 const SOCKET_MODE: u32 = 0o660;

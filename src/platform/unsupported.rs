@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -19,8 +20,8 @@ use crate::boundary::connections::{Connections, Ends, Holder, NoConnections};
 use crate::boundary::host::{CgroupLimits, DiskSpace, PortHolder};
 use crate::boundary::usage::{UsageRound, UsageTarget};
 use crate::boundary::{
-    BoundaryError, ErrorKind, HeldAddress, Host, MetadataBarrier, TaskAddress, TaskRedirect,
-    UsageSource,
+    BoundaryError, ErrorKind, HeldAddress, Host, MetadataBarrier, TaskAddress, TaskLead,
+    TaskRedirect, UsageSource,
 };
 use crate::domain::host::CgroupSupport;
 use crate::domain::ids::TaskId;
@@ -34,6 +35,12 @@ pub use super::no_service::{EventLog, install, run, start, status, stop, uninsta
 pub use super::unix_local::{KeptLocal, LocalListener, LocalStream, MAY_CONNECT, connect_local};
 #[cfg(all(unix, not(target_os = "linux")))]
 pub(super) use super::unix_signals::Signals;
+
+/// Nobody says so here.
+#[expect(clippy::unused_async, reason = "the same signature on every system")]
+pub async fn host_goes_down() -> bool {
+    false
+}
 
 /// There is nothing to set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -143,6 +150,10 @@ impl Connections for PeersOs {
         self.0.holder(ends, likely).await
     }
 
+    async fn is_inside(&self, ends: Ends, container: UsageTarget) -> Option<bool> {
+        self.0.is_inside(ends, container).await
+    }
+
     async fn has_address(&self, container: UsageTarget, address: IpAddr) -> Option<bool> {
         self.0.has_address(container, address).await
     }
@@ -194,6 +205,34 @@ impl TaskRedirect for RedirectOs {
     async fn release(&self) -> Result<(), BoundaryError> {
         // They cannot have been set.
         Ok(())
+    }
+}
+
+/// Rules that lead containers to another port, which this host cannot be given.
+#[derive(Debug, Default)]
+pub struct LeadOs {}
+
+#[async_trait]
+impl TaskLead for LeadOs {
+    async fn is_possible(&self) -> Result<(), BoundaryError> {
+        Err(missing("lead containers to the task server".to_owned()))
+    }
+
+    async fn ensure(&self, _: u16) -> Result<bool, BoundaryError> {
+        self.is_possible().await.map(|()| false)
+    }
+
+    async fn look(&self) -> Result<Option<u16>, BoundaryError> {
+        Ok(None)
+    }
+
+    async fn release(&self) -> Result<(), BoundaryError> {
+        // They cannot have been set.
+        Ok(())
+    }
+
+    async fn changed(&self) -> Result<(), BoundaryError> {
+        std::future::pending().await
     }
 }
 
@@ -321,6 +360,14 @@ pub fn listen_ahead(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
+/// Whether [`listen_ahead`] would succeed now.
+///
+/// # Errors
+/// Those of `listen_ahead`.
+pub fn may_listen(address: SocketAddr) -> io::Result<()> {
+    TcpListener::bind(address).map(drop)
+}
+
 /// CPUs that the agent may use; the memory is not known here.
 pub fn capacity() -> Capacity {
     let cpus = std::thread::available_parallelism().map_or(0, usize::from);
@@ -352,9 +399,33 @@ pub fn dynamic_ports() -> (u16, u16) {
     (49152, 65535)
 }
 
+/// The system has its own way with heaps.
+pub fn share_heaps(_most: u8) {}
+
+/// The system has no such limit.
+pub fn raise_open_files() {}
+
 /// The system keeps what it likes.
 pub fn release_start_up_code() -> usize {
     0
+}
+
+/// Whoever may write where the system's files lie is one.
+///
+/// # Errors
+/// None.
+pub fn is_of_administrators(_file: &File) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// The word of Linux alone is taken (reference agent).
+pub fn in_fips_mode() -> bool {
+    false
+}
+
+/// Not asked here (reference agent).
+pub fn is_ipv6_only() -> bool {
+    false
 }
 
 /// Not known here, so not assumed.
@@ -434,6 +505,10 @@ mod tests {
             ErrorKind::Invalid
         );
         assert!(redirect.release().await.is_ok());
+        let lead = LeadOs::default();
+        assert_eq!(lead.ensure(1).await.unwrap_err().kind, ErrorKind::Invalid);
+        assert_eq!(lead.look().await.unwrap(), None);
+        assert!(lead.release().await.is_ok());
         let link = TaskLink::default();
         assert_eq!(link.ensure().await.unwrap_err().kind, ErrorKind::Invalid);
         assert_eq!(link.look().await.unwrap(), None);

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::openapi;
 use super::testing::{Rig, ago, condition, container_name, request, running, snapshot_of, task};
+use crate::api::observe::probes::Check;
 use crate::domain::ids::{Generation, UnixMillis};
 use crate::domain::reason::{Reason, ReasonName};
 use crate::domain::runtime::PullProgress;
@@ -172,6 +173,12 @@ async fn health_tells_troubles_and_is_200_all_the_same() {
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.json()["status"], "degraded");
     assert_eq!(answer.json()["troubles"][0], "Docker has not answered yet");
+    let ecs = Check::warn("ecs", "not connected");
+    let mut rig = Rig::beside(snapshot_of([task("a")]), vec![ecs]);
+    let answer = rig.get("/v1/health").await;
+    assert_eq!(answer.json()["status"], "degraded");
+    let troubles = serde_json::json!(["ecs: not connected"]);
+    assert_eq!(answer.json()["troubles"], troubles);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The classic paths of the introspection listener, as every ECS agent answers them (`http-endpoints.md` 2).
 //!
 //! Differences from the reference agent: tasks and containers have one order; images' own volumes and ports are as
-//! Docker shows them; instants have milliseconds.
+//! Docker shows them; instants have milliseconds; a container that was never made has no entry.
 
 mod wire;
 
@@ -12,6 +12,9 @@ mod tasks;
 mod license;
 
 mod router;
+
+#[cfg(test)]
+mod recorded;
 
 #[cfg(test)]
 mod tests;

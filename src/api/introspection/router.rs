@@ -6,13 +6,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
 
 use super::metadata::About;
 use super::{license, metadata, tasks};
+use crate::api::observe::strays::{is_beside, nothing_here};
 use crate::api::view::Views;
 
 /// Exactly the commands of ECS agents: scripts compare it.
@@ -44,7 +45,8 @@ impl IntrospectionState {
     }
 }
 
-/// The routes, without layers. Every method is answered like GET, as by the reference agent.
+/// The routes, without layers. Every method is answered like GET, as by the reference agent, and every path that there
+/// is not with the commands, unless only this agent has something below it.
 pub fn classic_routes(state: IntrospectionState) -> Router {
     Router::new()
         .route("/v1/metadata", any(metadata::get))
@@ -54,7 +56,10 @@ pub fn classic_routes(state: IntrospectionState) -> Router {
         .with_state(state)
 }
 
-async fn commands() -> Response {
+async fn commands(uri: Uri) -> Response {
+    if is_beside(uri.path()) {
+        return nothing_here();
+    }
     ([(CONTENT_TYPE, "text/plain; charset=utf-8")], COMMANDS).into_response()
 }
 

@@ -5,9 +5,13 @@
 
 mod wire;
 
+use std::sync::Arc;
+
 use wire::{File, Network, Published};
 
 use super::view::{SeenContainer, SeenTask};
+use crate::boundary::EcsFactsSource;
+use crate::boundary::ecs_facts::InstancePlace;
 use crate::domain::container_facts::ContainerNetwork;
 use crate::domain::ids::DockerId;
 use crate::domain::names::{
@@ -16,8 +20,40 @@ use crate::domain::names::{
 use crate::domain::port_mapping::PortBinding;
 use crate::domain::spec::ContainerSpec;
 
+/// What is known of the host to ECS and EC2; nothing where there is no control plane.
+#[derive(Clone, Debug, Default)]
+pub struct Here {
+    instance: Option<Arc<str>>,
+    zone: Option<Arc<str>>,
+    place: Option<Arc<InstancePlace>>,
+}
+
+impl Here {
+    /// As it is known now.
+    pub fn of(ecs: &dyn EcsFactsSource) -> Self {
+        Self {
+            instance: ecs.container_instance(),
+            zone: ecs.availability_zone(),
+            place: ecs.place(),
+        }
+    }
+
+    fn file(&self) -> File<'_> {
+        let place = self.place.as_deref();
+        let of_place = |part: fn(&InstancePlace) -> Option<&str>| place.and_then(part);
+        File {
+            container_instance: self.instance.as_deref(),
+            zone: self.zone.as_deref(),
+            private_ipv4: of_place(|place| place.private_ipv4.as_deref()),
+            public_ipv4: of_place(|place| place.public_ipv4.as_deref()),
+            ipv6: of_place(|place| place.ipv6.as_deref()),
+            ..File::default()
+        }
+    }
+}
+
 /// What the file says before the container is made.
-pub fn initial(spec: &ContainerSpec) -> Vec<u8> {
+pub fn initial(spec: &ContainerSpec, here: &Here) -> Vec<u8> {
     let label = |name: &str| spec.labels.get(name).map(String::as_str);
     written(&File {
         cluster: label(LABEL_CLUSTER),
@@ -25,12 +61,12 @@ pub fn initial(spec: &ContainerSpec) -> Vec<u8> {
         family: label(LABEL_FAMILY),
         revision: label(LABEL_REVISION).map(str::to_owned),
         container_name: label(LABEL_CONTAINER_NAME),
-        ..File::default()
+        ..here.file()
     })
 }
 
 /// What it says of a container that runs.
-pub fn ready(task: &SeenTask, container: &SeenContainer) -> Vec<u8> {
+pub fn ready(task: &SeenTask, container: &SeenContainer, here: &Here) -> Vec<u8> {
     written(&File {
         cluster: some(&task.cluster),
         task_arn: Some(task.arn.as_str()),
@@ -44,6 +80,7 @@ pub fn ready(task: &SeenTask, container: &SeenContainer) -> Vec<u8> {
         ports: container.bindings.iter().map(port).collect(),
         networks: container.networks.iter().map(network).collect(),
         status: Some("READY"),
+        ..here.file()
     })
 }
 
@@ -81,7 +118,7 @@ fn written(file: &File<'_>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
     use crate::api::view::sample::{ARN, MAIN_ID, docker_name, lab};
@@ -94,7 +131,12 @@ mod tests {
     fn a_running_container_reads_everything_in_the_reference_agents_form() {
         let seen = SeenTask::new(&lab(), "lab");
         let name = ContainerName::parse("main").unwrap();
-        let text = String::from_utf8(ready(&seen, seen.container(&name).unwrap())).unwrap();
+        let text = String::from_utf8(ready(
+            &seen,
+            seen.container(&name).unwrap(),
+            &Here::default(),
+        ))
+        .unwrap();
         let docker = docker_name("main");
         let expected = format!(
             "{{\n\t\"Cluster\": \"lab\",\n\t\"TaskARN\": \"{ARN}\",\n\t\"TaskDefinitionFamily\": \"lab\",\n\t\
@@ -137,6 +179,7 @@ mod tests {
             volumes_from: Vec::new(),
             links: Vec::new(),
             ports: Vec::new(),
+            left_to_image: BTreeSet::new(),
             extra_hosts: Vec::new(),
             cgroup_parent: None,
             memory_mib: None,
@@ -144,10 +187,29 @@ mod tests {
             cpu_percent: None,
             log: None,
         };
-        let text = String::from_utf8(initial(&spec)).unwrap();
+        let text = String::from_utf8(initial(&spec, &Here::default())).unwrap();
         let expected = format!(
             "{{\n\t\"Cluster\": \"lab\",\n\t\"TaskARN\": \"{ARN}\",\n\t\"TaskDefinitionFamily\": \"web\",\n\t\
              \"TaskDefinitionRevision\": \"7\",\n\t\"ContainerName\": \"main\"\n}}"
+        );
+        assert_eq!(text, expected);
+        let here = Here {
+            instance: Some("arn:i".into()),
+            zone: Some("us-west-2a".into()),
+            place: Some(Arc::new(InstancePlace {
+                private_ipv4: Some("10.0.0.9".to_owned()),
+                public_ipv4: Some("192.0.2.9".to_owned()),
+                ipv6: Some("fd00::9".to_owned()),
+                ..InstancePlace::default()
+            })),
+        };
+        let text = String::from_utf8(initial(&spec, &here)).unwrap();
+        let expected = format!(
+            "{{\n\t\"Cluster\": \"lab\",\n\t\"ContainerInstanceARN\": \"arn:i\",\n\t\"TaskARN\": \"{ARN}\",\n\t\
+             \"TaskDefinitionFamily\": \"web\",\n\t\"TaskDefinitionRevision\": \"7\",\n\t\
+             \"ContainerName\": \"main\",\n\t\"AvailabilityZone\": \"us-west-2a\",\n\t\
+             \"HostPrivateIPv4Address\": \"10.0.0.9\",\n\t\"HostPublicIPv4Address\": \"192.0.2.9\",\n\t\
+             \"HostIPv6Address\": \"fd00::9\"\n}}"
         );
         assert_eq!(text, expected);
     }

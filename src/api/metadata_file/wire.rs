@@ -7,6 +7,11 @@ use serde::Serialize;
 pub(super) struct File<'a> {
     #[serde(rename = "Cluster", skip_serializing_if = "Option::is_none")]
     pub(super) cluster: Option<&'a str>,
+    #[serde(
+        rename = "ContainerInstanceARN",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(super) container_instance: Option<&'a str>,
     #[serde(rename = "TaskARN", skip_serializing_if = "Option::is_none")]
     pub(super) task_arn: Option<&'a str>,
     #[serde(
@@ -39,6 +44,20 @@ pub(super) struct File<'a> {
     pub(super) networks: Vec<Network<'a>>,
     #[serde(rename = "MetadataFileStatus", skip_serializing_if = "Option::is_none")]
     pub(super) status: Option<&'static str>,
+    #[serde(rename = "AvailabilityZone", skip_serializing_if = "Option::is_none")]
+    pub(super) zone: Option<&'a str>,
+    #[serde(
+        rename = "HostPrivateIPv4Address",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(super) private_ipv4: Option<&'a str>,
+    #[serde(
+        rename = "HostPublicIPv4Address",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(super) public_ipv4: Option<&'a str>,
+    #[serde(rename = "HostIPv6Address", skip_serializing_if = "Option::is_none")]
+    pub(super) ipv6: Option<&'a str>,
 }
 
 /// A published port.

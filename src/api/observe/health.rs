@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 
+use super::probes::{Check, CheckStatus};
 use super::state::ObserveState;
 use super::why::engine_wire;
 use super::wire::{Health, HealthStatus};
@@ -28,7 +29,8 @@ pub(in crate::api) async fn health(
 ) -> Result<Json<Health>, Problem> {
     params.finish()?;
     let snapshot = state.engine.snapshot();
-    let troubles = troubles(&snapshot.engine);
+    let mut troubles = troubles(&snapshot.engine);
+    troubles.extend(beside(&state.surroundings.checks()));
     let status = if troubles.is_empty() {
         HealthStatus::Ok
     } else {
@@ -65,6 +67,14 @@ fn troubles(engine: &EngineView) -> Vec<String> {
             .map(|line| format!("set aside at start: {line}")),
     );
     troubles
+}
+
+/// What is wrong beside the engine: listeners, the host's set-up, task files, the way to ECS.
+fn beside(checks: &[Check]) -> impl Iterator<Item = String> {
+    let wrong = checks
+        .iter()
+        .filter(|check| check.status != CheckStatus::Pass);
+    wrong.map(|check| format!("{}: {}", check.name, check.message))
 }
 
 #[cfg(test)]

@@ -45,6 +45,8 @@ mod guard;
 
 mod docs;
 
+pub(in crate::api) mod strays;
+
 pub mod superset;
 
 pub use guard::Access;

@@ -14,7 +14,7 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
-use utoipa::OpenApi;
+use utoipa::{Modify, OpenApi, openapi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -85,6 +85,46 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(docs_style))
 }
 
+/// The whole document.
+fn described() -> openapi::OpenApi {
+    let mut document = documented().into_openapi();
+    Refusals.modify(&mut document);
+    document
+}
+
+/// What every operation may answer before it is reached.
+struct Refusals;
+
+impl Modify for Refusals {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let refusals = [
+            (
+                "403",
+                "Not for this caller: a web page, a name that is not this host's, a container, another host",
+            ),
+            ("413", "A body of more than 64 KiB; none is read"),
+        ];
+        let paths = document.paths.paths.values_mut();
+        for operation in paths.filter_map(|item| item.get.as_mut()) {
+            let responses = &mut operation.responses.responses;
+            for (status, description) in refusals {
+                responses.insert(status.to_owned(), problem(description).into());
+            }
+        }
+    }
+}
+
+fn problem(description: &str) -> openapi::Response {
+    let schema = openapi::Ref::from_schema_name("ProblemDocument");
+    openapi::ResponseBuilder::new()
+        .description(description)
+        .content(
+            "application/problem+json",
+            openapi::Content::new(Some(schema)),
+        )
+        .build()
+}
+
 /// The paths beside the classic ones, behind their layers.
 pub fn superset(state: ObserveState, ids: Arc<dyn Ids>, access: Access) -> Router {
     let streams = Streams::new(MAX_READERS);
@@ -116,8 +156,7 @@ pub fn superset(state: ObserveState, ids: Arc<dyn Ids>, access: Access) -> Route
 /// # Errors
 /// None in practice: the document is plain data.
 pub fn introspection_text() -> Result<String, serde_json::Error> {
-    let document = documented().into_openapi();
-    document.to_pretty_json().map(|text| text + "\n")
+    described().to_pretty_json().map(|text| text + "\n")
 }
 
 static TEXT: LazyLock<String> = LazyLock::new(|| introspection_text().unwrap_or_default());
@@ -174,6 +213,22 @@ mod tests {
                 200
             };
             assert_eq!(status, ready, "{path}: {body}");
+        }
+    }
+
+    #[test]
+    fn every_operation_says_that_it_may_be_refused() {
+        let document = serde_json::to_value(described()).expect("JSON");
+        let described = document["components"]["schemas"]["ProblemDocument"].is_object();
+        assert!(described, "what is referred to is there");
+        for (path, item) in document["paths"].as_object().expect("paths") {
+            for (method, operation) in item.as_object().expect("methods") {
+                for status in ["403", "413"] {
+                    let body =
+                        &operation["responses"][status]["content"]["application/problem+json"];
+                    assert!(body["schema"].is_object(), "{method} {path} {status}");
+                }
+            }
         }
     }
 

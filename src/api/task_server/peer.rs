@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
+use tokio::time::Instant;
 
 use crate::domain::caller::{Caller, Doubt};
 
@@ -54,6 +55,20 @@ impl Peer {
             let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
             Self::new(nobody, Caller::Unknown(Doubt::Unsupported))
         })
+    }
+}
+
+/// When a request began: its head was there, and nobody had been asked yet who sent it. All that it waits for counts
+/// from here. The listener puts it into the extensions of each request.
+#[derive(Clone, Copy, Debug)]
+pub struct Began(pub Instant);
+
+impl<S: Sync> FromRequestParts<S> for Began {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let began = parts.extensions.get::<Self>().copied();
+        Ok(began.unwrap_or_else(|| Self(Instant::now())))
     }
 }
 

@@ -4,24 +4,29 @@
 //! |---|---|
 //! | path and query longer than 8 KiB | 414, closes |
 //! | more than 100 header fields, or more than 32 KiB of them | 431, closes |
+//! | for credentials, with a body of more than 64 KiB | 413, closes |
 //! | a `%` without two hexadecimal digits in the path | 400, closes |
 //! | `//`, `.` or `..` in the path, plain or percent-encoded | 301 to the plain path |
 //! | everything else | routed by the decoded path: `%2F` is a slash, `%76` is a `v` |
 //!
+//! Whoever asks for credentials so is counted and recorded like everybody who does.
 //! Texts and the order of decoding and cleaning are those of the reference agent's server; its limits are a megabyte.
 //! Heads that are larger than the connection takes do not come this far: it answers them with the same statuses.
 
 use std::borrow::Cow;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::http::header::{CONNECTION, CONTENT_TYPE, LOCATION};
+use axum::extract::{Request, State};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use tower::Layer as _;
+
+use super::limits::{RateLimiter, is_for_credentials};
+use crate::api::listeners::PLAIN_BODY_LIMIT;
 
 /// Longest path and query together, in bytes: an id has some 40.
 pub const MAX_TARGET_BYTES: usize = 8 * 1024;
@@ -49,25 +54,29 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'@');
 
 /// The routes behind what reads requests. Routing has been done when a layer of a router runs, so this is a router
-/// around the router.
-pub fn read_requests(routes: Router) -> Router {
-    Router::new().fallback_service(from_fn(read).layer(routes))
+/// around the router. `limiter` counts and records what is refused here.
+pub fn read_requests(routes: Router, limiter: RateLimiter) -> Router {
+    Router::new().fallback_service(from_fn_with_state(limiter, read).layer(routes))
 }
 
-async fn read(mut request: Request, next: Next) -> Response {
+async fn read(State(limiter): State<RateLimiter>, mut request: Request, next: Next) -> Response {
+    let refused = |status, request| limiter.refuse(request, refused(status));
     if request
         .uri()
         .path_and_query()
         .is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES)
     {
-        return refused(StatusCode::URI_TOO_LONG);
+        return refused(StatusCode::URI_TOO_LONG, &request);
     }
     if is_flood(request.headers()) {
-        return refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        return refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, &request);
+    }
+    if is_for_credentials(&request) && has_large_body(request.headers()) {
+        return refused(StatusCode::PAYLOAD_TOO_LARGE, &request);
     }
     match target(request.uri()) {
         Target::AsIs => {}
-        Target::Damaged => return refused(StatusCode::BAD_REQUEST),
+        Target::Damaged => return refused(StatusCode::BAD_REQUEST, &request),
         Target::Moved(location) => {
             return (StatusCode::MOVED_PERMANENTLY, [(LOCATION, location)]).into_response();
         }
@@ -81,6 +90,15 @@ fn is_flood(fields: &HeaderMap) -> bool {
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len());
     fields.len() > MAX_FIELDS || sizes.sum::<usize>() > MAX_FIELD_BYTES
+}
+
+/// Whether the body is said to be larger than any is taken. One whose size is not said is not read.
+fn has_large_body(fields: &HeaderMap) -> bool {
+    let said = fields
+        .get(CONTENT_LENGTH)
+        .and_then(|said| said.to_str().ok());
+    let bytes = said.and_then(|said| said.parse::<usize>().ok());
+    bytes.is_some_and(|bytes| bytes > PLAIN_BODY_LIMIT)
 }
 
 /// Says the status and no more; the connection is not to be trusted with another request.

@@ -5,8 +5,10 @@ use axum::http::{Method, Request as HttpRequest};
 use proptest::prelude::*;
 
 use super::*;
-use crate::api::task_server::testing::{Answer, TASK_ROLE, ask, asked, get, server};
+use crate::api::task_server::limits::{Rate, RateLimits};
+use crate::api::task_server::testing::{Answer, TASK_ROLE, ask, asked, get, recorded, server};
 use crate::api::view::sample::MAIN_ENDPOINT;
+use crate::boundary::credentials::AuditEvent;
 
 #[test]
 fn each_target_leads_somewhere() {
@@ -71,6 +73,50 @@ async fn routes_are_found_by_the_decoded_path() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_asks_for_credentials_in_a_damaged_way_is_recorded_and_counted() {
+    let rate = Rate::new(1, 6);
+    let rates = RateLimits {
+        credentials: rate,
+        metadata: rate,
+    };
+    let (router, audit, _work) = recorded(rates);
+    let long = "x".repeat(MAX_TARGET_BYTES);
+    for (path, status, shown) in [
+        ("/v2/credentials/%zz".to_owned(), 400, "/v2/credentials"),
+        ("/v2/%63redentials/%".to_owned(), 400, "/v2/credentials"),
+        (format!("/v2/credentials/{long}"), 414, "/v2/credentials"),
+        (format!("/v1/credentials?id={long}"), 414, "/v1/credentials"),
+        ("/v2/credentials/nobody".to_owned(), 400, "/v2/credentials"),
+        (
+            format!("/v2/credentials/{TASK_ROLE}"),
+            200,
+            "/v2/credentials",
+        ),
+    ] {
+        assert_eq!(get(&router, &path).await.status, status, "{path}");
+        let recorded = audit.take();
+        let [entry] = recorded.as_slice() else {
+            panic!("{path}: {recorded:?}");
+        };
+        assert_eq!((entry.status, &*entry.path), (status, shown), "{path}");
+        let is_refused = entry.event == AuditEvent::Refused;
+        assert_eq!(is_refused, status != 200, "{path}");
+    }
+    // They came out of one bucket, which is empty now.
+    for path in [
+        "/v2/credentials/%zz",
+        "/v1/credentials?id=x",
+        "/v2/credentials/y",
+    ] {
+        assert_eq!(get(&router, path).await.status, 429, "{path}");
+        assert_eq!(audit.take()[0].event, AuditEvent::RateLimited);
+    }
+    // What is damaged elsewhere is nothing for the record.
+    assert_eq!(get(&router, "/v4/%zz").await.status, 400);
+    assert!(audit.take().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn floods_of_header_fields_are_refused() {
     let (router, _work) = server();
     for (fields, size, status) in [
@@ -91,6 +137,37 @@ async fn floods_of_header_fields_are_refused() {
             assert_eq!(answer.kind.as_deref(), Some("text/plain; charset=utf-8"));
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_body_of_whoever_asks_for_credentials_is_refused_recorded_and_counted() {
+    let rate = Rate::new(1, 2);
+    let rates = RateLimits {
+        credentials: rate,
+        metadata: rate,
+    };
+    let (router, audit, _work) = recorded(rates);
+    let path = format!("/v2/credentials/{TASK_ROLE}");
+    let with_body = |path: &str, bytes: usize| {
+        let request = HttpRequest::post(path).header(CONTENT_LENGTH, bytes);
+        request.body(Body::empty()).unwrap()
+    };
+    for (bytes, status, event) in [
+        (PLAIN_BODY_LIMIT, 200, None),
+        (PLAIN_BODY_LIMIT + 1, 413, Some(AuditEvent::Refused)),
+        (PLAIN_BODY_LIMIT + 1, 429, Some(AuditEvent::RateLimited)),
+    ] {
+        let answer = ask(&router, with_body(&path, bytes)).await;
+        assert_eq!(answer.status, status, "{bytes}");
+        let recorded = audit.take();
+        assert_eq!(recorded.len(), 1, "{bytes}: {recorded:?}");
+        assert_eq!(recorded[0].status, status);
+        assert!(event.is_none_or(|event| recorded[0].event == event));
+    }
+    // Elsewhere it is nothing for the record.
+    let elsewhere = ask(&router, with_body("/v4/nobody", PLAIN_BODY_LIMIT + 1)).await;
+    assert_eq!(elsewhere.status, 413);
+    assert!(audit.take().is_empty());
 }
 
 /// Paths made of what routes and attacks are made of.

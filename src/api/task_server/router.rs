@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -22,12 +22,41 @@ async fn not_found() -> Response {
     (StatusCode::NOT_FOUND, headers, "404 page not found\n").into_response()
 }
 
-/// Sends somebody who asks for `//`, `.` or `..` to the plain path.
+/// Sends somebody who asks for `//`, `.` or `..` to the plain path, with the few words for people that Go's servers
+/// have there.
 pub async fn plain_paths(request: Request, next: Next) -> Response {
-    match plain(request.uri()) {
-        None => next.run(request).await,
-        Some(location) => (StatusCode::MOVED_PERMANENTLY, [(LOCATION, location)]).into_response(),
+    let Some(location) = plain(request.uri()) else {
+        return next.run(request).await;
+    };
+    let moved = StatusCode::MOVED_PERMANENTLY;
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return (moved, [(LOCATION, location)]).into_response();
     }
+    let words = format!(
+        "<a href=\"{}\">Moved Permanently</a>.\n\n",
+        escaped(&location)
+    );
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (LOCATION, location),
+    ];
+    (moved, headers, words).into_response()
+}
+
+/// As text within an attribute.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&#34;"),
+            '\'' => safe.push_str("&#39;"),
+            letter => safe.push(letter),
+        }
+    }
+    safe
 }
 
 /// The plain form of a path that is not; `None` = it is.
@@ -58,6 +87,11 @@ fn plain(uri: &Uri) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_cannot_end_the_attribute_that_it_is_in() {
+        assert_eq!(escaped("/a?x=\"'<>&"), "/a?x=&#34;&#39;&lt;&gt;&amp;");
+    }
 
     #[test]
     fn unclean_paths_have_a_plain_form() {

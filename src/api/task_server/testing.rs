@@ -21,6 +21,7 @@ use crate::api::listeners::task_server_layers;
 use crate::api::task_server::peer::Peer;
 use crate::api::view::sample::{self, lab};
 use crate::boundary::credentials::{CredentialsSource, NoKeeper, TaskRoles as _};
+use crate::boundary::ecs_facts::{EcsFactsSource, InstancePlace, ResourceTags, Tags};
 use crate::boundary::stats::NoStats;
 use crate::boundary::{BoundaryError, Clock as _};
 use crate::credentials::{CredentialsConfig, Outside, service};
@@ -28,6 +29,7 @@ use crate::domain::caller::{Caller, Doubt};
 use crate::domain::credentials::{
     Credentials, CredentialsId, Expiration, RoleArn, RoleGrant, RoleKind,
 };
+use crate::domain::ids::TaskArn;
 use crate::domain::secret::Secret;
 use crate::testing::clock::{SeededIds, TokioClock};
 use crate::testing::credentials::{MemoryAudit, grant};
@@ -76,8 +78,47 @@ impl CredentialsSource for Recorded {
     }
 }
 
+/// What ECS said when the answers were recorded.
+struct RecordedFacts;
+
+#[async_trait]
+impl EcsFactsSource for RecordedFacts {
+    fn availability_zone(&self) -> Option<Arc<str>> {
+        Some("us-west-2a".into())
+    }
+
+    fn container_instance(&self) -> Option<Arc<str>> {
+        None
+    }
+
+    fn place(&self) -> Option<Arc<InstancePlace>> {
+        Some(Arc::default())
+    }
+
+    async fn changed(&self) {
+        std::future::pending::<()>().await;
+    }
+
+    async fn tags(&self, _task: &TaskArn) -> ResourceTags {
+        ResourceTags {
+            instance: self.instance_tags().await,
+            task: self.instance_tags().await,
+        }
+    }
+
+    async fn instance_tags(&self) -> Tags {
+        Ok(Arc::new([("lab".to_owned(), "yes".to_owned())].into()))
+    }
+}
+
 /// The server; its work ends with the set. Needs paused time.
 pub(super) fn server() -> (Router, JoinSet<()>) {
+    let (router, _audit, work) = recorded(RateLimits::default());
+    (router, work)
+}
+
+/// The same with these limits, and the record of its requests for credentials.
+pub(super) fn recorded(rates: RateLimits) -> (Router, Arc<MemoryAudit>, JoinSet<()>) {
     let clock = Arc::new(TokioClock::new());
     let outside = Outside {
         source: Arc::new(Recorded(clock.clone())),
@@ -102,9 +143,11 @@ pub(super) fn server() -> (Router, JoinSet<()>) {
     let audit = Arc::new(MemoryAudit::default());
     let state = CredentialsState::new(handle, audit.clone(), clock.clone());
     let metadata = MetadataState::new(sample::views([lab()]), Arc::new(NoStats));
+    let metadata = metadata.connected(Arc::new(RecordedFacts));
     let routes = task_server_routes(metadata).merge(credentials_routes(state));
-    let limiter = RateLimiter::new(RateLimits::default(), audit, clock);
-    (read_requests(task_server_layers(routes, limiter)), work)
+    let limiter = RateLimiter::new(rates, audit.clone(), clock);
+    let routes = task_server_layers(routes, limiter.clone());
+    (read_requests(routes, limiter), audit, work)
 }
 
 /// Asks, as somebody on loopback of whom no more is known.

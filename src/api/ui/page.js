@@ -23,7 +23,7 @@ const clock = (text) => new Date(text).toLocaleTimeString([], { hourCycle: "h23"
 
 function stateOf(task) {
   if (task.status === "RUNNING" && task.converged) return "good";
-  if (task.status === "STOPPED") return /exit code 0|asked|stopped by/i.test(task.why) ? "" : "bad";
+  if (task.status === "STOPPED") return task.end && task.end.outcome === "FAILED" ? "bad" : "";
   return "warn";
 }
 
@@ -79,16 +79,16 @@ function listOf(title, items) {
   return items.length ? el("div", {}, el("h3", { text: title }), el("ul", {}, ...items)) : null;
 }
 
-function container(one) {
+function container(one, failed) {
   const end = one.exit ? "exit code " + (one.exit.code ?? "unknown") + (one.exit.oomKilled ? ", out of memory" : "") : "";
   const health = one.health !== "UNKNOWN" ? one.health.toLowerCase() : "";
   const ports = one.ports.map((port) => port.hostPort + "→" + port.containerPort + "/" + port.protocol);
   const more = [one.essential ? "" : "not essential", health, one.restartCount ? one.restartCount + " restarts" : "", ...ports].filter(Boolean);
-  const state = one.status === "RUNNING" ? "good" : one.reason || (one.exit && one.exit.code !== 0) ? "bad" : "";
+  const state = one.status === "RUNNING" ? "good" : failed && (one.reason || (one.exit && one.exit.code !== 0)) ? "bad" : "";
   return el("li", {},
     el("span", { class: "state " + state, text: one.status.toLowerCase() }), " ",
     el("b", { text: one.name }), " ", el("span", { class: "sub", text: [one.image, end, ...more].filter(Boolean).join(" · ") }),
-    one.reason ? el("div", { class: "reason", text: one.reason }) : null);
+    one.reason ? el("div", { class: failed ? "reason" : "sub", text: one.reason }) : null);
 }
 
 function condition(one) {
@@ -101,12 +101,13 @@ async function showDetail(id) {
   try {
     const path = "/v1/tasks/" + encodeURIComponent(id);
     const [task, used] = await Promise.all([ask(path), ask(path + "/usage")]);
+    const failed = !task.end || task.end.outcome === "FAILED";
     const why = task.known.stopReason || task.desired.stopReason;
     const now = time(task.now);
     place.replaceChildren(...[
-      why ? el("p", { class: "reason", text: why }) : null,
+      why ? el("p", { class: failed ? "reason" : "sub", text: why }) : null,
       listOf("Waits for", task.conditions.map(condition)),
-      listOf("Containers", task.containers.map(container)),
+      listOf("Containers", task.containers.map((one) => container(one, failed))),
       el("div", { class: "plots" }, ...plotsOf(used.history, now, { traffic: true })),
       listOf("Timeline", task.timeline.slice(-12).reverse().map((one) =>
         el("li", {}, el("time", { datetime: one.at, text: clock(one.at) }), " ", el("b", { text: one.kind }), " ", (one.container ? one.container + ": " : "") + one.message))),
@@ -159,6 +160,26 @@ function showResources(all) {
     bars.push(...bar("Disk of Docker", used, all.disk.totalBytes, bytes(used) + " of " + bytes(all.disk.totalBytes) + ", images " + bytes(all.disk.imageBytes)));
   }
   $("resources").replaceChildren(...bars);
+  showDisk(all.disk && all.disk.usage, time(all.now));
+}
+
+// Whose the disk is: looked at about each ten minutes, so its age is said.
+function showDisk(use, now) {
+  const place = $("disk");
+  if (!use) { place.replaceChildren(el("p", { class: "none", text: "What takes the disk has not been looked at yet." })); return; }
+  const shares = [
+    ["images", use.imageBytes],
+    ...use.tasks.map((task) => [(task.family || "gone") + " " + task.taskId.slice(0, 12), task.writableBytes + task.volumeBytes]),
+    ["volumes of several tasks", use.sharedVolumeBytes],
+    ["the agent" + (use.agentOnThisDisk ? "" : ", on another disk"), use.agentBytes],
+    ["other containers", use.otherContainerBytes],
+    ["other volumes", use.otherVolumeBytes],
+    ["everything else", use.otherBytes],
+  ];
+  place.replaceChildren(
+    el("ul", {}, ...shares.filter(([, size]) => size > 0).map(([owner, size]) =>
+      el("li", {}, el("span", { text: owner }), el("span", { class: "num", text: bytes(size) })))),
+    el("p", { class: "sub", text: "looked at " + ago(time(use.checkedAt), now) + " ago" }));
 }
 
 function showUsage(all) {
@@ -236,20 +257,42 @@ function listen() {
   };
 }
 
-// What happened before the stream began, once.
+// What happened before the stream began, or between two of them.
 async function showPast(sequence) {
-  if (events.length) return;
+  // A log that has begun anew has nothing of what is shown.
+  if (events.length && events[0].sequence > sequence) events.length = 0;
+  const after = Math.max(0, sequence - MOST_EVENTS, events.length ? events[0].sequence : 0);
   try {
-    const answer = await fetch("/v1/events?after=" + Math.max(0, sequence - MOST_EVENTS) + "&limit=" + MOST_EVENTS, { cache: "no-store" });
-    const lines = (await answer.text()).split("\n").filter(Boolean).map((line) => JSON.parse(line));
-    const newest = events.length ? events[events.length - 1].sequence : Infinity;
-    events.push(...lines.filter((line) => line.type === "event" && line.sequence < newest).reverse());
-  } catch { /* The timeline begins with what comes. */ }
+    if (after < sequence) take(await past(after));
+  } catch {
+    // The timeline begins with what comes, rather than have a hole.
+    events.splice(0, Infinity, ...events.filter((event) => event.sequence > sequence));
+  }
   showEvents();
 }
 
+async function past(after) {
+  const answer = await fetch("/v1/events?after=" + after + "&limit=" + MOST_EVENTS, { cache: "no-store" });
+  if (!answer.ok) throw new Error("events: " + answer.status);
+  const lines = (await answer.text()).split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  return lines.filter((line) => line.type === "event");
+}
+
+// Events that came by the stream meanwhile may be among them.
+function take(more) {
+  const known = new Set(events.map((event) => event.sequence));
+  events.push(...more.filter((event) => !known.has(event.sequence)));
+  events.sort((a, b) => b.sequence - a.sequence);
+  events.length = Math.min(events.length, MOST_EVENTS);
+}
+
+// What is to be open at first; an address that somebody has typed may be no such text.
+function wantedTask() {
+  try { return decodeURIComponent(location.hash.slice(1)); } catch { return ""; }
+}
+
 function begin() {
-  const wanted = decodeURIComponent(location.hash.slice(1));
+  const wanted = wantedTask();
   if (wanted && !$(wanted)) open.add(wanted);
   listen();
   setInterval(() => { if (!document.hidden) refresh(); }, PACE);

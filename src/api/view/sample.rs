@@ -17,7 +17,7 @@ use crate::domain::image::ImageRef;
 use crate::domain::port_mapping::{PortBinding, Protocol};
 use crate::domain::sample::{container, desired, name, port};
 use crate::domain::status::{ContainerStatus, Health, TaskStatus};
-use crate::domain::task::{KnownContainer, Task, TaskOptions};
+use crate::domain::task::{EcsFacts, KnownContainer, Task, TaskOptions};
 use crate::domain::task_ids::EndpointId;
 use crate::reconcile::detached::detached;
 use crate::reconcile::snapshot::{Snapshot, TaskView};
@@ -65,6 +65,13 @@ pub(crate) fn lab() -> Task {
     task.desired.ids.endpoints = [("main", MAIN_ENDPOINT), ("side", SIDE_ENDPOINT)]
         .map(|(container, id)| (name(container), EndpointId::parse(id).unwrap()))
         .into();
+    task.desired.ecs = EcsFacts {
+        launch_type: Some("EC2".to_owned()),
+        service_name: Some("lab-svc".to_owned()),
+        container_arns: [("main", MAIN_ARN), ("side", SIDE_ARN)]
+            .map(|(container, arn)| (name(container), arn.to_owned()))
+            .into(),
+    };
     task.known.status = TaskStatus::Running;
     let running = |id: &str, address: &str, created_at: i64, started_at: i64| KnownContainer {
         status: ContainerStatus::Running,
@@ -94,6 +101,12 @@ pub(crate) fn lab() -> Task {
     task.known.containers = [(name("main"), main), (name("side"), side)].into();
     task
 }
+
+const MAIN_ARN: &str =
+    "arn:aws:ecs:us-west-2:123456789012:container/lab/c6f14d89-af23-451d-8b36-9ed69ff88818";
+
+const SIDE_ARN: &str =
+    "arn:aws:ecs:us-west-2:123456789012:container/lab/57c43edb-c337-45e5-a44a-3acf5c917202";
 
 /// Docker name of a container of the recorded task: its digits are ours.
 pub(crate) fn docker_name(container: &str) -> String {

@@ -45,6 +45,10 @@ pub struct SeenTask {
     pub execution_stopped_at: Option<UnixMillis>,
     /// Whether faults may be injected.
     pub fault_injection: bool,
+    /// How ECS launched it.
+    pub launch_type: Option<String>,
+    /// The service that it belongs to.
+    pub service_name: Option<String>,
     /// Tags of the definition.
     pub tags: BTreeMap<String, String>,
 }
@@ -96,6 +100,8 @@ pub struct SeenContainer {
     pub log: Option<LogConfiguration>,
     /// Restarts by its policy, if it has one.
     pub restart_count: Option<u32>,
+    /// ARN of ECS.
+    pub arn: Option<String>,
 }
 
 /// Health of a container that has a check.
@@ -132,6 +138,8 @@ impl SeenTask {
             pull_stopped_at: known.pull_stopped_at,
             execution_stopped_at: known.execution_stopped_at,
             fault_injection: definition.enable_fault_injection,
+            launch_type: desired.ecs.launch_type.clone(),
+            service_name: desired.ecs.service_name.clone(),
             tags: definition.tags.clone(),
         }
     }
@@ -192,6 +200,7 @@ impl SeenContainer {
             restart_count: definition
                 .and_then(|container| container.restart_policy.as_ref())
                 .map(|_| known.restart_count),
+            arn: task.desired.ecs.container_arns.get(&entry.name).cloned(),
         }
     }
 
@@ -201,7 +210,8 @@ impl SeenContainer {
     }
 }
 
-/// One that joins the network of the task's holder has that one's.
+/// One that joins the network of the task's holder has that one's. One that has stopped has no address any more: it may
+/// be another's by now.
 fn networks(
     task: &Task,
     known: &KnownContainer,
@@ -209,12 +219,19 @@ fn networks(
 ) -> Vec<ContainerNetwork> {
     let isolated = definition.is_some_and(|container| container.disable_networking);
     let holder = task.known.containers.get(&ContainerName::network_pause());
-    match holder {
+    let mut networks = match holder {
         Some(holder) if known.networks.is_empty() && !isolated && known.docker_id.is_some() => {
             holder.networks.clone()
         }
         Some(_) | None => known.networks.clone(),
+    };
+    if known.status == ContainerStatus::Stopped {
+        for network in &mut networks {
+            network.ipv4.clear();
+            network.ipv6.clear();
+        }
     }
+    networks
 }
 
 fn health(known: &KnownContainer) -> SeenHealth {

@@ -97,6 +97,19 @@ pub fn end_with_parent(parent: u32) -> io::Result<()> {
 /// # Errors
 /// Of the system: the address is taken, or not allowed. Needs a runtime.
 pub fn listen_ahead(address: SocketAddr) -> io::Result<TcpListener> {
+    bound(address)?.listen(BACKLOG)?.into_std()
+}
+
+/// Whether [`listen_ahead`] would succeed now. Nobody else is kept from the address meanwhile.
+///
+/// # Errors
+/// Those of `listen_ahead`.
+pub fn may_listen(address: SocketAddr) -> io::Result<()> {
+    // Sockets that only have an address share it with each other, and not with one that listens.
+    bound(address).map(drop)
+}
+
+fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
@@ -105,7 +118,7 @@ pub fn listen_ahead(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     setsockopt(&socket, sockopt::IpFreebind, &true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)?.into_std()
+    Ok(socket)
 }
 
 #[cfg(test)]
@@ -113,6 +126,20 @@ mod tests {
     use std::io::Read as _;
 
     use super::*;
+
+    #[tokio::test]
+    async fn whether_one_may_listen_is_told_without_keeping_the_address() {
+        let free = listen_ahead("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = free.local_addr().unwrap();
+        assert!(may_listen(address).is_err(), "somebody listens there");
+        drop(free);
+        let bound = bound(address).unwrap();
+        may_listen(address).unwrap();
+        drop(bound);
+        listen_ahead(address).unwrap();
+        // It need not be an address of this host yet.
+        may_listen("192.0.2.1:0".parse().unwrap()).unwrap();
+    }
 
     #[test]
     fn a_descriptor_is_told_by_what_it_is() {

@@ -1,6 +1,7 @@
 //! The host as the engine sees it. Every call is bounded in time, and what may block runs on a thread of its own.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -218,6 +219,13 @@ impl Host for HostOs {
             .await
             .ok()
             .flatten()
+    }
+
+    async fn listeners(&self, address: SocketAddr) -> Vec<PortHolder> {
+        let find = move || sockets::listeners("/proc".as_ref(), address);
+        self.blocking("find who listens at an address", find)
+            .await
+            .unwrap_or_default()
     }
 
     async fn port_is_free(&self, port: u16, protocol: Protocol) -> bool {

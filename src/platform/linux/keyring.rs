@@ -76,7 +76,7 @@ mod tests {
         let first = match kept_key(&name, &key(1)) {
             Ok(first) => first,
             Err(error) => {
-                eprintln!("skipped: {error}");
+                crate::testing::skip::skipped(error);
                 return;
             }
         };

@@ -1,4 +1,4 @@
-//! Hands back the pages of program text that only the start needed.
+//! Keeps the agent small: few heaps, and back to the kernel go the pages of program text that only the start needed.
 //!
 //! A start runs through most of the program once (arguments, settings, migrations, routes), and the kernel maps 64 KiB
 //! around every page that is touched, so nearly the whole text stays resident though a tenth of it works from then on.
@@ -21,6 +21,19 @@ pub fn release_start_up_code() -> usize {
         .filter(|&range| release(range))
         .map(|range| range.1)
         .sum()
+}
+
+/// All threads share so many heaps. By itself the C library gives nearly every thread one, each with pages that only it
+/// uses again: connections of SQLite come and go with threads of their own. Does nothing where the C library is another.
+pub fn share_heaps(most: u8) {
+    #[cfg(target_env = "gnu")]
+    {
+        #[expect(unsafe_code, reason = "a call of the C library")]
+        // SAFETY: it takes two numbers and touches no memory of ours.
+        let _known = unsafe { nix::libc::mallopt(nix::libc::M_ARENA_MAX, i32::from(most)) };
+    }
+    #[cfg(not(target_env = "gnu"))]
+    let _unused = most;
 }
 
 /// Start and length of a mapping of a file that can be run and can not be written.

@@ -1,4 +1,5 @@
-//! This host as Windows shows it: who has a port, and how much room is on a disk. There are no cgroups.
+//! This host as Windows shows it: who has a port, how much room is on a disk, how many CPUs there are. There are no
+//! cgroups.
 
 use std::io;
 use std::os::windows::ffi::OsStrExt as _;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use windows_sys::Win32::Storage::FileSystem::GetDiskFreeSpaceExW;
+use windows_sys::Win32::System::Threading::{ALL_PROCESSOR_GROUPS, GetActiveProcessorCount};
 
 use crate::boundary::host::{CgroupLimits, DiskSpace, PortHolder};
 use crate::boundary::{BoundaryError, ErrorKind, Host};
@@ -15,6 +17,7 @@ use crate::domain::ids::TaskId;
 use crate::domain::port_mapping::Protocol;
 use crate::domain::runtime::RuntimeInfo;
 use crate::platform::command::Command;
+use crate::platform::facts::Capacity;
 use crate::platform::port_owner::{name_of_process, netstat_args, process_of_port, tasklist_args};
 use crate::platform::ports;
 pub use crate::platform::unsupported::HostOptions;
@@ -82,6 +85,21 @@ impl Host for HostOs {
     }
 }
 
+/// CPUs of all groups of processors: a group has 64 at most, and the standard library, like Docker, counts those of one.
+/// The memory is not known here.
+pub fn capacity() -> Capacity {
+    #[expect(
+        unsafe_code,
+        reason = "the standard library counts the CPUs of one group"
+    )]
+    // SAFETY: The call takes a number and gives one; a failure is 0, which counts as not known.
+    let cpus = unsafe { GetActiveProcessorCount(ALL_PROCESSOR_GROUPS) };
+    Capacity {
+        cpus,
+        memory_bytes: 0,
+    }
+}
+
 /// What the program prints, if it is there and does well.
 async fn show(program: &str, args: &[String]) -> Option<String> {
     let output = Command::new(program, SHOW_LIMIT)
@@ -121,6 +139,12 @@ fn space(directory: &Path) -> io::Result<DiskSpace> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_host_has_cpus() {
+        let one_group = std::thread::available_parallelism().map_or(1, usize::from);
+        assert!(usize::try_from(capacity().cpus).unwrap() >= one_group);
+    }
 
     #[tokio::test]
     async fn a_disk_says_how_full_it_is_and_a_path_that_is_not_there_says_nothing() {

@@ -17,12 +17,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::windows::named_pipe::{
     ClientOptions, NamedPipeClient, NamedPipeServer, ServerOptions,
 };
-use windows_sys::Win32::Foundation::{ERROR_PIPE_BUSY, LocalFree};
-use windows_sys::Win32::Security::Authorization::{
-    ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
-};
-use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
+use windows_sys::Win32::Foundation::ERROR_PIPE_BUSY;
 
+use super::rights::Rights;
 use crate::platform::local::LocalBindError;
 
 /// Who may connect, for people.
@@ -161,12 +158,8 @@ impl LocalListener {
 
 /// One more instance of the pipe.
 fn instance(path: &Path, first: bool) -> io::Result<NamedPipeServer> {
-    let rights = Rights::new()?;
-    let mut attributes = SECURITY_ATTRIBUTES {
-        nLength: u32::try_from(size_of::<SECURITY_ATTRIBUTES>()).map_err(io::Error::other)?,
-        lpSecurityDescriptor: rights.0,
-        bInheritHandle: 0,
-    };
+    let rights = Rights::of(RIGHTS)?;
+    let mut attributes = rights.attributes()?;
     let mut options = ServerOptions::new();
     options
         .first_pipe_instance(first)
@@ -179,41 +172,6 @@ fn instance(path: &Path, first: bool) -> io::Result<NamedPipeServer> {
     // live until after the call, which keeps neither.
     unsafe {
         options.create_with_security_attributes_raw(path, (&raw mut attributes).cast::<c_void>())
-    }
-}
-
-/// A security descriptor that the system made, given back to it in the end.
-struct Rights(*mut c_void);
-
-impl Rights {
-    fn new() -> io::Result<Self> {
-        let text: Vec<u16> = RIGHTS.encode_utf16().chain([0]).collect();
-        let mut made = std::ptr::null_mut();
-        #[expect(
-            unsafe_code,
-            reason = "the system's reader of descriptors takes pointers"
-        )]
-        // SAFETY: The text ends with a zero, the place for the result is valid, and its size is not asked for.
-        let read = unsafe {
-            ConvertStringSecurityDescriptorToSecurityDescriptorW(
-                text.as_ptr(),
-                SDDL_REVISION_1,
-                &raw mut made,
-                std::ptr::null_mut(),
-            )
-        };
-        if read == 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Self(made))
-    }
-}
-
-impl Drop for Rights {
-    fn drop(&mut self) {
-        #[expect(unsafe_code, reason = "what the system allots it takes back")]
-        // SAFETY: The system allotted it with LocalAlloc, as its documentation says, and nobody else has it.
-        let _kept = unsafe { LocalFree(self.0) };
     }
 }
 

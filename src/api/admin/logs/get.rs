@@ -34,8 +34,8 @@ const MAX_TAIL: u32 = 1_000_000;
 #[utoipa::path(
     get, path = "/v1/tasks/{id}/containers/{name}/logs", operation_id = "readLogs", tag = "logs",
     params(
-        ("id" = String, Path, description = "Task id, full ARN (percent-encoded), or the beginning of one id"),
-        ("name" = String, Path, description = "Container name"),
+        ("id" = String, Path, pattern = "^[A-Za-z0-9_:/-]+$", description = "Task id, full ARN (percent-encoded), or the beginning of one id"),
+        ("name" = String, Path, pattern = "^[A-Za-z0-9_~-]+$", description = "Container name"),
         ("follow" = Option<bool>, Query, description = "Go on until the container has stopped for good"),
         ("tail" = Option<u32>, Query, description = "Only the last lines; default all"),
         ("since" = Option<i64>, Query, description = "Only what was written from then on, in milliseconds since 1970 by Docker's clock"),

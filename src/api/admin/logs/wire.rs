@@ -30,6 +30,16 @@ pub struct LogLine {
     pub text: String,
 }
 
+/// A line as `berth logs --json` prints it: of several containers together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ContainerLine<'a> {
+    /// Who wrote it.
+    pub container: &'a str,
+    /// What.
+    #[serde(flatten)]
+    pub line: &'a LogLine,
+}
+
 /// Stream of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -17,7 +17,7 @@ use crate::domain::ids::TaskArn;
 #[utoipa::path(
     post, path = "/v1/tasks", operation_id = "createTask", tag = "tasks",
     params(
-        ("networkAs" = Option<String>, Query, description = "What `awsvpc` becomes: `bridge` or `host`"),
+        ("networkAs" = Option<String>, Query, pattern = "^(bridge|host)$", description = "What `awsvpc` becomes: `bridge` or `host`"),
         ("ignoreCompatibilities" = Option<bool>, Query, description = "Run what requires FARGATE or the like"),
         ("familyHint" = Option<String>, Query, description = "Family, if the definition has none"),
         ("var.NAME" = Option<String>, Query, description = "Value of the placeholder NAME; any number of them"),

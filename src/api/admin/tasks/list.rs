@@ -49,10 +49,10 @@ impl Filter {
 #[utoipa::path(
     get, path = "/v1/tasks", operation_id = "listTasks", tag = "tasks",
     params(
-        ("status" = Option<String>, Query, description = "Only tasks that are `PENDING`, `CREATED`, `RUNNING` or `STOPPED`"),
+        ("status" = Option<String>, Query, pattern = "^(PENDING|CREATED|RUNNING|STOPPED)$", description = "Only tasks that are `PENDING`, `CREATED`, `RUNNING` or `STOPPED`"),
         ("family" = Option<String>, Query, description = "Only tasks of this family"),
-        ("limit" = Option<usize>, Query, description = "Most tasks in the answer, 1 to 1000"),
-        ("after" = Option<String>, Query, description = "`next` of the answer before"),
+        ("limit" = Option<usize>, Query, minimum = 1, maximum = 1000, description = "Most tasks in the answer, 1 to 1000"),
+        ("after" = Option<String>, Query, pattern = "^arn:[a-z-]{1,16}:ecs:[a-z0-9-]{1,32}:[0-9]{12}:task/[A-Za-z0-9_-]{1,64}/[A-Za-z0-9_-]{1,64}$", description = "`next` of the answer before"),
     ),
     responses(
         (status = 200, body = TaskList, description = "Tasks by ARN"),

@@ -17,7 +17,7 @@ use crate::api::wire::ProblemDocument;
 #[utoipa::path(
     delete, path = "/v1/tasks/{id}", operation_id = "removeTask", tag = "tasks",
     params(
-        ("id" = String, Path, description = "Task id or full ARN (percent-encoded); no prefix"),
+        ("id" = String, Path, pattern = "^[A-Za-z0-9_:/-]+$", description = "Task id or full ARN (percent-encoded); no prefix"),
         ("reason" = Option<String>, Query, description = "Why, shown while the task stops; at most 1024 bytes"),
     ),
     responses(

@@ -18,7 +18,7 @@ use crate::domain::reason::{MAX_REASON_BYTES, Reason, ReasonName};
 #[utoipa::path(
     post, path = "/v1/tasks/{id}/stop", operation_id = "stopTask", tag = "tasks",
     params(
-        ("id" = String, Path, description = "Task id or full ARN (percent-encoded); no prefix"),
+        ("id" = String, Path, pattern = "^[A-Za-z0-9_:/-]+$", description = "Task id or full ARN (percent-encoded); no prefix"),
         ("reason" = Option<String>, Query, description = "Why, shown with the stopped task; at most 1024 bytes"),
     ),
     responses(

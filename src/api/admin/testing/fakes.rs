@@ -44,6 +44,14 @@ impl TaskStore for FakeEvents {
         Err(broken("commit"))
     }
 
+    async fn commit_unflushed(&self, _: &[Change]) -> Result<i64, BoundaryError> {
+        Err(broken("commit"))
+    }
+
+    async fn flush(&self) -> Result<(), BoundaryError> {
+        Err(broken("flush"))
+    }
+
     async fn events_after(
         &self,
         task: Option<&TaskArn>,
@@ -208,6 +216,7 @@ impl PlanSource for FakePlanner {
                 path: "networkMode".to_owned(),
                 effect: Effect::Changed,
                 message: format!("becomes {:?}", options.task.network_as),
+                is_dockers: false,
             }],
         })
     }

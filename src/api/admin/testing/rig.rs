@@ -28,7 +28,8 @@ use crate::domain::ids::{
 use crate::domain::image::ImageRef;
 use crate::domain::status::{ContainerStatus, DesiredStatus, TaskStatus};
 use crate::domain::task::{
-    Cause, DesiredTask, KnownContainer, Origin, Task, TaskCondition, TaskEvent, TaskOptions,
+    Cause, DesiredTask, EcsFacts, KnownContainer, Origin, Task, TaskCondition, TaskEvent,
+    TaskOptions,
 };
 use crate::domain::task_ids::TaskIds;
 use crate::reconcile::detached::{Asked, DetachedEngine, Publisher, detached};
@@ -247,6 +248,7 @@ fn put_into(publisher: &Publisher, put: PutTask) -> Result<PutOutcome, HandleErr
         options: put.options,
         ids: TaskIds::default(),
         origin: put.origin,
+        ecs: EcsFacts::default(),
         status: DesiredStatus::Running,
         stop_reason: None,
         remove: false,
@@ -296,6 +298,7 @@ pub(crate) fn task(id: &str) -> TaskView {
         options: TaskOptions::default(),
         ids: TaskIds::default(),
         origin: Origin::Api,
+        ecs: EcsFacts::default(),
         status: DesiredStatus::Running,
         stop_reason: None,
         remove: false,

@@ -18,6 +18,7 @@ use std::time::Duration;
 use futures_util::Stream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::read::page;
@@ -69,9 +70,7 @@ impl Only {
 pub(super) enum After {
     /// After this place of the log.
     Sequence(i64),
-    /// After what is there now.
-    Latest,
-    /// After the snapshot that is told first, which holds the log up to this place.
+    /// After what is known now, which holds the log up to this place.
     Snapshot(i64),
 }
 
@@ -118,8 +117,6 @@ impl Reader {
             After::Sequence(sequence) => (Phase::CatchingUp, sequence),
             After::Snapshot(sequence) if wanted.follow => (Phase::Live, sequence),
             After::Snapshot(sequence) => (Phase::Ended, sequence),
-            After::Latest if wanted.follow => (Phase::Live, 0),
-            After::Latest => (Phase::Ended, 0),
         };
         Self {
             store,
@@ -153,6 +150,8 @@ impl Reader {
         if let Some(item) = self.snapshot.pop_front() {
             return Some(item);
         }
+        // Silence is what the reader gets to hear: events that are not wanted do not end it.
+        let silent_at = Instant::now() + HEARTBEAT;
         loop {
             if self.phase != Phase::Ended && self.wanted.limit == Some(self.sent) {
                 let message = "as many as asked for; there may be more";
@@ -160,7 +159,7 @@ impl Reader {
             }
             let item = match self.phase {
                 Phase::CatchingUp => self.next_of_log().await,
-                Phase::Live => self.next_live().await,
+                Phase::Live => self.next_live(silent_at).await,
                 Phase::Ended => return None,
             };
             if item.is_some() {
@@ -201,8 +200,8 @@ impl Reader {
         }
     }
 
-    async fn next_live(&mut self) -> Option<StreamItem> {
-        match self.hear().await {
+    async fn next_live(&mut self, silent_at: Instant) -> Option<StreamItem> {
+        match self.hear(silent_at).await {
             Heard::Event(event) if event.sequence <= self.cursor => None,
             Heard::Event(event) if self.wanted.only.takes(&event.event) => Some(self.event(&event)),
             Heard::Event(event) => {
@@ -220,7 +219,7 @@ impl Reader {
         }
     }
 
-    async fn hear(&mut self) -> Heard {
+    async fn hear(&mut self, silent_at: Instant) -> Heard {
         tokio::select! {
             // A broadcast receiver loses nothing when its `recv` is dropped.
             heard = self.live.recv() => match heard {
@@ -228,8 +227,8 @@ impl Reader {
                 Err(RecvError::Lagged(count)) => Heard::Missed(count),
                 Err(RecvError::Closed) => Heard::Shutdown,
             },
-            // A sleep begins anew with each round: silence is counted from the last item.
-            () = tokio::time::sleep(HEARTBEAT) => Heard::Silence,
+            // A sleep holds no state.
+            () = tokio::time::sleep_until(silent_at) => Heard::Silence,
             // Cancellation is a state, not an event.
             () = self.shutdown.cancelled() => Heard::Shutdown,
         }

@@ -31,13 +31,13 @@ use crate::reconcile::snapshot::Snapshot;
     get, path = "/v1/events", operation_id = "readEvents", tag = "events",
     params(
         ("task" = Option<String>, Query, description = "Only of this task: id, ARN or the beginning of one id; removed ones too, by id or ARN"),
-        ("after" = Option<String>, Query, description = "Begin after this sequence, or after what is there now: `latest`; default 0"),
+        ("after" = Option<String>, Query, pattern = "^(latest|[0-9]{1,18})$", description = "Begin after this sequence, or after what is there now: `latest`; default 0. With `follow` nothing that comes after a place above 0 may be missing"),
         ("container" = Option<String>, Query, description = "Only about containers of this name"),
         ("kind" = Option<String>, Query, description = "Only of these kinds, separated by commas: `Started,Stopped`"),
         ("snapshot" = Option<bool>, Query, description = "First every task as it is, as `task` items, then `sync`; what follows happened after that"),
         ("follow" = Option<bool>, Query, description = "Go on with what comes"),
-        ("limit" = Option<u32>, Query, description = "At most so many"),
-        ("Last-Event-ID" = Option<i64>, Header, description = "As `after`, sent by clients that reconnect; it wins over `after`, and without `snapshot` nothing that follows may be missing"),
+        ("limit" = Option<u32>, Query, minimum = 1, description = "At most so many"),
+        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "As `after`, sent by clients that reconnect; it wins over `after`, and nothing that follows may be missing"),
         ("Accept" = Option<String>, Header, description = "`text/event-stream` for server-sent events"),
     ),
     responses(
@@ -46,7 +46,7 @@ use crate::reconcile::snapshot::Snapshot;
         (status = 400, body = ProblemDocument, content_type = "application/problem+json", description = "Bad query or header"),
         (status = 404, body = ProblemDocument, content_type = "application/problem+json", description = "No such task"),
         (status = 409, body = ProblemDocument, content_type = "application/problem+json", description = "Several ids begin so; `candidates` names them"),
-        (status = 410, body = ProblemDocument, content_type = "application/problem+json", description = "`Last-Event-ID` is too old: events after it are gone; `detail` names the first that is there"),
+        (status = 410, body = ProblemDocument, content_type = "application/problem+json", description = "The place to go on from is too old or not reached: events after it are gone; `detail` names the first that is there"),
         (status = "5XX", body = ProblemDocument, content_type = "application/problem+json", description = "The agent cannot do it now, or has no stream left"),
     ),
 )]
@@ -64,15 +64,19 @@ pub(in crate::api) async fn read_events(
     if let Some(text) = asked.task {
         wanted.only.task = Some(find(&text, &state).await?);
     }
-    let told = if asked.snapshot {
-        let snapshot = state.engine.snapshot();
-        wanted.after = After::Snapshot(snapshot.engine.last_event);
-        tell(&snapshot, wanted.only.task.as_ref(), state.clock.now())
-    } else {
-        Vec::new()
-    };
-    if let Some(place) = asked.resumes.filter(|_| !asked.snapshot) {
-        refuse_gap(&state, wanted.only.task.as_ref(), place).await?;
+    let snapshot = state.engine.snapshot();
+    let mut told = Vec::new();
+    match asked.begin {
+        Begin::Snapshot => {
+            wanted.after = After::Snapshot(snapshot.engine.last_event);
+            told = tell(&snapshot, wanted.only.task.as_ref(), state.clock.now());
+        }
+        Begin::Latest => wanted.after = After::Snapshot(snapshot.engine.last_event),
+        Begin::After(place) => wanted.after = After::Sequence(place),
+        Begin::GoOn(place) => {
+            refuse_gap(&state, wanted.only.task.as_ref(), place).await?;
+            wanted.after = After::Sequence(place);
+        }
     }
     let shutdown = shutdown.map_or_else(CancellationToken::new, |Extension(token)| token.0);
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
@@ -90,9 +94,20 @@ pub(in crate::api) async fn read_events(
 /// What is still to be looked up.
 struct Asked {
     task: Option<String>,
-    snapshot: bool,
-    /// The place that a client which reconnects has come to.
-    resumes: Option<i64>,
+    begin: Begin,
+}
+
+/// Where a reader asks to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begin {
+    /// With all tasks as they are.
+    Snapshot,
+    /// With what comes.
+    Latest,
+    /// After a place, with what there is.
+    After(i64),
+    /// After a place that it has come to, with all that followed.
+    GoOn(i64),
 }
 
 /// Somebody who goes on where he was is not told of a gap by leaving it out.
@@ -125,38 +140,43 @@ fn tell(snapshot: &Snapshot, only: Option<&TaskArn>, now: UnixMillis) -> Vec<Str
 }
 
 fn wanted(mut params: Params, headers: &HeaderMap) -> Result<(Asked, Wanted), Problem> {
-    let asked = Asked {
-        task: params.text("task"),
-        snapshot: params.flag("snapshot"),
-        resumes: last_event_id(headers)?,
-    };
+    let task = params.text("task");
+    let snapshot = params.flag("snapshot").then_some(Begin::Snapshot);
+    let resumes = last_event_id(headers)?.map(Begin::GoOn);
     let kinds = params.text("kind").unwrap_or_default();
     let kinds = kinds.split(',').filter(|kind| !kind.is_empty());
     let after = params.choice("after", read_after, "whole numbers from 0, and latest");
+    let follow = params.flag("follow");
+    let after = after.map(|begin| match begin {
+        // Nobody has come to the place before the first.
+        Begin::After(place) if follow && place > 0 => Begin::GoOn(place),
+        Begin::After(_) | Begin::GoOn(_) | Begin::Latest | Begin::Snapshot => begin,
+    });
+    let begin = snapshot.or(resumes).or(after);
+    let asked = Asked {
+        task,
+        begin: begin.unwrap_or(Begin::After(0)),
+    };
     let wanted = Wanted {
         only: Only {
             task: None,
             container: params.text("container"),
             kinds: kinds.map(str::to_owned).collect(),
         },
-        after: asked
-            .resumes
-            .map(After::Sequence)
-            .or(after)
-            .unwrap_or(After::Sequence(0)),
-        follow: params.flag("follow"),
+        after: After::Sequence(0),
+        follow,
         limit: params.number("limit", 1..=u32::MAX),
     };
     params.finish()?;
     Ok((asked, wanted))
 }
 
-fn read_after(text: &str) -> Option<After> {
+fn read_after(text: &str) -> Option<Begin> {
     if text == "latest" {
-        return Some(After::Latest);
+        return Some(Begin::Latest);
     }
     let sequence = text.parse().ok().filter(|sequence| *sequence >= 0);
-    sequence.map(After::Sequence)
+    sequence.map(Begin::After)
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::follow::{After, Only, Reader, Wanted};
+use super::follow::{After, HEARTBEAT, Only, Reader, Wanted};
 use super::wire::{EndReason, StreamItem};
 use crate::api::admin::MAX_STREAMS;
 use crate::api::admin::testing::{Rig, arn, event, request, snapshot_of, task};
@@ -69,21 +71,44 @@ async fn what_was_logged_then_what_comes_without_gap_or_repetition() {
     assert_eq!(next(&mut stream, 5).await, "2 3 4 5 ~");
 }
 
-#[tokio::test(start_paused = true)]
-async fn only_the_tasks_events_come_and_only_new_ones_after_latest() {
-    let rig = Rig::new(Snapshot::default());
-    log(&rig, 1..=4);
-    let wanted = Wanted {
+/// Only events of that task, new ones.
+fn of_task_a() -> Wanted {
+    Wanted {
         only: Only {
             task: Some(arn("a")),
             ..Only::default()
         },
-        ..follow(After::Latest)
-    };
-    let mut stream = read(&rig, wanted, &CancellationToken::new());
+        ..follow(After::Snapshot(0))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_tasks_events_come_and_only_new_ones_after_latest() {
+    let rig = Rig::new(Snapshot::default());
+    log(&rig, 1..=4);
+    let mut stream = read(&rig, of_task_a(), &CancellationToken::new());
     rig.engine.publisher().emit(event(6, "b"));
     rig.engine.publisher().emit(event(7, "a"));
     assert_eq!(next(&mut stream, 2).await, "7 ~");
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_come_while_nothing_but_other_tasks_events_do() {
+    let rig = Rig::new(Snapshot::default());
+    let mut stream = read(&rig, of_task_a(), &CancellationToken::new());
+    let began = Instant::now();
+    let others = async {
+        for sequence in 1..=10 {
+            rig.engine.publisher().emit(event(sequence, "b"));
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+    };
+    let heard = async {
+        let heard = next(&mut stream, 3).await;
+        (heard, began.elapsed())
+    };
+    let (heard, ()) = tokio::join!(heard, others);
+    assert_eq!(heard, ("~ ~ ~".to_owned(), HEARTBEAT * 3));
 }
 
 #[tokio::test(start_paused = true)]
@@ -244,6 +269,7 @@ async fn a_client_whose_place_is_gone_is_told_so_instead_of_being_left_with_a_ga
         200,
         "whoever asks for what is there gets what is there"
     );
+    assert_eq!(rig.get("/v1/events?follow&after=7").await.status, 410);
 }
 
 #[tokio::test]

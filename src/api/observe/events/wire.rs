@@ -60,7 +60,7 @@ pub struct StreamEnd {
     pub reason: EndReason,
     /// In words.
     pub message: String,
-    /// Pass it as `after` to go on without a gap.
+    /// Pass it as `after`, with `follow`, to go on without a gap.
     pub resume_after: i64,
 }
 

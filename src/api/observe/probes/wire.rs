@@ -105,6 +105,18 @@ impl CheckStatus {
     }
 }
 
+impl CheckResult {
+    /// As it should be.
+    pub fn passes(&self) -> bool {
+        self.status == CheckStatus::Pass.as_str()
+    }
+
+    /// The agent, or this host, cannot do its work.
+    pub fn fails(&self) -> bool {
+        self.status == CheckStatus::Fail.as_str()
+    }
+}
+
 impl From<&Check> for CheckResult {
     fn from(check: &Check) -> Self {
         Self {

@@ -2,6 +2,8 @@
 
 pub mod wire;
 
+mod shares;
+
 mod view;
 
 mod get;

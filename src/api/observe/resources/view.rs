@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::shares::shares;
 use super::wire::{Amount, Disk, HeldPort, Holder, HostPort, Ports, Resources, Waiting};
 use crate::boundary::images::Inventory;
 use crate::domain::host::ResourceDemand;
@@ -56,7 +57,7 @@ pub(super) fn resources(snapshot: &Snapshot, inventory: &Inventory, now: UnixMil
             ),
             held: held.iter().flat_map(held_ports).collect(),
         },
-        disk: disk(inventory),
+        disk: disk(snapshot, inventory),
         holders: holding
             .iter()
             .zip(&held)
@@ -100,7 +101,7 @@ fn held_ports((arn, demand): &(TaskArn, ResourceDemand)) -> Vec<HeldPort> {
     each.collect()
 }
 
-fn disk(inventory: &Inventory) -> Option<Disk> {
+fn disk(snapshot: &Snapshot, inventory: &Inventory) -> Option<Disk> {
     let disk = inventory.disk.as_ref()?;
     let sizes = inventory.images.iter().map(|image| image.size_bytes);
     Some(Disk {
@@ -109,6 +110,12 @@ fn disk(inventory: &Inventory) -> Option<Disk> {
         free_bytes: disk.space.free_bytes,
         checked_at: disk.at.into(),
         image_bytes: sizes.fold(0, u64::saturating_add),
+        usage: inventory.disk_use.as_ref().map(|seen| {
+            shares(seen, |arn| {
+                let view = snapshot.tasks.get(arn)?;
+                Some(view.task.desired.definition.family.to_string())
+            })
+        }),
     })
 }
 

@@ -86,6 +86,52 @@ pub struct Disk {
     pub checked_at: Time,
     /// Sizes of the images that the agent remembers, added up; shared layers count more than once.
     pub image_bytes: u64,
+    /// What is on it and whose it is; absent until it has been looked at, which happens about each ten minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<DiskUsage>,
+}
+
+/// What is on a disk, by its owners. The parts add up to what is in use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DiskUsage {
+    /// When it was looked at. What has been written since is not in it.
+    pub checked_at: Time,
+    /// For how many milliseconds Docker counted.
+    pub took_ms: u64,
+    /// All images of the host, each layer once.
+    pub image_bytes: u64,
+    /// Tasks of this agent whose containers are there, the largest first.
+    pub tasks: Vec<TaskDisk>,
+    /// Volumes that containers of several tasks use.
+    pub shared_volume_bytes: u64,
+    /// What containers of nobody's task have written.
+    pub other_container_bytes: u64,
+    /// Volumes that no container of a task uses.
+    pub other_volume_bytes: u64,
+    /// The agent's own files: state, records, metadata files.
+    pub agent_bytes: u64,
+    /// Whether those are on this disk; if not, they are no part of what is in use.
+    pub agent_on_this_disk: bool,
+    /// The rest of what is in use: containers' output, build caches, everything else on this file system.
+    pub other_bytes: u64,
+}
+
+/// What a task has on a disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskDisk {
+    /// ARN.
+    pub task_arn: String,
+    /// Last segment of the ARN.
+    pub task_id: String,
+    /// Family of the definition; absent when the agent does not have the task any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
+    /// What its containers have written over their images.
+    pub writable_bytes: u64,
+    /// Volumes that only its containers use.
+    pub volume_bytes: u64,
 }
 
 /// A task that holds resources.

@@ -16,7 +16,7 @@ use crate::api::wire::ProblemDocument;
 /// Show a task.
 #[utoipa::path(
     get, path = "/v1/tasks/{id}", operation_id = "getTask", tag = "tasks",
-    params(("id" = String, Path, description = "Task id, full ARN (percent-encoded), or the beginning of one id")),
+    params(("id" = String, Path, pattern = "^[A-Za-z0-9_:/-]+$", description = "Task id, full ARN (percent-encoded), or the beginning of one id")),
     responses(
         (status = 200, body = TaskDetail, description = "The task; its generation is also in `ETag`"),
         (status = 400, body = ProblemDocument, content_type = "application/problem+json", description = "Bad query"),

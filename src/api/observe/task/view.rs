@@ -6,6 +6,7 @@ use super::wire;
 use crate::api::observe::why::{bytes_per_second, explain, percent};
 use crate::domain::definition::NetworkMode;
 use crate::domain::ids::{ContainerName, UnixMillis};
+use crate::domain::outcome::{Outcome, first_essential_exit, outcome};
 use crate::domain::port_mapping::PortBinding;
 use crate::domain::reason::Reason;
 use crate::domain::runtime::PullProgress;
@@ -41,8 +42,27 @@ pub(in crate::api) fn summary(
         arrived_at: desired.arrived_at.into(),
         started_at: known.started_at.map(Into::into),
         stopped_at: known.stopped_at.map(Into::into),
+        end: end(&view.task),
         ports,
     }
+}
+
+fn end(task: &Task) -> Option<wire::TaskEnd> {
+    let outcome = match outcome(task)? {
+        Outcome::Completed => wire::EndOutcome::Completed,
+        Outcome::Failed => wire::EndOutcome::Failed,
+        Outcome::Asked => wire::EndOutcome::Asked,
+        Outcome::Replaced => wire::EndOutcome::Replaced,
+    };
+    let stop = task.known.stop.as_ref().map(|stop| &stop.reason);
+    let reason = stop.or(task.desired.stop_reason.as_ref());
+    let first = first_essential_exit(task);
+    Some(wire::TaskEnd {
+        outcome,
+        reason: reason.map(|reason| reason.name.to_string()),
+        container: first.map(|(name, _)| name.to_string()),
+        exit_code: first.and_then(|(_, exit)| exit.code),
+    })
 }
 
 /// A task in full.
@@ -221,5 +241,62 @@ pub(in crate::api) fn progress(
         extracted_bytes: progress.extracted_bytes,
         layers_done: progress.layers_done,
         layers_total: progress.layers_total,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::admin::testing::{NOW, ago, container_name, running};
+    use crate::domain::reason::ReasonName;
+    use crate::domain::status::{DesiredStatus, TaskStatus};
+    use crate::domain::task::{Exit, StopCause};
+
+    /// A task whose container has exited with that code.
+    fn exited(code: i64) -> TaskView {
+        let mut view = running("a");
+        let known = &mut view.task.known;
+        known.status = TaskStatus::Stopped;
+        let app = known.containers.get_mut(&container_name("app"));
+        let app = app.expect("a container");
+        app.status = ContainerStatus::Stopped;
+        app.started_at = Some(ago(60));
+        app.exit = Some(Exit {
+            code: Some(code),
+            at: ago(5),
+            oom_killed: false,
+        });
+        view
+    }
+
+    fn end_of(view: &TaskView) -> (wire::EndOutcome, Option<String>, Option<i64>) {
+        let end = summary(view, &EngineView::default(), NOW).end;
+        let end = end.expect("it has ended");
+        (end.outcome, end.reason, end.exit_code)
+    }
+
+    #[test]
+    fn how_a_task_ended_is_told_by_codes_and_causes() {
+        let going = summary(&running("a"), &EngineView::default(), NOW);
+        assert_eq!(going.end, None);
+        let by_itself = |code| {
+            let mut view = exited(code);
+            let reason = Reason::new(ReasonName::EssentialContainerExited, "app");
+            view.task.known.stop = Some(StopCause { reason, at: ago(5) });
+            end_of(&view)
+        };
+        let reason = || Some("EssentialContainerExited".to_owned());
+        let (good, bad) = (wire::EndOutcome::Completed, wire::EndOutcome::Failed);
+        assert_eq!(by_itself(0), (good, reason(), Some(0)));
+        assert_eq!(by_itself(3), (bad, reason(), Some(3)));
+        // Killed because somebody asked: no failure, whatever the code.
+        let mut asked = exited(137);
+        asked.task.desired.status = DesiredStatus::Stopped;
+        asked.task.desired.stop_reason = Some(Reason::new(ReasonName::UserInitiated, "tonight"));
+        let by_operator = Some("UserInitiated".to_owned());
+        assert_eq!(
+            end_of(&asked),
+            (wire::EndOutcome::Asked, by_operator, Some(137))
+        );
     }
 }

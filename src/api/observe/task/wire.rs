@@ -51,8 +51,42 @@ pub struct TaskSummary {
     /// When it became `STOPPED`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_at: Option<Time>,
+    /// How it ended; absent until it is `STOPPED`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<TaskEnd>,
     /// Published ports of all containers that have not stopped.
     pub ports: Vec<Port>,
+}
+
+/// How a task ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskEnd {
+    /// Whether that is good.
+    pub outcome: EndOutcome,
+    /// Name of the reason: `EssentialContainerExited`, `UserInitiated`, `CannotPullContainerError` and the like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The essential container that ended first; absent if none has run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// Exit code of that container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i64>,
+}
+
+/// What became of a task that has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum EndOutcome {
+    /// Its first essential container exited with code 0.
+    Completed,
+    /// It ended otherwise by itself.
+    Failed,
+    /// Somebody asked for its stop.
+    Asked,
+    /// Its file is gone or newer.
+    Replaced,
 }
 
 /// A published port.

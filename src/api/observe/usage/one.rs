@@ -14,7 +14,7 @@ use crate::api::wire::ProblemDocument;
 /// Show what a task uses, and used in the last hour.
 #[utoipa::path(
     get, path = "/v1/tasks/{id}/usage", operation_id = "showTaskUsage", tag = "tasks",
-    params(("id" = String, Path, description = "Task id, full ARN (percent-encoded), or the beginning of one id")),
+    params(("id" = String, Path, pattern = "^[A-Za-z0-9_:/-]+$", description = "Task id, full ARN (percent-encoded), or the beginning of one id")),
     responses(
         (status = 200, body = TaskUsageAnswer, description = "Usage"),
         (status = 400, body = ProblemDocument, content_type = "application/problem+json", description = "Bad query"),

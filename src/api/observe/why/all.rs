@@ -3,8 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::view::{engine_wire, waiting};
+use super::view::{engine_wire, waiting, with_successor};
 use super::wire::WhyList;
+use crate::api::observe::files::wire::TaskFiles;
 use crate::api::observe::state::ObserveState;
 use crate::api::problem::Problem;
 use crate::api::query::Params;
@@ -31,15 +32,20 @@ pub(in crate::api) async fn why_all(
     params: Params,
 ) -> Result<Json<WhyList>, Problem> {
     params.finish()?;
-    Ok(Json(list(&state.engine.snapshot(), state.clock.now())))
+    let files = state.surroundings.task_files().unwrap_or_default();
+    Ok(Json(list(
+        &state.engine.snapshot(),
+        &files,
+        state.clock.now(),
+    )))
 }
 
-fn list(snapshot: &Snapshot, now: UnixMillis) -> WhyList {
+pub(super) fn list(snapshot: &Snapshot, files: &TaskFiles, now: UnixMillis) -> WhyList {
     let engine = &snapshot.engine;
     let mut waiting = snapshot
         .tasks
         .values()
-        .filter_map(|view| waiting(view, engine, now));
+        .filter_map(|view| waiting(&with_successor(view, files), engine, now));
     let tasks: Vec<_> = waiting.by_ref().take(MAX_TASKS).collect();
     let left_off = waiting.count();
     let settled = snapshot

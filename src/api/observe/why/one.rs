@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::view::{engine_wire, why_task};
+use super::view::{engine_wire, why_task, with_successor};
 use super::wire::WhyAnswer;
 use crate::api::observe::select::SelectedTask;
 use crate::api::observe::state::ObserveState;
@@ -22,8 +22,8 @@ const DEFAULT_EVENTS: u32 = 20;
 #[utoipa::path(
     get, path = "/v1/tasks/{id}/why", operation_id = "whyTask", tag = "why",
     params(
-        ("id" = String, Path, description = "Task id, full ARN (percent-encoded), or the beginning of one id"),
-        ("events" = Option<u32>, Query, description = "Entries of the timeline, 0 to 500, default 20; at most the last 64 are at hand"),
+        ("id" = String, Path, pattern = "^[A-Za-z0-9_:/-]+$", description = "Task id, full ARN (percent-encoded), or the beginning of one id"),
+        ("events" = Option<u32>, Query, minimum = 0, maximum = 500, description = "Entries of the timeline, 0 to 500, default 20; at most the last 64 are at hand"),
     ),
     responses(
         (status = 200, body = WhyAnswer, description = "Why the task is where it is"),
@@ -46,10 +46,12 @@ pub(in crate::api) async fn why_one(
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let timeline = task.view.timeline.last(count);
     let engine = &task.snapshot.engine;
+    let files = state.surroundings.task_files().unwrap_or_default();
+    let view = with_successor(&task.view, &files);
     Ok(Json(WhyAnswer {
         now: now.into(),
         engine: engine_wire(engine),
-        task: why_task(&task.view, engine, now),
+        task: why_task(&view, engine, now),
         timeline: timeline.map(Into::into).collect(),
         timeline_error: engine.timeline_error.clone(),
     }))

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::all::list;
 use super::explain::{bytes_per_second, explain, percent};
 use crate::api::admin::testing::{
     NOW, Rig, ago, condition, container_name, event, running, snapshot_of, task,
 };
+use crate::api::observe::files::wire::{TaskFile, TaskFiles};
 use crate::domain::reason::{Reason, ReasonName};
 use crate::domain::runtime::PullProgress;
 use crate::domain::status::{DesiredStatus, TaskStatus};
@@ -50,6 +52,7 @@ fn pulling() -> TaskView {
             downloaded_bytes: 120_000_000,
             download_total_bytes: 279_000_000,
             extracted_bytes: 5_000_000,
+            extracting_secs: 0,
             layers_done: 1,
             layers_total: 3,
         }),
@@ -252,4 +255,35 @@ async fn all_that_wait_and_nothing_else() {
         (vec![&"a".into(), &"c".into()], &2.into())
     );
     assert_eq!(answer["engine"]["damage"][0], "row 7");
+}
+
+#[test]
+fn a_stopped_task_whose_file_starts_it_anew_waits() {
+    let mut stopped = with(running("a"), &[(Cause::WaitingForCleanup, "is kept")]);
+    stopped.task.known.status = TaskStatus::Stopped;
+    stopped.task.desired.status = DesiredStatus::Stopped;
+    let arn = stopped.task.arn().to_string();
+    let snapshot = snapshot_of([stopped]);
+    let files = |until| TaskFiles {
+        files: vec![TaskFile {
+            name: "web".to_owned(),
+            state: "WAITING".to_owned(),
+            task_arn: Some(arn.clone()),
+            until,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        }],
+        ..TaskFiles::default()
+    };
+    let settled = list(&snapshot, &files(None), NOW);
+    assert_eq!((settled.tasks.len(), settled.settled), (0, 1));
+    let waiting = list(&snapshot, &files(Some(NOW.into())), NOW);
+    assert_eq!((waiting.tasks.len(), waiting.settled), (1, 0));
+    let task = &waiting.tasks[0];
+    assert_eq!(task.headline, "stopped, but its file web starts it anew");
+    let next = task.blocking.as_ref().expect("a condition");
+    assert_eq!(
+        (next.next_action.as_str(), next.next_at),
+        ("start a new task", Some(NOW.into()))
+    );
 }

@@ -1,10 +1,14 @@
 //! Explanations and the engine's surroundings as wire types.
 
+use std::borrow::Cow;
+
 use super::explain::explain;
 use super::wire::{Engine, WhyTask};
+use crate::api::observe::files::wire::{TaskFile, TaskFiles};
 use crate::api::observe::task::{condition, containers, in_flight};
 use crate::domain::draining::Draining;
 use crate::domain::ids::UnixMillis;
+use crate::domain::task::{Cause, TaskCondition};
 use crate::reconcile::snapshot::{EngineView, TaskView};
 
 /// One task with its explanation; `None` for a task that nobody who asks what is waiting wants to see.
@@ -42,6 +46,29 @@ pub(super) fn why_task(view: &TaskView, engine: &EngineView, now: UnixMillis) ->
         planned: view.planned.clone(),
         containers: containers(&view.task),
     }
+}
+
+/// The task with what the engine does not know of it: that the file it was made from starts it anew.
+pub(super) fn with_successor<'v>(view: &'v TaskView, files: &TaskFiles) -> Cow<'v, TaskView> {
+    let arn = view.task.arn().as_str();
+    let of_task = |file: &&TaskFile| file.task_arn.as_deref() == Some(arn);
+    let found = files.files.iter().find(of_task);
+    let Some((file, until)) = found.and_then(|file| Some((file, file.until?))) else {
+        return Cow::Borrowed(view);
+    };
+    let known = &view.task.known;
+    let condition = TaskCondition {
+        container: None,
+        cause: Cause::BackingOff,
+        message: format!("its file {} starts it anew", file.name),
+        since: known.stopped_at.unwrap_or(view.task.desired.arrived_at),
+        deadline: None,
+        next_action: "start a new task".to_owned(),
+        next_at: Some(until.0),
+    };
+    let mut view = view.clone();
+    view.task.known.conditions.push(condition);
+    Cow::Owned(view)
 }
 
 /// The engine's surroundings.

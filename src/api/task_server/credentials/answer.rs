@@ -10,11 +10,11 @@ use bytes::Bytes;
 use super::CredentialsState;
 use super::wire::ErrorBody;
 use crate::api::task_server::limits::Class;
-use crate::api::task_server::peer::Peer;
+use crate::api::task_server::peer::{Began, Peer};
 use crate::boundary::credentials::{AuditEntry, AuditEvent};
 use crate::credentials::plan::binding::Mismatch;
 use crate::credentials::{Asked, Outcome};
-use crate::domain::caller::Caller;
+use crate::domain::caller::{Caller, Doubt};
 use crate::domain::ids::TaskArn;
 
 /// Version of the endpoint.
@@ -55,7 +55,7 @@ impl Answer {
                 "InvalidIdInRequest",
                 "Credentials not found",
             ),
-            Outcome::NotYet => Self::Error(
+            Outcome::NotYet(_) => Self::Error(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "CredentialsUninitialized",
                 "Credentials uninitialized for ID",
@@ -103,13 +103,13 @@ pub(super) async fn answer(
     state: &CredentialsState,
     version: Version,
     id: Option<&str>,
-    peer: &Peer,
+    (peer, began): (&Peer, Began),
     headers: &HeaderMap,
 ) -> Response {
     let (answer, asked) = match id.filter(|id| !id.is_empty()) {
         None => (Answer::NO_ID, None),
         Some(id) => {
-            let asked = state.credentials.ask(id, peer.caller()).await;
+            let asked = state.credentials.ask(id, peer.caller(), began.0).await;
             (Answer::of(&asked.outcome), Some(asked))
         }
     };
@@ -132,12 +132,12 @@ pub(super) async fn answer(
             .and_then(|asked| against(&asked.outcome))
             .map(Mismatch::as_str),
     });
-    tell(state, status, asked.as_ref(), peer.caller());
+    tell(state, status, asked.as_ref(), peer);
     answer.into_response(version)
 }
 
 /// The same for whoever reads the log: never an id.
-fn tell(state: &CredentialsState, status: u16, asked: Option<&Asked>, caller: &Caller) {
+fn tell(state: &CredentialsState, status: u16, asked: Option<&Asked>, peer: &Peer) {
     let grant = asked.and_then(|asked| asked.grant.as_ref());
     let owner = grant.map(|grant| tracing::field::display(&grant.owner));
     let role = grant.map(|grant| grant.kind.as_str());
@@ -151,24 +151,24 @@ fn tell(state: &CredentialsState, status: u16, asked: Option<&Asked>, caller: &C
         status,
         task.arn = owner,
         role,
-        caller = caller.kind(),
+        caller = peer.caller().kind(),
         "asked for credentials"
     );
     // On a host that cannot tell callers apart this would be said of every request.
     let mismatch = asked
         .and_then(|asked| against(&asked.outcome))
-        .filter(|mismatch| *mismatch != Mismatch::Unidentified);
+        .filter(|_| *peer.caller() != Caller::Unknown(Doubt::Unsupported));
     if let (Some(mismatch), Some(grant)) = (mismatch, grant) {
-        tell_mismatch(state, event, mismatch, &grant.owner, caller);
+        tell_mismatch(state, event, mismatch, &grant.owner, peer);
     }
 }
 
 /// What speaks against the caller.
 fn against(outcome: &Outcome) -> Option<Mismatch> {
     match outcome {
-        Outcome::Vended(_, mismatch) => *mismatch,
+        Outcome::Vended(_, mismatch) | Outcome::NotYet(mismatch) => *mismatch,
         Outcome::Refused(mismatch) => Some(*mismatch),
-        Outcome::Unknown | Outcome::NotYet => None,
+        Outcome::Unknown => None,
     }
 }
 
@@ -177,7 +177,7 @@ fn tell_mismatch(
     event: &str,
     mismatch: Mismatch,
     owner: &TaskArn,
-    caller: &Caller,
+    peer: &Peer,
 ) {
     if !state
         .noise
@@ -185,7 +185,7 @@ fn tell_mismatch(
     {
         return;
     }
-    let from = match caller {
+    let from = match peer.caller() {
         Caller::Task(arn) => arn.to_string(),
         Caller::Foreign(words) => words.clone(),
         Caller::Host(process) => match (process.pid, &process.command) {
@@ -193,13 +193,13 @@ fn tell_mismatch(
             (Some(pid), None) => format!("process {pid}"),
             (None, _) => "a process of this host".to_owned(),
         },
-        Caller::Unknown(_) => "somebody".to_owned(),
+        Caller::Unknown(_) => peer.address().to_string(),
     };
-    tracing::warn!(
-        event,
-        task.arn = %owner,
-        reason = mismatch.as_str(),
-        from,
+    // A container that has just started may be known a moment later; one that never is has the id from elsewhere.
+    let words = if mismatch == Mismatch::Unidentified {
+        "credentials of a task were asked for by somebody who is not known"
+    } else {
         "credentials of a task were asked for by somebody else"
-    );
+    };
+    tracing::warn!(event, task.arn = %owner, reason = mismatch.as_str(), from, "{words}");
 }

@@ -148,6 +148,13 @@ async fn an_id_that_is_being_fetched_is_waited_for_and_then_503() {
         (answer.status.as_u16(), answer.body.as_str()),
         (503, NOT_YET_V2)
     );
+    let recorded = rig.audit.take();
+    let told: Vec<_> = recorded
+        .iter()
+        .map(|entry| (entry.status, entry.owner.clone(), entry.event))
+        .collect();
+    let refused = (503, Some(grant(3).owner), AuditEvent::Refused);
+    assert_eq!(told.last(), Some(&refused));
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,6 +185,25 @@ async fn another_task_is_answered_as_if_the_id_did_not_exist() {
         .map(|entry| entry.owner)
         .collect();
     assert_eq!(owners, [Some(grant(1).owner), Some(grant(1).owner), None]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_is_not_known_is_told_to_come_again_and_recorded() {
+    let mut rig = Rig::start(RateLimits::default());
+    rig.caller = Caller::Unknown(Doubt::NotFound);
+    let answer = rig.ask("GET", "/v2/credentials/id-1").await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.body.as_str()),
+        (503, NOT_YET_V2)
+    );
+    rig.ask("GET", "/v2/credentials/nope").await;
+    let recorded = rig.audit.take();
+    let told: Vec<_> = recorded
+        .iter()
+        .map(|entry| (entry.status, entry.event, entry.against))
+        .collect();
+    let of_a_role = (503, AuditEvent::Refused, Some("unidentified"));
+    assert_eq!(told, [of_a_role, (400, AuditEvent::Refused, None)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,18 +253,18 @@ async fn every_request_is_recorded_without_its_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rate_is_kept_for_each_peer_and_path_and_refusals_say_when_to_come_again() {
+async fn a_rate_is_kept_for_each_peer_and_refusals_say_when_to_come_again() {
     let rate = Rate::new(40, 60);
     let rig = Rig::start(RateLimits {
         credentials: rate,
         metadata: rate,
     });
     for n in 0..60 {
-        // Another query or another spelling is the same path.
+        // Another id, query or spelling is the same.
         let path = [
             "/v2/credentials/id-1",
-            "/v2/credentials/id-1?x",
-            "/v2/credentials/%69d-1",
+            "/v2/credentials/id-2",
+            "/v2/credentials/%69d-1?x",
         ][n % 3];
         let answer = rig.ask("GET", path).await;
         assert_eq!(answer.status, 200);
@@ -256,13 +282,24 @@ async fn a_rate_is_kept_for_each_peer_and_path_and_refusals_say_when_to_come_aga
     assert_eq!(refused.body, "You have reached maximum request limit.");
     assert_eq!(refused.headers["content-type"], "text/plain; charset=utf-8");
     assert_eq!(refused.headers["retry-after"], "1");
+    for (header, expected) in [
+        ("x-rate-limit-limit", "40.00"),
+        ("x-rate-limit-duration", "1"),
+        ("x-rate-limit-request-forwarded-for", ""),
+        ("x-rate-limit-request-remote-addr", "10.0.0.1:4711"),
+    ] {
+        assert_eq!(refused.headers[header], expected, "{header}");
+    }
     let recorded = rig.audit.take();
     assert_eq!(recorded.len(), 1);
     assert_eq!(
         (recorded[0].status, recorded[0].event),
         (429, AuditEvent::RateLimited)
     );
-    assert_eq!(rig.ask("GET", "/v2/credentials/nope").await.status, 400);
+    // Another id has no bucket of its own.
+    for path in ["/v2/credentials/nope", "/v1/credentials?id=id-2"] {
+        assert_eq!(rig.ask("GET", path).await.status, 429, "{path}");
+    }
     let other = rig
         .ask_from("10.0.0.2:1", "GET", "/v2/credentials/id-1")
         .await;

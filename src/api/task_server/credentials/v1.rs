@@ -6,16 +6,17 @@ use axum::response::Response;
 
 use super::CredentialsState;
 use super::answer::{Version, answer};
-use crate::api::task_server::peer::Peer;
+use crate::api::task_server::peer::{Began, Peer};
 
 pub(super) async fn get(
     State(state): State<CredentialsState>,
     peer: Peer,
+    began: Began,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
     let id = query.as_deref().and_then(id_of);
-    answer(&state, Version::V1, id.as_deref(), &peer, &headers).await
+    answer(&state, Version::V1, id.as_deref(), (&peer, began), &headers).await
 }
 
 /// The first `id` of a query.

@@ -1,5 +1,7 @@
 //! Bodies of the credentials endpoints, field by field in the reference agent's order.
 
+use std::io;
+
 use bytes::Bytes;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -35,25 +37,32 @@ pub fn encode(role: &RoleArn, credentials: &Credentials) -> Bytes {
         token: credentials.session_token.expose(),
         expiration: &credentials.expiration.text,
     };
-    // Written into a buffer that never grows, since growing would leave a copy behind.
-    let texts = [
-        body.role_arn,
-        body.access_key_id,
-        body.secret_access_key,
-        body.token,
-        body.expiration,
-    ];
-    // An escaped character takes six bytes at most; the names and marks take 94.
-    let most = texts.iter().map(|text| text.len()).sum::<usize>();
-    let mut buffer = Zeroizing::new(Vec::with_capacity(
-        most.saturating_mul(6).saturating_add(128),
-    ));
-    if serde_json::to_writer(&mut *buffer, &body).is_err() {
+    // Measured first: a buffer that grows leaves copies behind, and one that is too large stays so.
+    let mut length = Length(0);
+    let measured = serde_json::to_writer(&mut length, &body);
+    let mut buffer = Zeroizing::new(Vec::with_capacity(length.0));
+    if measured
+        .and_then(|()| serde_json::to_writer(&mut *buffer, &body))
+        .is_err()
+    {
         // A struct of texts can always be written; were it not, nothing is better than a part.
         buffer.clear();
     }
-    let exact = Zeroizing::new(buffer.as_slice().to_vec());
-    Bytes::from_owner(exact)
+    Bytes::from_owner(buffer)
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

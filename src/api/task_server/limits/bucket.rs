@@ -29,7 +29,7 @@ pub enum Class {
     Metadata,
 }
 
-/// How often one caller may ask for one path.
+/// How often one caller may ask for credentials, or for one path of everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// Requests a second in the long run.

@@ -1,4 +1,4 @@
-//! The layer that asks the buckets, refuses with 429, and writes the rate into every other answer.
+//! The layer that asks the buckets, refuses with 429, and writes the rate into every answer.
 
 use std::borrow::Cow;
 use std::hash::Hash;
@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use super::bucket::{Class, Limits, RateLimits};
 use crate::api::task_server::peer::Peer;
 use crate::boundary::Clock;
-use crate::boundary::credentials::{AuditEntry, AuditEvent, AuditLog};
+use crate::boundary::credentials::{AuditEntry, AuditEvent, AuditLog, PATHS};
 use crate::domain::caller::Caller;
 
 const LIMIT: HeaderName = HeaderName::from_static("x-rate-limit-limit");
@@ -67,49 +67,15 @@ pub async fn limit(
     next: Next,
 ) -> Response {
     let RateLimiter(inner) = &limiter;
-    let path = request.uri().path();
-    let class = class_of(path);
-    let whose = match peer.caller() {
-        Caller::Task(arn) => Whose::Task(arn.as_str()),
-        Caller::Host(_) | Caller::Foreign(_) | Caller::Unknown(_) => {
-            Whose::Address(peer.address().ip())
-        }
-    };
     // Another spelling of a path is the same path.
-    let plain: Cow<'_, [u8]> = percent_decode_str(path).into();
-    let plain = String::from_utf8_lossy(&plain);
-    if !inner.limits.admit(class, whose, &plain) {
-        inner.audit.record(refusal(inner, &peer, &request));
-        tracing::debug!(
-            event = "rate-limited",
-            task.arn = peer.caller().task().map(tracing::field::display),
-            caller = peer.caller().kind(),
-            "a caller asks too often"
-        );
-        return refused();
+    let class = class_of(&plain(request.uri().path()));
+    if let Some(too_often) = inner.refusal(class, &peer, &request) {
+        return too_often;
     }
     let forwarded_for = request.headers().get(FORWARDED_FOR).cloned();
     let mut response = next.run(request).await;
-    let [credentials, metadata] = &inner.shown;
-    let shown = match class {
-        Class::Credentials => credentials,
-        Class::Metadata => metadata,
-    };
-    write_rate(response.headers_mut(), shown.clone(), forwarded_for, &peer);
+    inner.write_rate(response.headers_mut(), class, forwarded_for, &peer);
     response
-}
-
-fn write_rate(
-    headers: &mut HeaderMap,
-    shown: HeaderValue,
-    forwarded_for: Option<HeaderValue>,
-    peer: &Peer,
-) {
-    let forwarded_for = forwarded_for.unwrap_or_else(|| HeaderValue::from_static(""));
-    headers.insert(DURATION, HeaderValue::from_static("1"));
-    headers.insert(LIMIT, shown);
-    headers.insert(FORWARDED, forwarded_for);
-    headers.insert(REMOTE, peer.header());
 }
 
 fn refused() -> Response {
@@ -121,17 +87,108 @@ fn refused() -> Response {
     (StatusCode::TOO_MANY_REQUESTS, headers, REFUSAL).into_response()
 }
 
-fn refusal(inner: &Inner, peer: &Peer, request: &Request) -> AuditEntry {
-    AuditEntry {
-        at: inner.clock.now(),
-        status: StatusCode::TOO_MANY_REQUESTS.as_u16(),
-        peer: peer.address(),
-        path: without_ids(request.uri().path()),
-        user_agent: super::super::user_agent(request.headers()),
-        owner: peer.caller().task().cloned(),
-        event: AuditEvent::RateLimited,
-        against: None,
+impl RateLimiter {
+    /// A request for credentials that is refused for its form: it counts and is recorded as any other is. `refused` is
+    /// the answer that it gets unless it comes too often.
+    pub fn refuse(&self, request: &Request, refused: Response) -> Response {
+        let Self(inner) = self;
+        if !is_for_credentials(request) {
+            return refused;
+        }
+        let peer = Peer::of(request.extensions());
+        if let Some(too_often) = inner.refusal(Class::Credentials, &peer, request) {
+            return too_often;
+        }
+        let status = refused.status();
+        inner.record(AuditEvent::Refused, status, &peer, request);
+        tracing::debug!(
+            event = "credentials-refused",
+            status = status.as_u16(),
+            caller = peer.caller().kind(),
+            "asked for credentials in a way that leads nowhere"
+        );
+        refused
     }
+}
+
+impl Inner {
+    fn write_rate(
+        &self,
+        headers: &mut HeaderMap,
+        class: Class,
+        forwarded_for: Option<HeaderValue>,
+        peer: &Peer,
+    ) {
+        let [credentials, metadata] = &self.shown;
+        let shown = match class {
+            Class::Credentials => credentials,
+            Class::Metadata => metadata,
+        };
+        let forwarded_for = forwarded_for.unwrap_or_else(|| HeaderValue::from_static(""));
+        headers.insert(DURATION, HeaderValue::from_static("1"));
+        headers.insert(LIMIT, shown.clone());
+        headers.insert(FORWARDED, forwarded_for);
+        headers.insert(REMOTE, peer.header());
+    }
+
+    /// Takes the request out of its caller's bucket; the answer if there is none left in it.
+    fn refusal(&self, class: Class, peer: &Peer, request: &Request) -> Option<Response> {
+        let whose = match peer.caller() {
+            Caller::Task(arn) => Whose::Task(arn.as_str()),
+            Caller::Host(_) | Caller::Foreign(_) | Caller::Unknown(_) => {
+                Whose::Address(peer.address().ip())
+            }
+        };
+        let path = match class {
+            // Ids that are made up would have a bucket each.
+            Class::Credentials => Cow::Borrowed(""),
+            Class::Metadata => plain(request.uri().path()),
+        };
+        if self.limits.admit(class, whose, &path) {
+            return None;
+        }
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        self.record(AuditEvent::RateLimited, status, peer, request);
+        tracing::debug!(
+            event = "rate-limited",
+            task.arn = peer.caller().task().map(tracing::field::display),
+            caller = peer.caller().kind(),
+            "a caller asks too often"
+        );
+        let mut too_often = refused();
+        let forwarded_for = request.headers().get(FORWARDED_FOR).cloned();
+        self.write_rate(too_often.headers_mut(), class, forwarded_for, peer);
+        Some(too_often)
+    }
+
+    fn record(&self, event: AuditEvent, status: StatusCode, peer: &Peer, request: &Request) {
+        self.audit.record(AuditEntry {
+            at: self.clock.now(),
+            status: status.as_u16(),
+            peer: peer.address(),
+            path: without_ids(&plain(request.uri().path())),
+            user_agent: super::super::user_agent(request.headers()),
+            owner: match event {
+                AuditEvent::RateLimited => peer.caller().task().cloned(),
+                AuditEvent::Vended(_) | AuditEvent::Refused => None,
+            },
+            event,
+            against: None,
+        });
+    }
+}
+
+/// The path without percent-encoding; what is damaged stays as it is.
+fn plain(path: &str) -> Cow<'_, str> {
+    match Cow::from(percent_decode_str(path)) {
+        Cow::Borrowed(_) => Cow::Borrowed(path),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+    }
+}
+
+/// Whether it asks for credentials, however it is spelt.
+pub(in super::super) fn is_for_credentials(request: &Request) -> bool {
+    class_of(&plain(request.uri().path())) == Class::Credentials
 }
 
 fn class_of(path: &str) -> Class {
@@ -147,17 +204,7 @@ fn class_of(path: &str) -> Class {
 
 /// The path for a log: what stands where an id would is left out, and nothing that was made up is kept.
 fn without_ids(path: &str) -> Cow<'static, str> {
-    let known = [
-        "/v1/credentials",
-        "/v2/credentials",
-        "/v2/metadataWithTags",
-        "/v2/metadata",
-        "/v2/stats",
-        "/v3",
-        "/v4",
-        "/api",
-    ];
-    let found = known.into_iter().find(|start| {
+    let found = PATHS.into_iter().find(|start| {
         path.strip_prefix(start)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     });

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::http::Method;
 use axum::{Extension, Router};
 use serde_json::{Value, json};
@@ -12,11 +13,13 @@ use crate::api::listeners::plain_layers;
 use crate::api::task_server::peer::Peer;
 use crate::api::task_server::router::task_server_routes;
 use crate::api::view::sample::{self, MAIN_ENDPOINT, MAIN_ID, lab};
+use crate::boundary::EcsFactsSource;
+use crate::boundary::ecs_facts::{InstancePlace, ResourceTags, Tags, TagsError};
 use crate::boundary::stats::NoStats;
 use crate::domain::caller::Caller;
 use crate::domain::container_facts::ContainerNetwork;
 use crate::domain::definition::{PidMode, RestartPolicy, TaskDefinition};
-use crate::domain::ids::{ContainerName, DockerId, UnixMillis};
+use crate::domain::ids::{ClusterName, ContainerName, DockerId, TaskArn, UnixMillis};
 use crate::domain::sample::name;
 use crate::domain::status::{ContainerStatus, Health};
 use crate::domain::task::{Exit, KnownContainer, Task};
@@ -133,6 +136,107 @@ async fn tags_are_an_object_on_their_routes_only() {
     assert_eq!(with["TaskTags"], json!({ "team": "blue" }));
 }
 
+/// A control plane that refuses, and does not say where the host is; EC2 does, if there is a place.
+struct Refusing(Option<InstancePlace>);
+
+#[async_trait]
+impl EcsFactsSource for Refusing {
+    fn availability_zone(&self) -> Option<Arc<str>> {
+        None
+    }
+
+    async fn tags(&self, task: &TaskArn) -> ResourceTags {
+        let refused = TagsError {
+            resource_arn: task.to_string(),
+            code: Some("AccessDeniedException".to_owned()),
+            message: "no".to_owned(),
+            status: Some(400),
+            request_id: Some("r".to_owned()),
+        };
+        ResourceTags {
+            instance: self.instance_tags().await,
+            task: Err(refused),
+        }
+    }
+
+    fn container_instance(&self) -> Option<Arc<str>> {
+        None
+    }
+
+    fn place(&self) -> Option<Arc<InstancePlace>> {
+        self.0.clone().map(Arc::new)
+    }
+
+    async fn changed(&self) {
+        std::future::pending::<()>().await;
+    }
+
+    async fn instance_tags(&self) -> Tags {
+        Ok(Arc::default())
+    }
+}
+
+/// The task, as the route of that version with tags shows it.
+async fn with_tags(task: Task, ecs: Refusing, version: &str) -> Value {
+    let own = Caller::Task(task.arn().clone());
+    let state = MetadataState::new(sample::views([task]), Arc::new(NoStats));
+    let served = task_server_routes(state.connected(Arc::new(ecs)));
+    let peer = Peer::new(([172, 17, 0, 3], 5).into(), own);
+    let router: Router = plain_layers(served).layer(Extension(peer));
+    let path = format!("/{version}/{MAIN_ENDPOINT}/taskWithTags");
+    let (status, _, body) = sample::ask(&router, Method::GET, &path).await;
+    assert_eq!(status, 200);
+    serde_json::from_str::<Value>(&body).unwrap()
+}
+
+#[tokio::test]
+async fn where_ec2_has_put_the_host_is_shown_in_version_4_only() {
+    let place = || InstancePlace {
+        vpc: Some("vpc-1".to_owned()),
+        zone_id: Some("usw2-az1".to_owned()),
+        private_ipv4: Some("10.0.0.9".to_owned()),
+        ..InstancePlace::default()
+    };
+    let shown = with_tags(lab(), Refusing(Some(place())), "v4").await;
+    assert_eq!(shown["VPCID"], "vpc-1");
+    assert_eq!(shown["AvailabilityZoneID"], "usw2-az1");
+    let early = with_tags(lab(), Refusing(None), "v4").await;
+    let older = with_tags(lab(), Refusing(Some(place())), "v3").await;
+    for without in [early, older] {
+        assert!(without.get("VPCID").is_none(), "{without}");
+        assert!(without.get("AvailabilityZoneID").is_none(), "{without}");
+    }
+}
+
+#[tokio::test]
+async fn tags_of_the_hosts_own_tasks_are_those_of_their_definitions_and_ecs_is_not_asked() {
+    let tagged = changed(
+        |definition| definition.tags = [("team".to_owned(), "blue".to_owned())].into(),
+        |_| {},
+    );
+    let mut own = tagged.clone();
+    own.desired.arn =
+        TaskArn::standalone(&ClusterName::parse("lab").unwrap(), tagged.arn().task_id());
+    let shown = with_tags(own, Refusing(None), "v4").await;
+    assert_eq!(shown["TaskTags"], json!({ "team": "blue" }));
+    assert!(shown.get("Errors").is_none(), "{shown}");
+    let of_ecs = with_tags(tagged, Refusing(None), "v4").await;
+    assert!(of_ecs.get("TaskTags").is_none(), "{of_ecs}");
+}
+
+#[tokio::test]
+async fn a_call_for_tags_that_fails_is_shown_in_version_4_only() {
+    let ask = async |version: &str| with_tags(lab(), Refusing(None), version).await;
+    let shown = ask("v4").await;
+    let expected = json!([{ "ErrorField": "TaskTags", "ErrorCode": "AccessDeniedException", "ErrorMessage": "no",
+        "StatusCode": 400, "RequestId": "r", "ResourceARN": lab().arn().as_str() }]);
+    assert_eq!(shown["Errors"], expected);
+    for absent in ["TaskTags", "ContainerInstanceTags", "AvailabilityZone"] {
+        assert!(shown.get(absent).is_none(), "{absent}");
+    }
+    assert!(ask("v3").await.get("Errors").is_none());
+}
+
 #[tokio::test]
 async fn a_container_with_a_restart_policy_ends_with_its_count_in_version_4() {
     // 107
@@ -247,6 +351,8 @@ async fn an_exit_code_of_0_is_shown_and_missing_limits_are_not() {
         let (status, container, _) = get(ended(), path).await;
         assert_eq!((status, &container["ExitCode"]), (200, &json!(0)), "{path}");
         assert_eq!(container["KnownStatus"], "STOPPED");
+        let without_address = json!([{ "NetworkMode": "bridge", "IPv4Addresses": [""] }]);
+        assert_eq!(container["Networks"], without_address, "{path}");
     }
     // 122 and 17
     for (cpu, memory, expected) in [

@@ -17,9 +17,11 @@ use crate::api::view::sample::{
 };
 use crate::boundary::stats::{ContainerStats, NoStats, StatsView};
 use crate::domain::caller::{Caller, Doubt};
-use crate::domain::ids::{DockerId, TaskArn};
-use crate::domain::status::{ContainerStatus, Health, TaskStatus};
-use crate::domain::task::Task;
+use crate::domain::definition::NetworkMode;
+use crate::domain::ids::{DockerId, TaskArn, UnixMillis};
+use crate::domain::sample::name;
+use crate::domain::status::{ContainerStatus, DesiredStatus, Health, TaskStatus};
+use crate::domain::task::{EcsFacts, Exit, KnownContainer, Task};
 
 fn with_stats(tasks: impl IntoIterator<Item = Task>, stats: Arc<dyn ContainerStats>) -> Router {
     let views = sample::views(tasks);
@@ -32,7 +34,10 @@ fn from(router: Router, caller: Caller) -> Router {
 }
 
 fn router() -> Router {
-    with_stats([lab()], Arc::new(NoStats))
+    // As a standalone host has it; what ECS adds is in the recorded answers.
+    let mut task = lab();
+    task.desired.ecs = EcsFacts::default();
+    with_stats([task], Arc::new(NoStats))
 }
 
 async fn get(router: &Router, path: &str) -> (u16, String) {
@@ -250,7 +255,8 @@ async fn stats_are_those_of_the_source_and_nothing_has_a_form_in_each_version() 
     }
 }
 
-fn any_state() -> impl Strategy<Value = Task> {
+/// What may be known of one container: nothing, or any mixture that rows can hold.
+fn any_known() -> impl Strategy<Value = Option<KnownContainer>> {
     let status = prop::sample::select(&[
         ContainerStatus::None,
         ContainerStatus::Pulled,
@@ -258,21 +264,24 @@ fn any_state() -> impl Strategy<Value = Task> {
         ContainerStatus::Running,
         ContainerStatus::Stopped,
     ]);
-    let task_status = prop::sample::select(&[
-        TaskStatus::Pending,
-        TaskStatus::Created,
-        TaskStatus::Running,
-        TaskStatus::Stopped,
-    ]);
     let health = prop::sample::select(&[Health::Unknown, Health::Healthy, Health::Unhealthy]);
+    let exit = prop::option::of((prop::option::of(-1_i64..300), any::<bool>()));
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    (status, task_status, health, flags).prop_map(|(status, task_status, health, flags)| {
-        let mut task = lab();
-        task.known.status = task_status;
-        let (has_id, has_network, is_known, has_times) = flags;
-        for known in task.known.containers.values_mut() {
-            known.status = status;
-            known.health = health;
+    let known = (status, health, exit, flags, 0_u32..4).prop_map(
+        |(status, health, exit, (has_id, has_network, has_times, has_ports), attempt)| {
+            let recorded = lab().known.containers.remove(&name("main")).unwrap();
+            let mut known = KnownContainer {
+                status,
+                health,
+                attempt,
+                restart_count: attempt,
+                exit: exit.map(|(code, oom_killed)| Exit {
+                    at: UnixMillis(1),
+                    code,
+                    oom_killed,
+                }),
+                ..recorded
+            };
             if !has_id {
                 known.docker_id = None;
             }
@@ -283,16 +292,54 @@ fn any_state() -> impl Strategy<Value = Task> {
                 known.created_at = None;
                 known.started_at = None;
             }
+            if !has_ports {
+                known.bindings.clear();
+            }
+            known
+        },
+    );
+    prop::option::of(known)
+}
+
+fn any_state() -> impl Strategy<Value = Task> {
+    let task_status = prop::sample::select(&[
+        TaskStatus::Pending,
+        TaskStatus::Created,
+        TaskStatus::Running,
+        TaskStatus::Stopped,
+    ]);
+    let desired = prop::sample::select(&[DesiredStatus::Running, DesiredStatus::Stopped]);
+    let mode = prop::sample::select(&[
+        NetworkMode::Bridge,
+        NetworkMode::Host,
+        NetworkMode::None,
+        NetworkMode::Awsvpc,
+    ]);
+    let containers = (any_known(), any_known());
+    let of_task = (task_status, desired, mode, any::<bool>());
+    (of_task, containers).prop_map(|((known, desired, mode, with_ecs), (main, side))| {
+        let mut task = lab();
+        task.known.status = known;
+        task.desired.status = desired;
+        let definition = Arc::make_mut(&mut task.desired.definition);
+        definition.network_mode = mode;
+        if mode == NetworkMode::Awsvpc {
+            task.desired.options.network_as = Some(NetworkMode::Bridge);
         }
-        if !is_known {
-            task.known.containers.clear();
+        if !with_ecs {
+            task.desired.ecs = EcsFacts::default();
         }
+        let known = [("main", main), ("side", side)].into_iter();
+        task.known.containers = known
+            .filter_map(|(container, known)| Some((name(container), known?)))
+            .collect();
         task
     })
 }
 
 proptest! {
-    /// Whatever is known of a task, its own containers get an answer; statistics may be missing, in documented words.
+    /// Whatever is known of a task, its own containers get an answer; statistics may be missing, in documented words:
+    /// 500 in version 4, as from the reference agent (`http-endpoints.md` 4.10).
     #[test]
     fn every_route_answers_in_every_state(task in any_state()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

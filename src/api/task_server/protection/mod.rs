@@ -18,6 +18,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::peer::Peer;
 use crate::api::view::Views;
@@ -155,11 +156,14 @@ async fn role_of(
             ("AccessDeniedException", words),
         ));
     };
-    let asked = state.credentials.ask(id.expose(), peer.caller()).await;
+    let asked = state
+        .credentials
+        .ask(id.expose(), peer.caller(), Instant::now());
+    let asked = asked.await;
     match asked.outcome {
         Outcome::Vended(body, _) => request::credentials(&body).ok_or_else(|| not_yet(task)),
         Outcome::Refused(_) => Err(wire::unknown()),
-        Outcome::NotYet | Outcome::Unknown => Err(not_yet(task)),
+        Outcome::NotYet(_) | Outcome::Unknown => Err(not_yet(task)),
     }
 }
 

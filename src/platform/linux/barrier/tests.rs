@@ -5,6 +5,9 @@
 //!                                └── 169.254.169.254 (when it is a program of the host)
 //! ```
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use super::BarrierOs;
 use crate::boundary::barrier::MetadataBarrier as _;
 use crate::platform::command::Command;
@@ -24,7 +27,7 @@ impl Lab {
     /// `None` where networks cannot be made.
     fn new(service_is_on_host: bool) -> Option<Self> {
         if !crate::platform::is_root() {
-            println!("skipped: only root makes network namespaces");
+            crate::testing::skip::skipped("only root makes network namespaces");
             return None;
         }
         let (host, container) = (Net::new(), Net::new());
@@ -100,10 +103,37 @@ fn containers_are_refused_where_they_are_not_let_through() {
 #[test]
 fn the_hosts_barrier_keeps_the_contract() {
     if !crate::platform::is_root() {
-        println!("skipped: only root makes network namespaces");
+        crate::testing::skip::skipped("only root makes network namespaces");
         return;
     }
     Net::new().run(async || barrier_contract(&BarrierOs::default()).await);
+}
+
+/// Goal: an address that is let through is forgotten by the kernel while there is no agent, and a look keeps it.
+#[test]
+fn who_is_let_through_is_so_for_a_minute_after_the_last_look() {
+    let Some(lab) = Lab::new(true) else {
+        return;
+    };
+    lab.host.run(async || {
+        let left = async || {
+            let command =
+                Command::new("nft", LIMIT).args("list set inet berth allowed4".split(' '));
+            let listed = String::from_utf8(command.run().await.unwrap().stdout).unwrap();
+            let (_, left) = listed.split_once("expires ").unwrap();
+            left.starts_with("59s") || left.starts_with("1m")
+        };
+        let allowed: BTreeSet<IpAddr> = ["10.9.0.2".parse().unwrap()].into();
+        let mut barrier = BarrierOs::default();
+        assert!(barrier.ensure(&allowed).await.unwrap());
+        while left().await {}
+        assert!(!barrier.ensure(&allowed).await.unwrap());
+        assert!(!left().await, "it is too early");
+        barrier.renew_after = std::time::Duration::ZERO;
+        assert!(!barrier.ensure(&allowed).await.unwrap());
+        assert!(left().await);
+    });
+    assert_eq!(lab.reached(), [true, false]);
 }
 
 #[test]
@@ -122,7 +152,7 @@ fn what_somebody_changes_is_put_back_and_other_tables_are_left_alone() {
             let command = Command::new("nft", LIMIT).args(line.split(' '));
             command.run().await.unwrap().stdout
         };
-        let nobody = std::collections::BTreeSet::new();
+        let nobody = BTreeSet::new();
         assert!(barrier.ensure(&nobody).await.unwrap());
         let others = nft("list table ip other").await;
         assert!(!barrier.ensure(&nobody).await.unwrap());

@@ -14,7 +14,7 @@ const LIMIT: std::time::Duration = std::time::Duration::from_secs(20);
 /// Runs the test on a thread that has a network namespace of its own, with loopback up. Needs root.
 fn in_own_network(test: impl AsyncFnOnce() + Send + 'static) {
     if !crate::platform::is_root() {
-        println!("skipped: only root makes network namespaces");
+        crate::testing::skip::skipped("only root makes network namespaces");
         return;
     }
     let thread = std::thread::spawn(|| {

@@ -18,6 +18,8 @@ mod processes;
 
 mod source;
 
+mod walk;
+
 #[cfg(test)]
 mod tests;
 

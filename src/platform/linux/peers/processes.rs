@@ -1,6 +1,8 @@
 //! Processes that hold a socket.
 
+use std::ffi::OsString;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::platform::port_table::socket_inode;
@@ -14,16 +16,47 @@ const MAX_DESCRIPTORS: usize = 100_000;
 /// Levels below a container's cgroup that are looked into: some programs make cgroups of their own.
 const MAX_DEPTH: usize = 3;
 
-/// Whether the process has the socket open. What cannot be seen is not there.
-pub(super) fn holds(proc: &Path, pid: u32, inode: u64) -> bool {
-    let Ok(entries) = fs::read_dir(proc.join(pid.to_string()).join("fd")) else {
-        return false;
-    };
-    entries.take(MAX_DESCRIPTORS).flatten().any(|entry| {
-        let target = fs::read_link(entry.path()).ok();
-        let found = target.as_deref().and_then(Path::to_str);
-        found.and_then(socket_inode) == Some(inode)
+/// Where a process has a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    /// The process.
+    pub(super) pid: u32,
+    /// Name of the descriptor.
+    descriptor: OsString,
+}
+
+impl Held {
+    /// Whether it still has that socket there. What cannot be seen is not there.
+    pub(super) fn has(&self, proc: &Path, inode: u64) -> bool {
+        let place = descriptors(proc, self.pid).join(&self.descriptor);
+        socket_at(&place) == Some(inode)
+    }
+}
+
+/// The descriptors of a process in that range, in the order in which the kernel shows them; `None` = one that is no
+/// socket.
+pub(super) fn sockets(
+    proc: &Path,
+    pid: u32,
+    range: Range<usize>,
+) -> impl Iterator<Item = Option<(u64, Held)>> {
+    let entries = fs::read_dir(descriptors(proc, pid)).into_iter().flatten();
+    let taken = range.end.min(MAX_DESCRIPTORS);
+    let entries = entries.take(taken).skip(range.start).flatten();
+    entries.map(move |entry| {
+        let inode = socket_at(&entry.path())?;
+        let descriptor = entry.file_name();
+        Some((inode, Held { pid, descriptor }))
     })
+}
+
+fn descriptors(proc: &Path, pid: u32) -> PathBuf {
+    proc.join(pid.to_string()).join("fd")
+}
+
+fn socket_at(place: &Path) -> Option<u64> {
+    let target = fs::read_link(place).ok()?;
+    socket_inode(target.to_str()?)
 }
 
 /// All processes that are shown.

@@ -1,21 +1,28 @@
 //! Looks, on threads that may block.
+//!
+//! **Invariant.** On a host that shows who has connected, a look that fails never says that it is not shown: whoever is
+//! served where nothing is shown could have brought that about.
 
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use nix::errno::Errno;
 use tokio::sync::Semaphore;
 
+use super::processes::Held;
+use super::walk::{self, Lane, Step, Wanted};
 use super::{addresses, container, diag, processes};
 use crate::boundary::Connections;
 use crate::boundary::connections::{Ends, Holder};
 use crate::boundary::usage::UsageTarget;
 use crate::domain::caller::HostProcess;
-use crate::platform::linux::usage::{UsageOptions, directory, find};
+use crate::platform::linux::usage::{UsageOptions, directory, find, in_tree};
 
 /// Looks at once: each has a thread meanwhile.
 const MAX_LOOKS: usize = 4;
@@ -33,8 +40,10 @@ const FIRST_CGROUPS: &str = "cgroup:[4026531835]";
 #[derive(Debug)]
 pub struct PeersOs {
     looks: Arc<Looks>,
-    /// Looks for sockets, which may take long, and looks for addresses, which must not wait for those.
+    /// Looks for sockets, and looks for addresses, which must not wait for those.
     places: [Semaphore; 2],
+    shallow: Lane<Vec<UsageTarget>>,
+    deep: Lane<Arc<[u32]>>,
 }
 
 #[derive(Debug)]
@@ -42,10 +51,10 @@ struct Looks {
     options: UsageOptions,
     sees_processes: bool,
     sees_cgroups: bool,
+    /// The last question to the kernel failed.
+    failing: AtomicBool,
     /// Which processes were found, the last first.
     recent: Mutex<VecDeque<u32>>,
-    /// Held by the one that goes through all processes.
-    walk: Mutex<()>,
 }
 
 impl PeersOs {
@@ -59,12 +68,31 @@ impl PeersOs {
             sees_processes: root && is("pid", FIRST_PIDS),
             sees_cgroups: root && is("cgroup", FIRST_CGROUPS),
             options,
+            failing: AtomicBool::new(false),
             recent: Mutex::default(),
-            walk: Mutex::default(),
         };
         Self {
             looks: Arc::new(looks),
             places: [MAX_LOOKS, MAX_LOOKS].map(Semaphore::new),
+            shallow: Lane::default(),
+            deep: Lane::default(),
+        }
+    }
+
+    /// Where the socket is held: a look at a few descriptors of everybody, then at all of those who have many.
+    async fn find(&self, inode: u64, likely: Vec<UsageTarget>) -> Option<Held> {
+        let looks = Arc::clone(&self.looks);
+        let walk = move |wanted: Vec<Wanted<_>>| looks.walk(wanted);
+        let more = match self.shallow.find(inode, likely, walk).await? {
+            Step::Found(held) => return Some(held),
+            Step::Deeper(pids) if pids.is_empty() => return None,
+            Step::Deeper(pids) => pids,
+        };
+        let looks = Arc::clone(&self.looks);
+        let walk = move |wanted: Vec<Wanted<_>>| walk::deep(&looks.options.proc_root, wanted);
+        match self.deep.find(inode, more, walk).await? {
+            Step::Found(held) => Some(held),
+            Step::Deeper(_) => None,
         }
     }
 
@@ -86,42 +114,82 @@ impl PeersOs {
 #[async_trait]
 impl Connections for PeersOs {
     async fn holder(&self, ends: Ends, likely: Vec<UsageTarget>) -> Holder {
-        let look = move |looks: &Looks| looks.holder(ends.canonical(), &likely);
-        self.look(0, look).await.unwrap_or(Holder::Unseen)
+        let look = move |looks: &Looks| looks.socket(ends.canonical());
+        let inode = match self.look(0, look).await.unwrap_or(Err(Holder::Gone)) {
+            Ok(inode) => inode,
+            Err(holder) => return holder,
+        };
+        let Some(held) = self.find(inode, likely).await else {
+            return Holder::Gone;
+        };
+        let look = move |looks: &Looks| looks.holder_of(inode, &held);
+        self.look(0, look).await.unwrap_or(Holder::Gone)
+    }
+
+    async fn is_inside(&self, ends: Ends, container: UsageTarget) -> Option<bool> {
+        if !self.looks.sees_cgroups || !self.looks.sees_processes {
+            return None;
+        }
+        let look = move |looks: &Looks| looks.socket(ends.canonical());
+        let Some(Ok(inode)) = self.look(0, look).await else {
+            return Some(false);
+        };
+        let Some(held) = self.find(inode, vec![container.clone()]).await else {
+            return Some(false);
+        };
+        let look = move |looks: &Looks| looks.is_inside(inode, &held, &container);
+        self.look(0, look).await.unwrap_or(Some(false))
     }
 
     async fn has_address(&self, container: UsageTarget, address: IpAddr) -> Option<bool> {
         let look = move |looks: &Looks| looks.has_address(&container, address.to_canonical());
-        self.look(1, look).await.flatten()
+        self.look(1, look).await.unwrap_or(Some(false))
     }
 }
 
 impl Looks {
-    fn holder(&self, ends: Ends, likely: &[UsageTarget]) -> Holder {
+    /// The client's end as descriptors name it, or what can be said without looking at any.
+    fn socket(&self, ends: Ends) -> Result<u64, Holder> {
         if !self.sees_processes {
-            return Holder::Unseen;
+            return Err(Holder::Unseen);
         }
-        match inode(ends) {
-            Err(error) => {
-                tracing::debug!(%error, "the kernel does not show who has connected");
-                Holder::Unseen
-            }
-            Ok(None) => Holder::Elsewhere,
-            Ok(Some(0)) => Holder::Gone,
-            Ok(Some(inode)) => self.holder_of(inode, likely),
+        let found = inode(ends);
+        self.tell(&found);
+        match found {
+            Err(error) => Err(instead(&error)),
+            Ok(None) => Err(Holder::Elsewhere),
+            Ok(Some(0)) => Err(Holder::Gone),
+            Ok(Some(inode)) => Ok(inode),
         }
     }
 
-    fn holder_of(&self, inode: u64, likely: &[UsageTarget]) -> Holder {
-        let proc = &self.options.proc_root;
-        let Some(pid) = self.find(inode, likely) else {
-            return Holder::Gone;
-        };
+    /// Says once that looks fail, and once that they do no more.
+    fn tell(&self, found: &io::Result<Option<u64>>) {
+        let failing = found.is_err();
+        if self.failing.swap(failing, Ordering::Relaxed) == failing {
+            return;
+        }
+        if let Err(error) = found {
+            tracing::warn!(
+                event = "callers-not-shown",
+                %error,
+                "the kernel does not tell who has connected"
+            );
+        } else {
+            tracing::info!(
+                event = "callers-shown",
+                "the kernel tells again who has connected"
+            );
+        }
+    }
+
+    fn holder_of(&self, inode: u64, held: &Held) -> Holder {
+        let (proc, pid) = (&self.options.proc_root, held.pid);
         let process = proc.join(pid.to_string());
         let cgroups = fs::read_to_string(process.join("cgroup"));
         let command = fs::read_to_string(process.join("comm")).unwrap_or_default();
         // Its number may be another process's by now: what was read is this one's only if it still has the socket.
-        let (Ok(cgroups), true) = (cgroups, processes::holds(proc, pid, inode)) else {
+        let (Ok(cgroups), true) = (cgroups, held.has(proc, inode)) else {
             return Holder::Gone;
         };
         self.remember(pid);
@@ -136,23 +204,30 @@ impl Looks {
         }
     }
 
-    /// A process that has the socket: those that connected before, those of likely containers, all.
-    fn find(&self, inode: u64, likely: &[UsageTarget]) -> Option<u32> {
+    fn is_inside(&self, inode: u64, held: &Held, container: &UsageTarget) -> Option<bool> {
+        let Some(directory) = self.directory_of(container).ok()? else {
+            return Some(false);
+        };
+        let (tree, place) = in_tree(&self.options.cgroup_root, &directory)?;
+        let process = self.options.proc_root.join(held.pid.to_string());
+        let cgroups = fs::read_to_string(process.join("cgroup")).unwrap_or_default();
+        let is_in = container::is_in(&cgroups, tree, place);
+        // As in `holder_of`: the number may be another process's by now.
+        Some(is_in && held.has(&self.options.proc_root, inode))
+    }
+
+    /// Looks for the sockets at those who connected before, those of likely containers, and all.
+    fn walk(&self, wanted: Vec<Wanted<Vec<UsageTarget>>>) {
         let proc = &self.options.proc_root;
-        let holds = |pid: &u32| processes::holds(proc, *pid, inode);
-        let recent = self.recent().clone();
-        if let Some(pid) = recent.iter().find(|pid| holds(pid)) {
-            return Some(*pid);
-        }
         let root = &self.options.cgroup_root;
-        let likely = likely.iter().filter_map(|target| directory(root, target));
-        let mut pids = likely.flat_map(|place| processes::in_cgroup(&place));
-        let found = pids.find(holds);
-        if found.is_some() {
-            return found;
-        }
-        let _walk = self.walk.lock().unwrap_or_else(PoisonError::into_inner);
-        processes::all(proc).find(holds)
+        let recent = self.recent().clone();
+        // The last one knows of the latest containers.
+        let likely = wanted.last().map(|wanted| wanted.hint().clone());
+        let likely = likely.into_iter().flatten();
+        let likely = likely.filter_map(|target| directory(root, &target));
+        let likely = likely.flat_map(|place| processes::in_cgroup(&place));
+        let all = std::iter::once_with(|| processes::all(proc)).flatten();
+        walk::shallow(proc, wanted, recent.into_iter().chain(likely).chain(all));
     }
 
     fn recent(&self) -> std::sync::MutexGuard<'_, VecDeque<u32>> {
@@ -183,13 +258,36 @@ impl Looks {
 
     /// The first process of a container, if it has any.
     fn process_of(&self, container: &UsageTarget) -> io::Result<Option<u32>> {
-        let root = &self.options.cgroup_root;
-        let place = match directory(root, container) {
-            Some(place) => Some(place),
-            None => find(root, container)?,
-        };
+        let place = self.directory_of(container)?;
         let mut pids = place.iter().flat_map(|place| processes::in_cgroup(place));
         Ok(pids.next())
+    }
+
+    /// Where its cgroup is.
+    fn directory_of(&self, container: &UsageTarget) -> io::Result<Option<PathBuf>> {
+        let root = &self.options.cgroup_root;
+        match directory(root, container) {
+            Some(place) => Ok(Some(place)),
+            None => find(root, container),
+        }
+    }
+}
+
+/// What a question that failed leaves to say: only a kernel that never answers such shows nothing.
+fn instead(error: &io::Error) -> Holder {
+    let never = [
+        Errno::EPROTONOSUPPORT,
+        Errno::EAFNOSUPPORT,
+        Errno::EOPNOTSUPP,
+        Errno::ENOSYS,
+        Errno::EPERM,
+        Errno::EACCES,
+    ];
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    if errno.is_some_and(|errno| never.contains(&errno)) {
+        Holder::Unseen
+    } else {
+        Holder::Gone
     }
 }
 
@@ -204,4 +302,25 @@ fn inode(ends: Ends) -> io::Result<Option<u64>> {
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_that_fails_for_want_of_room_is_no_kernel_that_shows_nothing() {
+        for (errno, expected) in [
+            (Errno::EMFILE, Holder::Gone),
+            (Errno::ENFILE, Holder::Gone),
+            (Errno::ENOBUFS, Holder::Gone),
+            (Errno::ENOMEM, Holder::Gone),
+            (Errno::EAGAIN, Holder::Gone),
+            (Errno::EPROTONOSUPPORT, Holder::Unseen),
+            (Errno::EPERM, Holder::Unseen),
+        ] {
+            assert_eq!(instead(&errno.into()), expected, "{errno}");
+        }
+        assert_eq!(instead(&io::Error::other("damaged")), Holder::Gone);
+    }
 }

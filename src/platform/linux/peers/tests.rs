@@ -53,7 +53,7 @@ async fn is_blind(peers: &PeersOs) -> bool {
     let (ends, _open) = rig.open();
     let blind = peers.holder(ends, Vec::new()).await == Holder::Unseen;
     if blind {
-        println!("skipped: only root of the host sees who has connected");
+        crate::testing::skip::skipped("only root of the host sees who has connected");
     }
     blind
 }
@@ -103,7 +103,8 @@ impl Shown {
         std::fs::create_dir_all(place.join("net")).unwrap();
         let own = Path::new("/proc").join(std::process::id().to_string());
         std::os::unix::fs::symlink(own.join("fd"), place.join("fd")).unwrap();
-        std::fs::write(place.join("cgroup"), format!("0::{cgroup}\n")).unwrap();
+        let cgroups = format!("4:memory:{cgroup}\n0::/\n");
+        std::fs::write(place.join("cgroup"), cgroups).unwrap();
         std::fs::write(place.join("comm"), "client\n").unwrap();
     }
 
@@ -119,7 +120,7 @@ async fn a_process_leads_to_its_container_and_is_looked_at_anew_each_time() {
     let rig = Rig::new();
     let (ends, _open) = rig.open();
     if peers.holder(ends, Vec::new()).await == Holder::Unseen {
-        println!("skipped: only root of the host sees who has connected");
+        crate::testing::skip::skipped("only root of the host sees who has connected");
         return;
     }
     // The socket is there, and nobody who is shown has it.
@@ -139,6 +140,46 @@ async fn a_process_leads_to_its_container_and_is_looked_at_anew_each_time() {
     );
 }
 
+/// Goal: an id in a path proves nothing. A user makes a scope with a container's name; the container's cgroup is where
+/// the engine puts it, or anywhere in the tree of root.
+#[tokio::test]
+async fn only_a_process_in_a_containers_own_cgroup_is_inside_it() {
+    let shown = Shown::new();
+    let peers = shown.peers();
+    let rig = Rig::new();
+    let (ends, _open) = rig.open();
+    let inside = async || peers.is_inside(ends, target()).await;
+    if inside().await.is_none() {
+        crate::testing::skip::skipped("only root of the host sees containers");
+        return;
+    }
+    let cgroup = |place: &str| {
+        let place = shown.cgroups().join("memory").join(place);
+        std::fs::create_dir_all(&place).unwrap();
+        place
+    };
+    let users = format!("user.slice/user-1000.slice/docker-{ID}.scope");
+    for own in [format!("docker/{ID}"), format!("odd/place/x-{ID}")] {
+        for (place, expected) in [
+            (format!("/{own}"), true),
+            (format!("/{own}/a/b/c/d/e/f"), true),
+            (format!("/{users}"), false),
+            ("/user.slice".to_owned(), false),
+        ] {
+            shown.process(7, &place);
+            assert_eq!(inside().await, Some(false), "nobody knows of {own}");
+            let forged = cgroup(&users);
+            std::os::unix::fs::chown(&forged, Some(1000), None).unwrap();
+            assert_eq!(inside().await, Some(false), "only {users} is there");
+            let made = cgroup(&own);
+            assert_eq!(inside().await, Some(expected), "{place} where it is {own}");
+            std::fs::remove_dir(made).unwrap();
+            std::fs::remove_dir(forged).unwrap();
+            shown.ends(7);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_container_has_an_address_while_it_runs() {
     let shown = Shown::new();
@@ -147,7 +188,7 @@ async fn a_container_has_an_address_while_it_runs() {
     let has = async || peers.has_address(target(), address).await;
     let table = "Local:\n  |-- 172.17.0.5\n     /32 host LOCAL\n";
     let Some(at_first) = has().await else {
-        println!("skipped: only root of the host sees containers");
+        crate::testing::skip::skipped("only root of the host sees containers");
         return;
     };
     assert!(!at_first);

@@ -20,7 +20,7 @@ fn redirect() -> RedirectOs {
 /// A host with a task server that tells who has asked, and a container.
 fn lab() -> Option<(Net, Net)> {
     if !crate::platform::is_root() {
-        println!("skipped: only root makes network namespaces");
+        crate::testing::skip::skipped("only root makes network namespaces");
         return None;
     }
     let (host, container) = (Net::new(), Net::new());
@@ -41,7 +41,7 @@ fn lab() -> Option<(Net, Net)> {
 /// The address by which the task server knows who asks from there, if it is reached.
 fn seen_from(net: &Net, address: SocketAddr) -> Option<IpAddr> {
     net.within(move || {
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_millis(500)).ok()?;
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(3)).ok()?;
         let mut text = String::new();
         stream.read_to_string(&mut text).ok()?;
         text.parse().ok()

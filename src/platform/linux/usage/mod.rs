@@ -21,7 +21,7 @@ mod host;
 
 mod source;
 
-pub(super) use place::{directory, find};
+pub(super) use place::{directory, find, in_tree};
 pub use source::{UsageOptions, UsageOs};
 
 #[cfg(test)]

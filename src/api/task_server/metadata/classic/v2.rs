@@ -33,9 +33,10 @@ fn about(
 ) -> Response {
     let indexed = state.views.now();
     let entry = peer.caller().task().and_then(|arn| indexed.task(arn));
-    if let Some(entry) = entry {
-        return answer(entry.seen());
-    }
+    entry.map_or_else(|| nobody(peer), |entry| answer(entry.seen()))
+}
+
+fn nobody(peer: &Peer) -> Response {
     let address = peer.address().ip().to_canonical();
     let words =
         format!("Unable to get task arn from request: unable to associate '{address}' with task");
@@ -50,14 +51,18 @@ fn find<'a>(task: &'a SeenTask, id: &str) -> Option<&'a SeenContainer> {
 
 async fn task(State(state): State<MetadataState>, peer: Peer) -> Response {
     about(&state, &peer, |task| {
-        body(encoded(&Task::new(task, Networks::Left, false)))
+        let beside = state.around();
+        body(encoded(&Task::new(task, Networks::Left, &beside)))
     })
 }
 
 async fn task_with_tags(State(state): State<MetadataState>, peer: Peer) -> Response {
-    about(&state, &peer, |task| {
-        body(encoded(&Task::new(task, Networks::Left, true)))
-    })
+    let indexed = state.views.now();
+    let Some(entry) = peer.caller().task().and_then(|arn| indexed.task(arn)) else {
+        return nobody(&peer);
+    };
+    let beside = state.beside(entry.seen()).await;
+    body(encoded(&Task::new(entry.seen(), Networks::Left, &beside)))
 }
 
 async fn container(

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use super::super::beside::Beside;
 use crate::api::view::seen::SeenHealth;
 use crate::api::view::{SeenContainer, SeenTask};
 use crate::api::wire::Trimmed;
@@ -34,7 +35,11 @@ pub(super) struct Task<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     execution_stopped_at: Option<Trimmed>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    availability_zone: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     task_tags: Option<&'a BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container_instance_tags: Option<&'a BTreeMap<String, String>>,
 }
 
 /// Whether networks are shown: version 2 shows those of elastic network interfaces only, which there are none of.
@@ -47,7 +52,7 @@ pub(super) enum Networks {
 }
 
 impl<'a> Task<'a> {
-    pub(super) fn new(task: &'a SeenTask, networks: Networks, with_tags: bool) -> Self {
+    pub(super) fn new(task: &'a SeenTask, networks: Networks, beside: &'a Beside) -> Self {
         let made = task.containers.iter().filter(|it| it.was_created());
         Self {
             cluster: &task.cluster,
@@ -61,7 +66,9 @@ impl<'a> Task<'a> {
             pull_started_at: task.pull_started_at.map(Trimmed),
             pull_stopped_at: task.pull_stopped_at.map(Trimmed),
             execution_stopped_at: task.execution_stopped_at.map(Trimmed),
-            task_tags: Some(&task.tags).filter(|tags| with_tags && !tags.is_empty()),
+            availability_zone: beside.zone.as_deref(),
+            task_tags: beside.task_tags.as_deref(),
+            container_instance_tags: beside.instance_tags.as_deref(),
         }
     }
 }

@@ -61,8 +61,15 @@ async fn task(State(state): State<MetadataState>, Path(id): Path<String>) -> Res
     let indexed = state.views.now();
     match indexed.endpoint(&id) {
         Some((entry, _)) => {
-            let encode = || encoded(&Task::new(entry.seen(), false));
-            body(entry.v4.get_or_init(encode).clone())
+            // Before the look: what becomes known in between is not left out for good.
+            let settled = state.is_settled();
+            let beside = state.around();
+            let encode = || encoded(&Task::new(entry.seen(), &beside));
+            body(if settled {
+                entry.v4.get_or_init(encode).clone()
+            } else {
+                encode()
+            })
         }
         None => unknown_task(&id),
     }
@@ -71,7 +78,10 @@ async fn task(State(state): State<MetadataState>, Path(id): Path<String>) -> Res
 async fn task_with_tags(State(state): State<MetadataState>, Path(id): Path<String>) -> Response {
     let indexed = state.views.now();
     match indexed.endpoint(&id) {
-        Some((entry, _)) => body(encoded(&Task::new(entry.seen(), true))),
+        Some((entry, _)) => {
+            let beside = state.beside(entry.seen()).await;
+            body(encoded(&Task::new(entry.seen(), &beside)))
+        }
         None => unknown_task(&id),
     }
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::super::beside::Beside;
 use super::super::classic::{
     HealthObject, Limits, Port, TaskLimits, Volume, container_type, desired_word, known_word,
     task_word,
 };
+use super::super::wire::ErrorObject;
 use crate::api::view::{SeenContainer, SeenTask};
 use crate::api::wire::Trimmed;
 use crate::domain::container_facts::ContainerNetwork;
@@ -34,14 +36,28 @@ pub(super) struct Task<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     execution_stopped_at: Option<Trimmed>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    availability_zone: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     task_tags: Option<&'a BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container_instance_tags: Option<&'a BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    launch_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "slice_is_empty")]
+    errors: &'a [ErrorObject],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     containers: Vec<Container<'a>>,
+    #[serde(rename = "VPCID", skip_serializing_if = "Option::is_none")]
+    vpc: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_name: Option<&'a str>,
     fault_injection_enabled: bool,
+    #[serde(rename = "AvailabilityZoneID", skip_serializing_if = "Option::is_none")]
+    availability_zone_id: Option<&'a str>,
 }
 
 impl<'a> Task<'a> {
-    pub(super) fn new(task: &'a SeenTask, with_tags: bool) -> Self {
+    pub(super) fn new(task: &'a SeenTask, beside: &'a Beside) -> Self {
         // Those whose image is here and that are not made yet are shown too.
         let shown = task
             .containers
@@ -58,11 +74,22 @@ impl<'a> Task<'a> {
             pull_started_at: task.pull_started_at.map(Trimmed),
             pull_stopped_at: task.pull_stopped_at.map(Trimmed),
             execution_stopped_at: task.execution_stopped_at.map(Trimmed),
-            task_tags: Some(&task.tags).filter(|tags| with_tags && !tags.is_empty()),
+            availability_zone: beside.zone.as_deref(),
+            task_tags: beside.task_tags.as_deref(),
+            container_instance_tags: beside.instance_tags.as_deref(),
+            launch_type: task.launch_type.as_deref(),
+            errors: &beside.errors,
             containers: shown.map(Container::from).collect(),
+            vpc: beside.place.vpc.as_deref(),
+            service_name: task.service_name.as_deref(),
             fault_injection_enabled: task.fault_injection,
+            availability_zone_id: beside.place.zone_id.as_deref(),
         }
     }
+}
+
+fn slice_is_empty<T>(slice: &&[T]) -> bool {
+    slice.is_empty()
 }
 
 /// A container.
@@ -100,6 +127,8 @@ pub(super) struct Container<'a> {
     log_driver: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log_options: Option<&'a BTreeMap<String, String>>,
+    #[serde(rename = "ContainerARN", skip_serializing_if = "Option::is_none")]
+    arn: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     networks: Vec<Network<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,6 +160,7 @@ impl<'a> From<&'a SeenContainer> for Container<'a> {
             log_options: log
                 .map(|log| &log.options)
                 .filter(|options| !options.is_empty()),
+            arn: container.arn.as_deref(),
             networks: container.networks.iter().map(Network::from).collect(),
             restart_count: container.restart_count,
         }
