@@ -18,13 +18,14 @@ use berth::api::observe::Access;
 use berth::api::observe::files::wire::TaskFiles;
 use berth::api::observe::probes::Check;
 use berth::api::observe::superset::superset;
+use berth::api::task_server::limits::{RateLimiter, RateLimits};
 use berth::api::task_server::metadata::MetadataState;
 use berth::api::task_server::requests::read_requests;
 use berth::api::task_server::router::task_server_routes;
 use berth::api::tcp::{Served, TcpServer};
 use berth::api::view::Views;
 use berth::app::figures::AgentFigures;
-use berth::audit::{self, AuditConfig, Context};
+use berth::audit::{self, AuditConfig};
 use berth::boundary::Clock as _;
 use berth::boundary::callers::UnknownCallers;
 use berth::boundary::images::{ImageInventory, Inventory};
@@ -38,11 +39,13 @@ use berth::platform::{SystemClock, SystemIds};
 use berth::reconcile::detached::{DetachedEngine, detached};
 use berth::reconcile::snapshot::{EngineView, Snapshot, TaskView};
 use berth::stats::{self, StatsConfig, StatsHandle, Tracked, TrackedContainer};
+use berth::testing::credentials::MemoryAudit;
 use berth::testing::memory_store::MemoryStore;
 use berth::testing::sim::host_facts;
 use berth::testing::store_contract::{arn, full_desired, full_known};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -195,6 +198,8 @@ async fn usage(
         source: Arc::new(Kernel),
         clock: Arc::new(SystemClock),
         tracked: Arc::new(move || tracked.clone()),
+        // Nothing changes.
+        changes: watch::channel(0).1,
     };
     let (readings, usage) = stats::service(StatsConfig::default(), outside);
     work.spawn(readings.run(stop.clone()));
@@ -211,14 +216,14 @@ async fn serve(tasks: usize, containers: usize) -> Fallible<Agent> {
     let (handle, engine) = detached(snapshot);
     let no_file = AuditConfig {
         file: None,
-        context: Context::default(),
+        cluster: String::new(),
     };
     let figures = AgentFigures {
         counted: Arc::new(Counted::new()),
         engine: handle.clone(),
         images: Arc::new(Nothing),
         usage: usage.clone(),
-        audit: audit::service(no_file).1,
+        audit: audit::service(no_file, Arc::new(|| None)).1,
         connected: None,
         clock: Arc::new(SystemClock),
     };
@@ -270,7 +275,9 @@ async fn serve_metadata(tasks: usize) -> Fallible<(Agent, String)> {
     let (handle, engine) = detached(snapshot);
     let views = Arc::new(Views::new(handle, "default".to_owned()));
     let routes = task_server_routes(MetadataState::new(views, Arc::new(usage)));
-    let answers = read_requests(plain_layers(routes));
+    let (audit, clock) = (Arc::new(MemoryAudit::default()), Arc::new(SystemClock));
+    let limiter = RateLimiter::new(RateLimits::default(), audit, clock);
+    let answers = read_requests(plain_layers(routes), limiter);
     let bound = TcpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
     let address = bound.address();
     let served = Served {

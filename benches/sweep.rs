@@ -9,7 +9,9 @@ use berth::domain::ids::{ContainerName, DockerId, Family, Generation, UnixMillis
 use berth::domain::image::ImageRef;
 use berth::domain::layout::layout;
 use berth::domain::status::{ContainerStatus, DesiredStatus, TaskStatus};
-use berth::domain::task::{DesiredTask, KnownContainer, KnownTask, Origin, Task, TaskOptions};
+use berth::domain::task::{
+    DesiredTask, EcsFacts, KnownContainer, KnownTask, Origin, Task, TaskOptions,
+};
 use berth::reconcile::draft::Draft;
 use berth::reconcile::observe::Hints;
 use berth::reconcile::plan::{PlanInput, plan};
@@ -36,6 +38,7 @@ fn converged(n: u32) -> Task {
         options: TaskOptions::default(),
         ids: berth::domain::task_ids::TaskIds::default(),
         origin: Origin::Api,
+        ecs: EcsFacts::default(),
         status: DesiredStatus::Running,
         stop_reason: None,
         remove: false,
@@ -70,7 +73,7 @@ fn main() {
         .collect();
     let host = host_facts();
     let settings = EngineSettings::default();
-    let (none, ports) = (BTreeMap::new(), BTreeSet::new());
+    let (none, ports, held) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
     let mut millis = Vec::new();
     for _ in 0..ROUNDS {
         let began = Instant::now();
@@ -86,7 +89,9 @@ fn main() {
                 runtime_up: true,
                 verdict: None,
                 role: None,
-                refusals: &[],
+                execution_role: None,
+                secrets_held: &held,
+                refusal: None,
                 taken_ports: &ports,
                 last_port: 0,
                 label: "",

@@ -10,6 +10,8 @@ pub mod boundary;
 
 pub mod reconcile;
 
+pub mod secrets;
+
 pub mod images;
 
 pub mod credentials;

@@ -11,30 +11,40 @@ use anyhow::Context;
 use clap::Args;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use hyper::Method;
 use serde_json::json;
 
 use super::check_config::check_config;
-use super::client::{Ask, Client};
+use super::client::{Client, ClientError};
 use super::doctor::checks;
 use super::exit;
 use super::output::Output;
-use crate::api::observe::probes::wire::CheckResult;
 use crate::app::place::{data_dir_of, new_private_file};
 use crate::config::Config;
 
 /// What the agent is asked for, and the name of the answer in the archive.
 const QUESTIONS: &[(&str, &str)] = &[
     ("/v1/health", "agent/health.json"),
+    ("/healthz", "agent/healthz.json"),
+    ("/readyz", "agent/readyz.json"),
+    ("/v1/drain", "agent/drain.json"),
+    ("/v1/usage", "agent/usage.json"),
     ("/v1/tasks", "agent/tasks.json"),
     ("/v1/why", "agent/why.json"),
     ("/v1/resources", "agent/resources.json"),
     ("/v1/images", "agent/images.json"),
     ("/v1/files", "agent/files.json"),
     ("/v1/config", "agent/config.json"),
-    ("/v1/events?limit=20000", "agent/events.ndjson"),
     ("/metrics", "agent/metrics.txt"),
 ];
+
+/// Every task as it is, and the place of the event log that this stands for.
+const NOW: &str = "/v1/events?snapshot=true";
+
+/// Where events are in the archive.
+const EVENTS: &str = "agent/events.ndjson";
+
+/// Events that are taken, the newest: of 200 bytes, a tenth of that compressed.
+const MOST_EVENTS: i64 = 20_000;
 
 /// Write a support archive.
 #[derive(Args, Clone, Debug)]
@@ -60,13 +70,14 @@ pub async fn run(
     out: &mut Output,
 ) -> anyhow::Result<u8> {
     let parts = collect(config, client).await;
-    let file = new_private_file(&args.output)
-        .with_context(|| format!("make {}", args.output.display()))?;
+    let output = args.output.display();
+    let file = new_private_file(&args.output).with_context(|| {
+        format!("cannot make {output}, which must not be there yet (--output names another)")
+    })?;
     write(file, &parts)?;
     let missing = parts.missing.len();
     out.line(&format!(
-        "{}: {} files, {missing} could not be had",
-        args.output.display(),
+        "{output}: {} files, {missing} could not be had",
         parts.files.len()
     ))?;
     for line in &parts.missing {
@@ -81,17 +92,44 @@ struct Parts {
     missing: Vec<String>,
 }
 
+impl Parts {
+    fn take(&mut self, name: &str, answer: Result<Vec<u8>, ClientError>) {
+        match answer {
+            Ok(body) => self.files.push((name.to_owned(), body)),
+            Err(error) => self.missing.push(format!("{name}: {error}")),
+        }
+    }
+}
+
+async fn answer(client: &Client, path: &str) -> Result<Vec<u8>, ClientError> {
+    let body = client.probe(path).await?;
+    Ok(body.to_vec())
+}
+
+/// How the newest events are asked for, of an answer that says which place the log has come to: it is read oldest first.
+fn newest_events(now: &[u8]) -> String {
+    let items = now.split(|byte| *byte == b'\n');
+    let items = items.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
+    let place = items
+        .filter(|item| item.get("type").is_some_and(|kind| kind == "sync"))
+        .find_map(|item| item.get("sequence")?.as_i64());
+    let after = place.unwrap_or(0).saturating_sub(MOST_EVENTS).max(0);
+    // Those that happen meanwhile are welcome too, within bounds.
+    let limit = MOST_EVENTS.saturating_mul(2);
+    format!("/v1/events?after={after}&limit={limit}")
+}
+
 async fn collect(config: &Config, client: &Client) -> Parts {
     let mut parts = Parts::default();
     for (path, name) in QUESTIONS {
-        match client.bytes(Ask::new(Method::GET, *path)).await {
-            Ok(body) => parts.files.push(((*name).to_owned(), body.to_vec())),
-            Err(error) => parts.missing.push(format!("{name}: {error}")),
-        }
+        parts.take(name, answer(client, path).await);
     }
-    let results = checks(config, client).await;
-    let results: Vec<CheckResult> = results.iter().map(Into::into).collect();
-    let doctor = json!(results).to_string().into_bytes();
+    let events = match answer(client, NOW).await {
+        Ok(now) => answer(client, &newest_events(&now)).await,
+        Err(error) => Err(error),
+    };
+    parts.take(EVENTS, events);
+    let doctor = json!(checks(config, client).await).to_string().into_bytes();
     parts.files.push(("host/doctor.json".to_owned(), doctor));
     let mut settings = Vec::new();
     match check_config(config, true, &mut settings) {
@@ -149,4 +187,40 @@ fn write(file: std::fs::File, parts: &Parts) -> io::Result<()> {
         )?;
     }
     archive.into_inner()?.finish()?.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::testing::Agent;
+    use crate::reconcile::snapshot::Snapshot;
+
+    #[tokio::test]
+    async fn what_an_agent_that_is_not_well_says_of_itself_is_taken() {
+        let agent = Agent::start(Snapshot::default()).await;
+        for path in ["/healthz", "/readyz"] {
+            let body = answer(&agent.client, path).await.expect("its words");
+            let words = String::from_utf8(body).expect("text");
+            assert!(words.contains("Docker has not answered yet"), "{words}");
+        }
+        let refused = answer(&agent.client, "/healthz?nonsense=1").await;
+        let refused = refused.expect_err("a refusal").to_string();
+        assert!(refused.contains("nonsense"), "{refused}");
+    }
+
+    #[test]
+    fn events_are_asked_for_from_where_the_newest_begin() {
+        for (now, after) in [
+            (
+                "{\"type\":\"task\",\"sequence\":9}\n{\"type\":\"sync\",\"sequence\":50000}\n",
+                30_000,
+            ),
+            ("{\"type\":\"sync\",\"sequence\":7}\n", 0),
+            ("damaged\n", 0),
+            ("", 0),
+        ] {
+            let expected = format!("/v1/events?after={after}&limit=40000");
+            assert_eq!(newest_events(now.as_bytes()), expected, "{now}");
+        }
+    }
 }

@@ -4,7 +4,27 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use crate::config::Config;
+use crate::app::network::unusable;
+use crate::config::{Config, Origin, Problem};
+
+/// With what is wrong with the proxies and the authorities.
+pub fn with_network(mut config: Config) -> Config {
+    let told = unusable(&config.network).into_iter();
+    let told: Vec<Problem> = told
+        .map(|(setting, message)| {
+            let given = config.effective.iter().find(|it| {
+                it.setting.eq_ignore_ascii_case(setting) && it.origin != Origin::Default
+            });
+            Problem {
+                setting: given.map_or(setting, |it| it.setting).to_owned(),
+                origin: given.map_or(Origin::Default, |it| it.origin),
+                message,
+            }
+        })
+        .collect();
+    config.problems.extend(told);
+    config
+}
 
 /// Prints the settings as a table, or as JSON.
 ///
@@ -22,7 +42,10 @@ pub fn check_config(config: &Config, as_json: bool, out: &mut dyn Write) -> io::
             .map(|setting| setting.value.as_str()),
     )
     .min(48);
-    for setting in &config.effective {
+    let origins = config.effective.iter();
+    let origins: Vec<String> = origins.map(|it| it.origin.to_string()).collect();
+    let origin_width = width(origins.iter().map(String::as_str));
+    for (setting, origin) in config.effective.iter().zip(origins) {
         let value = if setting.value.is_empty() {
             "-"
         } else {
@@ -30,10 +53,8 @@ pub fn check_config(config: &Config, as_json: bool, out: &mut dyn Write) -> io::
         };
         writeln!(
             out,
-            "{:name_width$}  {value:value_width$}  {:11}  {}",
-            setting.setting,
-            setting.origin.to_string(),
-            setting.about
+            "{:name_width$}  {value:value_width$}  {origin:origin_width$}  {}",
+            setting.setting, setting.about
         )?;
     }
     if !config.problems.is_empty() {
@@ -107,6 +128,18 @@ mod tests {
         assert!(text.ends_with(
             "Problems:\n  ECS_CLUSTR (environment): is no setting; did you mean ECS_CLUSTER?\n"
         ));
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_network_is_told_too() {
+        let config = Config::of_environment(&[("https_proxy", "https://u:marked@proxy:1")]);
+        let problems = with_network(config).problems;
+        let [problem] = problems.as_slice() else {
+            panic!("{problems:?}");
+        };
+        assert_eq!(problem.setting, "https_proxy");
+        assert_eq!(problem.origin, Origin::Environment);
+        assert!(!problem.message.contains("marked"), "{problem:?}");
     }
 
     #[test]

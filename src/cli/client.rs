@@ -12,13 +12,14 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{HOST, IF_MATCH};
+use hyper::header::{CONTENT_TYPE, HOST, IF_MATCH};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
 use super::lines::Lines;
+use crate::api::problem::PROBLEM_JSON;
 use crate::api::wire::ProblemDocument;
 use crate::platform::local::{LocalStream, MAY_CONNECT, connect_local};
 
@@ -186,6 +187,24 @@ impl Client {
         self.within(ANSWER_DEADLINE, answer).await?
     }
 
+    /// Reads what is to be had there as it is, also where the agent says by 503 that it is not well: the answer then
+    /// says why.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a refusal of the agent is its `Problem`.
+    pub async fn probe(&self, path: &str) -> Result<Bytes, ClientError> {
+        let mut connection = JoinSet::new();
+        let answer = async {
+            let ask = Ask::new(Method::GET, path);
+            let response = self.exchange(ask, &mut connection).await?;
+            if response.status().is_success() || says_why(&response) {
+                return self.whole(response).await;
+            }
+            Err(self.refusal(response).await)
+        };
+        self.within(ANSWER_DEADLINE, answer).await?
+    }
+
     /// Reads a stream of JSON lines.
     ///
     /// # Errors
@@ -215,6 +234,19 @@ impl Client {
         ask: Ask,
         connection: &mut JoinSet<()>,
     ) -> Result<Response<Incoming>, ClientError> {
+        let response = self.exchange(ask, connection).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(self.refusal(response).await)
+    }
+
+    /// The head of an answer, whatever it says.
+    async fn exchange(
+        &self,
+        ask: Ask,
+        connection: &mut JoinSet<()>,
+    ) -> Result<Response<Incoming>, ClientError> {
         let stream = self.within(CONNECT_DEADLINE, self.connect()).await??;
         let broken = |source| ClientError::Broken {
             path: self.socket.clone(),
@@ -237,13 +269,15 @@ impl Client {
         let request = request
             .body(Full::new(ask.body))
             .map_err(|error| self.unsendable(error))?;
-        let response = sender.send_request(request).await.map_err(broken)?;
+        sender.send_request(request).await.map_err(broken)
+    }
+
+    async fn refusal(&self, response: Response<Incoming>) -> ClientError {
         let status = response.status();
-        if status.is_success() {
-            return Ok(response);
+        match self.whole(response).await {
+            Ok(body) => ClientError::Problem(Box::new(problem(&body, status))),
+            Err(error) => error,
         }
-        let body = self.whole(response).await?;
-        Err(ClientError::Problem(Box::new(problem(&body, status))))
     }
 
     async fn connect(&self) -> Result<LocalStream, ClientError> {
@@ -290,6 +324,13 @@ fn unconnected(path: PathBuf, source: io::Error) -> ClientError {
     } else {
         ClientError::Connect { path, source }
     }
+}
+
+/// Whether it is the report of an agent that is not well, and no refusal.
+fn says_why(response: &Response<Incoming>) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE);
+    response.status() == StatusCode::SERVICE_UNAVAILABLE
+        && kind.is_some_and(|kind| kind != PROBLEM_JSON)
 }
 
 /// The problem of a refusal, also of one that is not from our agent.

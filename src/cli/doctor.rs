@@ -5,9 +5,8 @@ use clap::Args;
 use super::client::{Client, ClientError};
 use super::exit;
 use super::output::{Format, Output, plain, wrap};
-use crate::api::observe::probes::wire::CheckResult;
-use crate::api::observe::probes::{Check, CheckStatus};
-use crate::api::observe::wire::Health;
+use crate::api::observe::probes::Check;
+use crate::api::observe::probes::wire::{CheckResult, HealthReport};
 use crate::app::doctor::examine;
 use crate::config::Config;
 
@@ -23,9 +22,8 @@ pub struct DoctorArgs {}
 /// # Errors
 /// If the reader of the output has gone away.
 pub async fn run(config: &Config, client: &Client, out: &mut Output) -> anyhow::Result<u8> {
-    let checks = checks(config, client).await;
-    let results: Vec<CheckResult> = checks.iter().map(Into::into).collect();
-    let fails = checks.iter().any(|check| check.status == CheckStatus::Fail);
+    let results = checks(config, client).await;
+    let fails = results.iter().any(CheckResult::fails);
     if out.format() == Format::Json {
         out.json(&results)?;
     } else {
@@ -38,28 +36,39 @@ pub async fn run(config: &Config, client: &Client, out: &mut Output) -> anyhow::
 }
 
 /// What can be seen from outside, and what a running agent says of itself.
-pub(super) async fn checks(config: &Config, client: &Client) -> Vec<Check> {
-    let agent = agent(client).await;
-    let runs = agent.status != CheckStatus::Warn;
-    let mut checks = examine(config, runs).await;
-    checks.push(agent);
-    checks
+pub(super) async fn checks(config: &Config, client: &Client) -> Vec<CheckResult> {
+    let (runs, told) = agent(client).await;
+    let seen = examine(config, runs).await;
+    seen.iter().map(Into::into).chain(told).collect()
 }
 
-async fn agent(client: &Client) -> Check {
+/// Whether it runs, and what of its own checks does not pass.
+async fn agent(client: &Client) -> (bool, Vec<CheckResult>) {
     const HINT: &str = "start it with `berth agent` or its service; `berth run` needs none";
-    match client.get::<Health>("/v1/health").await {
-        Ok(health) if health.troubles.is_empty() => Check::pass("agent", "runs, and all is well"),
-        Ok(health) => Check::fail(
-            "agent",
-            format!("runs, but: {}", health.troubles.join("; ")),
-        )
-        .hint("`berth why` says what its tasks wait for"),
+    let answer = client.probe("/healthz").await.and_then(|body| {
+        serde_json::from_slice(&body).map_err(|source| ClientError::BadAnswer { source })
+    });
+    let report: HealthReport = match answer {
+        Ok(report) => report,
         Err(ClientError::Problem(problem)) => {
-            Check::fail("agent", problem.title.clone()).hint("look at its log")
+            let check = Check::fail("agent", problem.title).hint("look at its log");
+            return (true, vec![(&check).into()]);
         }
-        Err(error) => Check::warn("agent", error.to_string()).hint(HINT),
+        Err(error) => {
+            let check = Check::warn("agent", error.to_string()).hint(HINT);
+            return (false, vec![(&check).into()]);
+        }
+    };
+    let mut told = vec![CheckResult::from(&Check::pass("agent", "runs"))];
+    let wrong = report.checks.into_iter().filter(|check| !check.passes());
+    told.extend(wrong.map(|check| CheckResult {
+        name: format!("agent/{}", check.name),
+        ..check
+    }));
+    if let [all] = told.as_mut_slice() {
+        all.message.push_str(", and all is well");
     }
+    (true, told)
 }
 
 fn lines(check: &CheckResult, width: usize) -> Vec<String> {
@@ -71,12 +80,13 @@ fn lines(check: &CheckResult, width: usize) -> Vec<String> {
         .flat_map(|hint| wrap(&format!("-> {hint}"), room));
     let head = format!("{:5} {:20}  ", check.status, check.name);
     let mut lines = Vec::new();
-    for (index, text) in words.into_iter().chain(hint).enumerate() {
-        if index == 0 {
-            lines.push(format!("{head}{text}"));
-        } else {
-            lines.push(format!("{:INDENT$}{text}", ""));
-        }
+    // A name that is longer than its column has a line of its own.
+    if head.chars().count() > INDENT {
+        lines.push(head.trim_end().to_owned());
+    }
+    for text in words.into_iter().chain(hint) {
+        let head = if lines.is_empty() { head.as_str() } else { "" };
+        lines.push(format!("{head:INDENT$}{text}"));
     }
     lines
 }
@@ -84,6 +94,46 @@ fn lines(check: &CheckResult, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::admin::testing::Rig;
+    use crate::cli::testing::Agent;
+    use crate::reconcile::snapshot::Snapshot;
+
+    #[tokio::test]
+    async fn what_the_agent_finds_wrong_is_told_with_what_to_do() {
+        let ecs = Check::warn("ecs", "not connected").hint("it is tried again");
+        let rig = Rig::beside(Snapshot::default(), vec![ecs]);
+        let running = Agent::of(rig).await;
+        let (runs, told) = agent(&running.client).await;
+        let told: Vec<(&str, &str)> = told
+            .iter()
+            .map(|check| (check.status.as_str(), check.name.as_str()))
+            .collect();
+        let expected = [
+            ("pass", "agent"),
+            ("fail", "agent/docker"),
+            ("fail", "agent/containers"),
+            ("warn", "agent/ecs"),
+        ];
+        assert!(runs);
+        assert_eq!(told, expected);
+    }
+
+    #[tokio::test]
+    async fn no_agent_is_no_failure() {
+        let client = Client::new("/nowhere/berth.sock");
+        let (runs, told) = agent(&client).await;
+        assert!(!runs && told.iter().all(|check| check.status == "warn"));
+    }
+
+    #[test]
+    fn a_long_name_has_a_line_of_its_own() {
+        let check = Check::fail("agent/task-server-address", "the port is taken");
+        let expected = [
+            "fail  agent/task-server-address".to_owned(),
+            format!("{:INDENT$}the port is taken", ""),
+        ];
+        assert_eq!(lines(&(&check).into(), 80), expected);
+    }
 
     #[test]
     fn a_check_fits_eighty_columns_and_says_what_to_do() {

@@ -8,7 +8,7 @@ use console::Term;
 use tokio::runtime::{Builder, Runtime};
 
 use super::agent::agent;
-use super::check_config::check_config;
+use super::check_config::{check_config, with_network};
 use super::client::Client;
 use super::completions;
 use super::input::InputError;
@@ -25,10 +25,15 @@ use crate::config::ecs_env::LOG_LEVEL;
 use crate::config::sections::LogLevel;
 use crate::config::source;
 use crate::config::{Config, Origin};
+use crate::platform::{raise_open_files, share_heaps};
+use crate::telemetry::TelemetryError;
 use crate::{platform, telemetry};
 
 /// Threads that run tasks: the work is waiting, so two keep one slow poll from holding up the rest.
 const WORKERS: usize = 2;
+
+/// Heaps of the C library: one for each of those, shared by the other threads.
+const HEAPS: u8 = 2;
 
 /// Columns that tables are made for where nobody says how wide the terminal is, or it is too narrow.
 const NARROWEST: usize = 80;
@@ -53,33 +58,34 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         }
         Command::CheckConfig => {
             let config = settings::load(global, []);
-            telemetry::install(config.log)?;
+            log_lines(&config, global)?;
+            let config = with_network(config);
             check_config(&config, global.json, &mut io::stdout()).context("print the settings")?;
             return Ok(u8::from(!config.problems.is_empty()));
         }
         Command::Plan(args) => {
             let config = quiet(settings::load(global, args.definition.settings()));
-            telemetry::install(config.log)?;
+            log_lines(&config, global)?;
             return runtime()?.block_on(plan(args, &config, global.json, &mut io::stdout()));
         }
         Command::Run(args) => {
             let config = quiet(settings::load(global, args.definition.settings()));
-            telemetry::install(config.log)?;
+            log_lines(&config, global)?;
             let style = RunStyle {
                 json: global.json,
-                color: colored(global),
+                color: colored(global, io::stdout().is_terminal()),
                 terminal: io::stderr().is_terminal(),
             };
             return runtime()?.block_on(run_task(args, &config, style));
         }
         Command::Agent(args) => {
             let config = settings::load(global, args.settings());
-            telemetry::install(config.log)?;
+            log_lines(&config, global)?;
             return runtime()?.block_on(agent(args, &config));
         }
         Command::Supervise(args) => {
             let config = settings::load(global, args.settings());
-            telemetry::install(config.log)?;
+            log_lines(&config, global)?;
             return single_thread()?.block_on(supervise(&config));
         }
         Command::Service(args) => return of_service(&args.action, global),
@@ -101,10 +107,15 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
 /// Becomes the service, or does what is asked with it.
 fn of_service(action: &ServiceAction, global: &Global) -> anyhow::Result<u8> {
     let ServiceAction::Run(args) = action else {
-        let config = quiet(settings::load(global, []));
-        telemetry::install(config.log)?;
+        let flags = if let ServiceAction::Install(args) = action {
+            args.agent.settings()
+        } else {
+            Vec::new()
+        };
+        let config = quiet(settings::load(global, flags));
+        log_lines(&config, global)?;
         let out = &mut Output::process(style(global));
-        return service::run(action, &service_directories(&config), out);
+        return service::run(action, global, &service_directories(&config), out);
     };
     let (args, global) = (args.clone(), global.clone());
     // The service manager waits: settings are read when it has heard of us.
@@ -137,7 +148,7 @@ pub fn exit_code_of(error: &anyhow::Error) -> u8 {
 /// Commands that ask the agent.
 fn ask(cli: &Cli) -> anyhow::Result<u8> {
     let config = quiet(settings::load(&cli.global, []));
-    telemetry::install(config.log)?;
+    log_lines(&config, &cli.global)?;
     let client = Client::new(admin_address_of(&config));
     let out = &mut Output::process(style(&cli.global));
     runtime()?.block_on(async {
@@ -168,7 +179,7 @@ fn ask(cli: &Cli) -> anyhow::Result<u8> {
 
 fn style(global: &Global) -> OutputStyle {
     OutputStyle {
-        color: colored(global),
+        color: colored(global, io::stdout().is_terminal()),
         width: usize::from(Term::stdout().size().1).max(NARROWEST),
         format: if global.json {
             Format::Json
@@ -178,16 +189,23 @@ fn style(global: &Global) -> OutputStyle {
     }
 }
 
-/// Whether colours are wanted on standard output.
-fn colored(global: &Global) -> bool {
+/// Log lines go to standard error, as the settings say.
+fn log_lines(config: &Config, global: &Global) -> Result<(), TelemetryError> {
+    telemetry::install(config.log, colored(global, io::stderr().is_terminal()))
+}
+
+/// Whether colours are wanted on an output that is a terminal, or is not.
+fn colored(global: &Global, is_terminal: bool) -> bool {
     match global.color {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
-        ColorChoice::Auto => io::stdout().is_terminal() && !source::no_color(),
+        ColorChoice::Auto => is_terminal && !source::no_color(),
     }
 }
 
 fn runtime() -> anyhow::Result<Runtime> {
+    share_heaps(HEAPS);
+    raise_open_files();
     Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING_THREADS)
@@ -214,4 +232,24 @@ fn quiet(mut config: Config) -> Config {
         config.log.level = LogLevel::Warn;
     }
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn who_asks_for_colours_or_none_is_heard_whatever_reads_them() {
+        for (word, is_terminal, expected) in [
+            ("always", false, true),
+            ("always", true, true),
+            ("never", true, false),
+            ("auto", false, false),
+        ] {
+            let cli = Cli::parse_from(["berth", "--color", word, "ps"]);
+            assert_eq!(colored(&cli.global, is_terminal), expected, "{word}");
+        }
+    }
 }

@@ -100,6 +100,8 @@ pub enum InputError {
         path: PathBuf,
         /// At least one error.
         findings: Vec<Finding>,
+        /// What could be read of it.
+        partial: Option<Box<TaskDefinition>>,
     },
     /// A flag is wrong.
     #[error("read the command line")]
@@ -129,9 +131,10 @@ impl DefinitionArgs {
     /// [`InputError`], with every reason at once where the definition is refused.
     pub fn load(&self) -> Result<Input, InputError> {
         let bytes = self.bytes()?;
-        let refused = |findings| InputError::Refused {
+        let refused = |findings, partial| InputError::Refused {
             path: self.file.clone(),
             findings,
+            partial,
         };
         let stem = match self.file.file_stem() {
             Some(stem) if !self.is_stdin() => stem.to_string_lossy().into_owned(),
@@ -144,9 +147,12 @@ impl DefinitionArgs {
             family_hint: Some(stem),
         };
         let overrides = self.override_flags().read()?;
-        let parsed = parse(&bytes, &options).map_err(|rejected| refused(rejected.findings))?;
+        let parsed = parse(&bytes, &options)
+            .map_err(|rejected| refused(rejected.findings, rejected.partial))?;
+        let definition = apply_overrides(&parsed.definition, &overrides)
+            .map_err(|findings| refused(findings, Some(Box::new(parsed.definition))))?;
         Ok(Input {
-            definition: apply_overrides(&parsed.definition, &overrides).map_err(refused)?,
+            definition,
             warnings: parsed.warnings,
             options: self.task_options(),
         })
@@ -159,7 +165,8 @@ impl DefinitionArgs {
             .collect()
     }
 
-    fn task_options(&self) -> TaskOptions {
+    /// How to run it here.
+    pub(super) fn task_options(&self) -> TaskOptions {
         TaskOptions {
             network_as: self.network_as.map(NetworkMode::from),
             ignore_compatibilities: self.ignore_compatibilities,

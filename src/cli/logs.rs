@@ -12,7 +12,7 @@ use super::exit;
 use super::lines::Lines;
 use super::output::{Format, Output};
 use super::select::select;
-use crate::api::admin::logs::wire::{LogItem, LogLine, LogStream, SHUTTING_DOWN};
+use crate::api::admin::logs::wire::{ContainerLine, LogItem, LogLine, LogStream, SHUTTING_DOWN};
 use crate::api::observe::task::wire::TaskDetail;
 use crate::api::problem::ProblemKind;
 use crate::domain::ids::UnixMillis;
@@ -67,9 +67,10 @@ pub async fn run(args: LogsArgs, client: &Client, out: &mut Output) -> anyhow::R
     let (mut whole, mut told) = (true, None);
     for mut streams in order(open, args.follow) {
         while let Some((number, item)) = streams.next().await {
-            let prefix = prefixes.get(number).map(String::as_str).unwrap_or_default();
+            let of = |texts: &[String]| texts.get(number).cloned().unwrap_or_default();
+            let (name, prefix) = (of(&names), of(&prefixes));
             match item? {
-                Shown::Item(item) => whole &= print(out, prefix, item)?,
+                Shown::Item(item) => whole &= print(out, &name, &prefix, item)?,
                 // Each container's reader says so; once is enough.
                 Shown::Note(note) if told == Some(note) => {}
                 Shown::Note(note) => {
@@ -264,14 +265,18 @@ fn is_missing(urn: &str) -> bool {
 }
 
 /// Prints an item; false if it says that the output ends early.
-fn print(out: &mut Output, prefix: &str, item: LogItem) -> anyhow::Result<bool> {
+fn print(out: &mut Output, name: &str, prefix: &str, item: LogItem) -> anyhow::Result<bool> {
     match item {
         LogItem::Heartbeat => {}
         LogItem::End(end) => {
             out.note(&format!("{prefix}{}", end.message))?;
             return Ok(false);
         }
-        LogItem::Line(line) if out.format() == Format::Json => out.json_line(&line)?,
+        LogItem::Line(line) if out.format() == Format::Json => {
+            let container = name;
+            let line = &line;
+            out.json_line(&ContainerLine { container, line })?;
+        }
         LogItem::Line(LogLine {
             stream: LogStream::Stdout,
             text,

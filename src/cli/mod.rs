@@ -46,6 +46,8 @@ pub mod logs;
 
 pub mod stop;
 
+mod refusal;
+
 pub mod rm;
 
 pub mod top;

@@ -6,6 +6,9 @@ use anyhow::Context;
 use clap::Args;
 
 use super::input::DefinitionArgs;
+use super::refusal::refusal;
+use super::run::command::unserved;
+use crate::app::claim::foresee;
 use crate::app::{plan_print, planner};
 use crate::config::Config;
 
@@ -30,7 +33,23 @@ pub async fn plan(
     as_json: bool,
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<u8> {
-    let input = args.definition.load()?;
+    let input = match args.definition.load() {
+        Ok(input) => input,
+        Err(error) => {
+            let refusal = refusal(error, &args.definition, config).await?;
+            if !as_json {
+                return Err(refusal.error.into());
+            }
+            writeln!(out, "{:#}", plan_print::json(&refusal.report)).context("print the plan")?;
+            return Ok(REFUSED);
+        }
+    };
+    let mut config = config.clone();
+    // A run on this host, as it is now, is what is planned.
+    if let Err(error) = foresee(&mut config).await {
+        unserved(&error, &mut std::io::stderr())?;
+    }
+    let config = &config;
     let host = planner::ask_host(config).await;
     let warnings = input.warnings.into_iter();
     let warnings = warnings.map(|finding| (finding.path, finding.message));

@@ -57,7 +57,7 @@ pub async fn run(args: PsArgs, client: &Client, out: &mut Output) -> anyhow::Res
         for line in lines {
             out.line(&line)?;
         }
-        for problem in files::problems(client).await {
+        for problem in files::problems(client, out.width()).await {
             out.note(&problem)?;
         }
     }
@@ -102,7 +102,7 @@ pub(super) fn table(list: &TaskList, width: usize) -> Vec<String> {
             ports(&task.ports),
         ]
     });
-    let reasons = list.tasks.iter().map(|task| plain(&task.why));
+    let reasons = list.tasks.iter().map(|task| plain(why(task)));
     lay_out(heading, rows, reasons, width)
 }
 
@@ -148,6 +148,17 @@ pub(super) fn status(task: &TaskSummary) -> String {
     } else {
         task.status.clone()
     }
+}
+
+/// Why it is so; of one that has ended by itself first how: what stands before that, the column of the status says too,
+/// and a narrow terminal would show nothing else.
+pub(super) fn why(task: &TaskSummary) -> &str {
+    let end = task.end.as_ref();
+    let exit = end.and_then(|end| Some((end.container.as_ref()?, end.exit_code?)));
+    let said = exit.map(|(name, code)| format!("{name} exited with code {code}"));
+    let from = said.and_then(|said| task.why.find(&said));
+    from.and_then(|from| task.why.get(from..))
+        .unwrap_or(&task.why)
 }
 
 /// `8080->80`, `127.0.0.1:53->53/udp`: addresses only where a port is not open to all, each port once.

@@ -43,8 +43,8 @@ impl Cli {
 }
 
 const LONG_ABOUT: &str = "Runs Amazon ECS task definitions on Docker.\n\n\
-    Settings come from flags, then the environment (the ECS_* names of ECS agents), then a settings file, \
-    then defaults: `berth check-config` shows them all.";
+    Settings come from flags, then the environment (the ECS_* names of ECS agents), then /etc/ecs/ecs.config and the \
+    other files of ECS agents, then defaults: `berth check-config` shows them all.";
 
 /// Heading that keeps them apart from a command's own.
 const GLOBAL: &str = "Options of every command";
@@ -56,7 +56,7 @@ pub struct Global {
     /// Directory of the agent's state [setting ECS_DATADIR; default: the system's place for it]
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Settings file: JSON as ECS agents read it, or KEY=value lines [setting ECS_AGENT_CONFIG_FILE_PATH]
+    /// Settings file instead of the host's: JSON as ECS agents read it, or KEY=value lines
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Print JSON, for programs

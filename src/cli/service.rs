@@ -1,6 +1,6 @@
 //! `berth service`: the agent as a service of Windows.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
@@ -8,7 +8,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::agent::AgentArgs;
 use super::exit;
 use super::output::{Format, Output};
+use super::root::Global;
+use crate::app::place::ServiceDirectories;
 use crate::platform::service::{self, Installation, NAME, Start};
+use crate::platform::{closed_directory, own_directory};
 
 /// Install, start, stop or show the agent as a service of Windows.
 #[derive(Args, Clone, Debug)]
@@ -74,16 +77,14 @@ impl From<StartWhen> for Start {
 /// If the service manager says no, or this system has none.
 pub fn run(
     action: &ServiceAction,
-    directories: &[PathBuf],
+    global: &Global,
+    directories: &ServiceDirectories,
     out: &mut Output,
 ) -> anyhow::Result<u8> {
     match action {
         ServiceAction::Install(args) => {
-            for directory in directories {
-                std::fs::create_dir_all(directory)
-                    .with_context(|| format!("make the directory {}", directory.display()))?;
-            }
-            for step in service::install(&installation(args)?)? {
+            make(directories)?;
+            for step in service::install(&installation(global, args)?)? {
                 tracing::warn!(
                     event = "service-manager-limited",
                     step,
@@ -105,14 +106,59 @@ pub fn run(
     Ok(exit::OK)
 }
 
-fn installation(args: &InstallArgs) -> anyhow::Result<Installation> {
+/// Makes them for the service alone: whoever may write there has the host.
+fn make(directories: &ServiceDirectories) -> anyhow::Result<()> {
+    let words =
+        |step: &str, directory: &Path| format!("{step} the directory {}", directory.display());
+    for directory in &directories.own {
+        closed_directory(directory).with_context(|| words("make and close", directory))?;
+    }
+    if let Some(directory) = &directories.tasks {
+        // One that is there is not closed: who may write there is the operator's to say.
+        own_directory(directory).with_context(|| words("make or use", directory))?;
+    }
+    Ok(())
+}
+
+fn installation(global: &Global, args: &InstallArgs) -> anyhow::Result<Installation> {
     let program = std::env::current_exe().context("find this program")?;
+    let agent = AgentArgs {
+        tasks_dir: whole(args.agent.tasks_dir.as_ref())?,
+        ..args.agent.clone()
+    };
     let words = ["service", "run"].map(str::to_owned).into_iter();
+    let words = words.chain(global_words(global)?);
     Ok(Installation {
         program,
-        args: words.chain(args.agent.words()).collect(),
+        args: words.chain(agent.words()).collect(),
         start: args.start.into(),
     })
+}
+
+/// The flags of every command that say how the agent runs.
+fn global_words(global: &Global) -> anyhow::Result<Vec<String>> {
+    let path = |path: Option<&PathBuf>| {
+        let whole = whole(path)?;
+        anyhow::Ok(whole.map(|path| path.display().to_string()))
+    };
+    let flags = [
+        ("--data-dir", path(global.data_dir.as_ref())?),
+        ("--config", path(global.config.as_ref())?),
+        ("--log-level", global.log_level.clone()),
+    ];
+    let given = flags
+        .into_iter()
+        .filter_map(|(flag, value)| Some([flag.to_owned(), value?]));
+    Ok(given.flatten().collect())
+}
+
+/// The path from the root on: a service is started elsewhere than its installation was.
+fn whole(path: Option<&PathBuf>) -> anyhow::Result<Option<PathBuf>> {
+    path.map(|path| {
+        let whole = std::path::absolute(path);
+        whole.with_context(|| format!("find the directory of {}", path.display()))
+    })
+    .transpose()
 }
 
 #[cfg(test)]
@@ -122,9 +168,8 @@ mod tests {
     use super::*;
     use crate::cli::root::{Cli, Command};
 
-    #[test]
-    fn the_service_has_the_flags_that_it_was_installed_with() {
-        let line = "berth service install --start manual --tasks-dir /t --ignore-compatibilities";
+    /// What the manager is to start, of a command line; and what it is when it is read again.
+    fn installed(line: &str) -> (Installation, Global, AgentArgs) {
         let cli = Cli::try_parse_from(line.split(' ')).expect("parsed");
         let Command::Service(ServiceArgs {
             action: ServiceAction::Install(args),
@@ -132,19 +177,46 @@ mod tests {
         else {
             panic!("an installation");
         };
-        let installation = installation(&args).expect("an installation");
-        assert_eq!(installation.start, Start::Manual);
-        assert_eq!(
-            installation.args.join(" "),
-            "service run --tasks-dir /t --ignore-compatibilities"
-        );
-        let again = std::iter::once("berth".to_owned()).chain(installation.args);
+        let installation = installation(&cli.global, &args).expect("an installation");
+        let again = std::iter::once("berth".to_owned()).chain(installation.args.clone());
+        let again = Cli::try_parse_from(again).expect("parsed");
         let Command::Service(ServiceArgs {
             action: ServiceAction::Run(agent),
-        }) = Cli::try_parse_from(again).expect("parsed").command
+        }) = again.command
         else {
             panic!("what the manager starts");
         };
+        (installation, again.global, agent)
+    }
+
+    #[test]
+    fn the_service_has_the_flags_that_it_was_installed_with() {
+        let (installation, _, agent) =
+            installed("berth service install --start manual --ignore-compatibilities");
+        assert_eq!(installation.start, Start::Manual);
+        assert_eq!(
+            installation.args.join(" "),
+            "service run --ignore-compatibilities"
+        );
         assert!(agent.ignore_compatibilities);
+        let (_, global, _) =
+            installed("berth --data-dir data --config c.json service install --log-level debug");
+        let here = std::env::current_dir().expect("a directory");
+        assert_eq!(global.data_dir, Some(here.join("data")));
+        assert_eq!(global.config, Some(here.join("c.json")));
+        assert_eq!(global.log_level.as_deref(), Some("debug"));
+    }
+
+    /// The service manager starts it in a directory of the system.
+    #[test]
+    fn a_relative_path_begins_where_the_service_was_installed() {
+        let (installation, _, agent) = installed("berth service install --tasks-dir tasks");
+        let whole = std::env::current_dir().expect("a directory").join("tasks");
+        let shown = whole.display().to_string();
+        assert_eq!(
+            installation.args,
+            ["service", "run", "--tasks-dir", &*shown]
+        );
+        assert_eq!(agent.tasks_dir, Some(whole));
     }
 }

@@ -8,27 +8,49 @@ use std::path::{Path, PathBuf};
 use super::root::Global;
 use crate::config::sections::MAX_FILE_BYTES;
 use crate::config::{Config, Origin, Problem, Strings, source};
+use crate::domain::host::OsType;
+use crate::platform::{in_fips_mode, is_ipv6_only, is_of_administrators};
 
 /// Names the settings file in the environment.
 const FILE_SETTING: &str = "ECS_AGENT_CONFIG_FILE_PATH";
 
-/// Where ECS agents look for their settings file when nobody names one.
-const DEFAULT_FILE: &str = "/etc/ecs_container_agent/config.json";
+/// Variables for ECS agents on this host, the stronger first: what the operator has written, and what the installer of
+/// external instances has. Systemd and ecs-init make them the environment of the reference agent.
+const HOST_VARIABLES: [&str; 2] = ["/etc/ecs/ecs.config", "/var/lib/ecs/ecs.config"];
 
-/// The settings in force: `flags` by setting name over the global flags, the environment and the settings file.
+/// Where ECS agents look for their JSON settings when nobody names a file: as ecs-init starts them, and by themselves.
+const HOST_JSON: [&str; 2] = [
+    "/etc/ecs/ecs.config.json",
+    "/etc/ecs_container_agent/config.json",
+];
+
+/// The settings in force: `flags` by setting name over the global flags, the environment and the settings files.
 pub(super) fn load(global: &Global, flags: impl IntoIterator<Item = (String, String)>) -> Config {
-    gather(global, flags, source::environment())
+    let host = HostFiles {
+        root: Path::new("/"),
+        is_trusted: is_of_administrators,
+        in_fips_mode: in_fips_mode(),
+        is_ipv6_only: is_ipv6_only(),
+    };
+    gather(global, flags, source::environment(), host)
+}
+
+/// Where the host's files are, and whether one that nobody named counts: on Windows everybody may make it, and the
+/// agent there is the system. Beside them what the kernel says.
+#[derive(Clone, Copy)]
+struct HostFiles<'a> {
+    root: &'a Path,
+    is_trusted: fn(&File) -> io::Result<bool>,
+    in_fips_mode: bool,
+    is_ipv6_only: bool,
 }
 
 fn gather(
     global: &Global,
     flags: impl IntoIterator<Item = (String, String)>,
     environment: BTreeMap<String, String>,
+    host: HostFiles<'_>,
 ) -> Config {
-    let named = global
-        .config
-        .clone()
-        .or_else(|| environment.get(FILE_SETTING).map(PathBuf::from));
     let mut given: Vec<(String, String)> = flags.into_iter().collect();
     if let Some(dir) = &global.data_dir {
         given.push(("ECS_DATADIR".to_owned(), dir.display().to_string()));
@@ -36,40 +58,91 @@ fn gather(
     if let Some(level) = &global.log_level {
         given.push(("ECS_LOGLEVEL".to_owned(), level.clone()));
     }
-    let strings = Strings::new()
-        .below(Origin::Flag, given)
-        .below(Origin::Environment, environment);
-    let (strings, problems) = match &named {
-        Some(path) => with_file(strings, path, true),
-        None => with_file(strings, Path::new(DEFAULT_FILE), false),
+    let mut files = Files {
+        host,
+        strings: Strings::new()
+            .below(Origin::Flag, given)
+            .below(Origin::Environment, environment),
+        problems: Vec::new(),
     };
-    let mut config = Config::read(&strings);
-    config.problems.splice(0..0, problems);
+    if let Some(path) = &global.config {
+        files.add_named(path);
+    } else {
+        // On Windows they are variables of the machine, and anybody may make a directory of that name.
+        if OsType::of_build() == OsType::Linux {
+            for path in HOST_VARIABLES {
+                files.add_of_host(path);
+            }
+        }
+        let named = files.strings.get(FILE_SETTING);
+        match named.map(|(path, _)| PathBuf::from(path)) {
+            Some(path) => files.add_named(&path),
+            None => HOST_JSON
+                .into_iter()
+                .for_each(|path| files.add_of_host(path)),
+        }
+    }
+    if host.in_fips_mode {
+        files.strings = Config::add_fips_mode(files.strings);
+    }
+    if host.is_ipv6_only {
+        files.strings = Config::add_ipv6_only(files.strings);
+    }
+    let mut config = Config::read(&files.strings);
+    config.problems.splice(0..0, files.problems);
     config
 }
 
-fn with_file(strings: Strings, path: &Path, must_exist: bool) -> (Strings, Vec<Problem>) {
-    match read_small(path) {
-        Ok(content) => Config::add_file(strings, path, &content),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => {
-            (strings, Vec::new())
+/// Settings files, each below those before it.
+struct Files<'a> {
+    host: HostFiles<'a>,
+    strings: Strings,
+    problems: Vec<Problem>,
+}
+
+impl Files<'_> {
+    fn add_named(&mut self, path: &Path) {
+        self.add(Origin::File, path, read_small(path, |_| Ok(true)));
+    }
+
+    /// One that need not be there.
+    fn add_of_host(&mut self, path: &'static str) {
+        let below_root = self.host.root.join(path.trim_start_matches('/'));
+        match read_small(&below_root, self.host.is_trusted) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            content => self.add(Origin::Host(path), &below_root, content),
         }
-        Err(error) => {
-            let problem = Problem {
+    }
+
+    fn add(&mut self, origin: Origin, path: &Path, content: io::Result<String>) {
+        match content {
+            Ok(content) => {
+                let strings = std::mem::take(&mut self.strings);
+                let (strings, problems) = Config::add_file(strings, origin, path, &content);
+                self.strings = strings;
+                self.problems.extend(problems);
+            }
+            Err(error) => self.problems.push(Problem {
                 setting: FILE_SETTING.to_owned(),
-                origin: Origin::File,
+                origin,
                 message: format!("{} is not read: {error}", path.display()),
-            };
-            (strings, vec![problem])
+            }),
         }
     }
 }
 
-fn read_small(path: &Path) -> io::Result<String> {
+fn read_small(path: &Path, is_trusted: fn(&File) -> io::Result<bool>) -> io::Result<String> {
     let mut content = Vec::new();
     let limit = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
-    File::open(path)?
-        .take(limit.saturating_add(1))
+    let file = File::open(path)?;
+    if !is_trusted(&file)? {
+        let message = format!(
+            "it belongs neither to administrators nor to SYSTEM, and anybody may have written it; if it is yours, name \
+             it with {FILE_SETTING}"
+        );
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+    }
+    file.take(limit.saturating_add(1))
         .read_to_end(&mut content)?;
     if content.len() > MAX_FILE_BYTES {
         let message = format!("it is larger than {MAX_FILE_BYTES} bytes");
@@ -103,6 +176,7 @@ fn text_of(bytes: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::fips::FipsEndpoints;
 
     fn global(config: Option<PathBuf>) -> Global {
         Global {
@@ -111,6 +185,15 @@ mod tests {
             json: false,
             log_level: Some("debug".to_owned()),
             color: clap::ColorChoice::Auto,
+        }
+    }
+
+    fn host(root: &Path) -> HostFiles<'_> {
+        HostFiles {
+            root,
+            is_trusted: |_| Ok(true),
+            in_fips_mode: false,
+            is_ipv6_only: false,
         }
     }
 
@@ -132,11 +215,147 @@ mod tests {
             pair("ECS_DATADIR", "/env"),
             pair(FILE_SETTING, &file.display().to_string()),
         ];
-        let config = gather(&global(None), [], environment.into_iter().collect());
+        let environment = environment.into_iter().collect();
+        let config = gather(&global(None), [], environment, host(dir.path()));
         assert_eq!(config.problems, []);
         assert_eq!(config.data_dir, Some(PathBuf::from("/flag")));
         assert_eq!(config.cluster.as_str(), "env");
         assert_eq!(config.host.reserved_memory_mib, 64);
+    }
+
+    /// Writes a file of the host.
+    fn write(root: &Path, path: &str, content: &str) {
+        let path = root.join(path.trim_start_matches('/'));
+        std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        std::fs::write(path, content).expect("written");
+    }
+
+    // Windows has variables of the machine instead of such files.
+    #[cfg(unix)]
+    #[test]
+    fn files_of_the_host_count_in_the_order_of_ecs_agents() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (strong, weak) = ("/etc/ecs/ecs.config", "/var/lib/ecs/ecs.config");
+        let of_init = "/etc/ecs/ecs.config.json";
+        let usual = "/etc/ecs_container_agent/config.json";
+        write(
+            dir.path(),
+            strong,
+            "ECS_CLUSTER=etc\nAWS_SECRET_ACCESS_KEY=marked\nECS_CLUSTR=x\nECS_DATADIR=/data\nECS_LOGFILE=/log/x\n",
+        );
+        write(
+            dir.path(),
+            weak,
+            "ECS_CLUSTER=var\nECS_EXTERNAL=true\nECS_RESERVED_MEMORY=1\n",
+        );
+        write(
+            dir.path(),
+            of_init,
+            r#"{"Cluster": "init", "ReservedMemory": 2, "AWSRegion": "eu-west-1"}"#,
+        );
+        write(
+            dir.path(),
+            usual,
+            r#"{"AWSRegion": "us-east-1", "TaskCleanupWaitDuration": 60000000000}"#,
+        );
+        let environment = || [pair("ECS_RESERVED_MEMORY", "3")].into_iter().collect();
+        let bare = Global {
+            data_dir: None,
+            log_level: None,
+            ..global(None)
+        };
+        let config = gather(&bare, [], environment(), host(dir.path()));
+        let counts = |name: &str| {
+            let found = config.effective.iter().find(|it| it.setting == name);
+            found.map(|it| (it.value.as_str(), it.origin))
+        };
+        for (name, expected) in [
+            ("ECS_RESERVED_MEMORY", ("3", Origin::Environment)),
+            ("ECS_CLUSTER", ("etc", Origin::Host(strong))),
+            ("ECS_EXTERNAL", ("true", Origin::Host(weak))),
+            ("AWS_DEFAULT_REGION", ("eu-west-1", Origin::Host(of_init))),
+            (
+                "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION",
+                ("1m", Origin::Host(usual)),
+            ),
+        ] {
+            assert_eq!(counts(name), Some(expected), "{name}");
+        }
+        assert_eq!(
+            (&config.data_dir, &config.log_file),
+            (&None, &None),
+            "they are paths inside the container of the ECS agent"
+        );
+        let problems: Vec<&str> = config
+            .problems
+            .iter()
+            .map(|it| it.setting.as_str())
+            .collect();
+        assert_eq!(
+            problems,
+            ["ECS_CLUSTR"],
+            "what is another program's is none of ours"
+        );
+    }
+
+    // Windows has variables of the machine instead of such files.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_is_named_on_the_command_line_is_the_only_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        write(dir.path(), HOST_VARIABLES[0], "ECS_CLUSTER=host\n");
+        let file = dir.path().join("named");
+        std::fs::write(&file, "ECS_RESERVED_MEMORY=64\n").expect("written");
+        let config = gather(
+            &global(Some(file.clone())),
+            [],
+            BTreeMap::new(),
+            host(dir.path()),
+        );
+        assert_eq!(
+            (config.connected, config.host.reserved_memory_mib),
+            (None, 64)
+        );
+        // A file that the host's variables name stands in for the JSON files alone.
+        let named = format!("ECS_CLUSTER=host\n{FILE_SETTING}={}\n", file.display());
+        write(dir.path(), HOST_VARIABLES[0], &named);
+        let config = gather(&global(None), [], BTreeMap::new(), host(dir.path()));
+        assert_eq!(
+            (config.cluster.as_str(), config.host.reserved_memory_mib),
+            ("host", 64)
+        );
+    }
+
+    #[test]
+    fn a_host_in_fips_mode_asks_for_endpoints_that_are_validated_for_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        for (in_fips_mode, expected) in [
+            (true, FipsEndpoints::WhereThereAre),
+            (false, FipsEndpoints::Off),
+        ] {
+            let host = HostFiles {
+                in_fips_mode,
+                ..host(dir.path())
+            };
+            let config = gather(&global(None), [], BTreeMap::new(), host);
+            assert_eq!(config.network.fips, expected);
+            assert_eq!(config.problems, []);
+        }
+    }
+
+    #[test]
+    fn a_host_without_ipv4_asks_for_endpoints_with_ipv6() {
+        let dir = tempfile::tempdir().expect("a directory");
+        for is_ipv6_only in [true, false] {
+            let host = HostFiles {
+                is_ipv6_only,
+                ..host(dir.path())
+            };
+            let config = gather(&global(None), [], BTreeMap::new(), host);
+            // On Windows it is never so.
+            let expected = is_ipv6_only && OsType::of_build() == OsType::Linux;
+            assert_eq!(config.network.dual_stack, expected);
+        }
     }
 
     #[test]
@@ -163,9 +382,38 @@ mod tests {
         let big = dir.path().join("big");
         std::fs::write(&big, " ".repeat(MAX_FILE_BYTES + 1)).expect("written");
         for file in [missing, big] {
-            let config = gather(&global(Some(file)), [], BTreeMap::new());
+            let config = gather(&global(Some(file)), [], BTreeMap::new(), host(dir.path()));
             assert_eq!(config.problems.len(), 1);
             assert_eq!(config.problems[0].setting, FILE_SETTING);
         }
+    }
+
+    /// Everybody may make the usual file on Windows, and the agent there is the system.
+    #[test]
+    fn the_hosts_files_count_only_if_they_are_an_administrators() {
+        let dir = tempfile::tempdir().expect("a directory");
+        write(dir.path(), HOST_JSON[1], r#"{"Cluster": "mine"}"#);
+        let read = |is_trusted| {
+            let root = dir.path();
+            let host = HostFiles {
+                root,
+                is_trusted,
+                in_fips_mode: false,
+                is_ipv6_only: false,
+            };
+            let config = gather(&global(None), [], BTreeMap::new(), host);
+            let words = config
+                .problems
+                .iter()
+                .map(|problem| problem.message.clone());
+            (config.cluster.to_string(), words.collect::<Vec<_>>())
+        };
+        assert_eq!(read(|_| Ok(true)), ("mine".to_owned(), Vec::new()));
+        let (cluster, problems) = read(|_| Ok(false));
+        assert_eq!(cluster, "default");
+        let words = "belongs neither to administrators nor to SYSTEM";
+        assert!(problems[0].contains(words), "{problems:?}");
+        let (cluster, problems) = read(|_| Err(io::Error::other("not said")));
+        assert_eq!((cluster.as_str(), problems.len()), ("default", 1));
     }
 }

@@ -30,10 +30,13 @@ pub(super) struct Agent {
 
 impl Agent {
     pub(super) async fn start(snapshot: Snapshot) -> Self {
+        Self::of(Rig::new(snapshot)).await
+    }
+
+    pub(super) async fn of(mut rig: Rig) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let socket = test_address(directory.path(), "berth.sock");
         let server = LocalServer::bind(&socket).await.expect("a socket");
-        let mut rig = Rig::new(snapshot);
         let shutdown = CancellationToken::new();
         let mut running = JoinSet::new();
         let publisher = rig.engine.publisher().clone();
@@ -100,6 +103,7 @@ pub(super) fn summary(id: &str, status: &str) -> TaskSummary {
         arrived_at: Time::default(),
         started_at: None,
         stopped_at: None,
+        end: None,
         ports: Vec::new(),
     }
 }

@@ -70,6 +70,7 @@ fn pulling(id: &str) -> TaskView {
             downloaded_bytes: 120_000_000,
             download_total_bytes: 279_000_000,
             extracted_bytes: 0,
+            extracting_secs: 0,
             layers_done: 1,
             layers_total: 3,
         }),
@@ -87,7 +88,7 @@ fn host_of_tasks() -> Snapshot {
     stopped.task.known.stop = Some(StopCause {
         reason: Reason::new(
             ReasonName::EssentialContainerExited,
-            "app exited with code 3",
+            "essential container app exited with code 3",
         ),
         at: ago(30),
     });
@@ -98,6 +99,7 @@ fn host_of_tasks() -> Snapshot {
         .get_mut(&container_name("app"));
     let app = app.expect("a container");
     app.status = ContainerStatus::Stopped;
+    app.started_at = Some(ago(60));
     app.bindings = vec![port("0.0.0.0", 9090)];
     app.exit = Some(Exit {
         code: Some(3),
@@ -117,7 +119,7 @@ async fn ps_is_readable_at_80_columns() {
     TASK       FAMILY  STATUS   AGE  PORTS     WHY
     5f0c9a7e1  web:3   RUNNING  2m   8080->80  runs as asked
     5f0c9a7ea  web:3   PENDING  2m   -         image registry.test/web:1 is being p…
-    nightly-r  web:3   STOPPED  2m   -         stopped: app exited with code 3
+    nightly-r  web:3   STOPPED  2m   -         app exited with code 3
     ");
     let (_, out, _) = run!(ps, "--status pending -q", agent);
     assert_eq!(out, "5f0c9a7eab00\n");
@@ -189,7 +191,7 @@ async fn why_of_a_task_that_runs_and_of_all() {
     insta::assert_snapshot!(out, @"
     task        nightly-report (web:3), 2 min old
     is          STOPPED
-    why         stopped: app exited with code 3
+    why         stopped: essential container app exited with code 3
 
     container   app STOPPED, exit code 3
     ");
@@ -329,7 +331,7 @@ async fn logs_of_one_container_and_of_several() {
     let (_, out, _) = run!(logs, "web --tail 1", agent, Format::Json);
     assert_eq!(
         out,
-        "{\"stream\":\"stderr\",\"at\":\"2026-01-02T03:04:05.000Z\",\"text\":\"oh\"}\n"
+        "{\"container\":\"app\",\"stream\":\"stderr\",\"at\":\"2026-01-02T03:04:05.000Z\",\"text\":\"oh\"}\n"
     );
     agent.output.breaks.store(true, Ordering::Relaxed);
     assert_eq!(run!(logs, "web", agent).0, Ok(exit::UNAVAILABLE));

@@ -10,14 +10,14 @@ use console::Term;
 use super::client::Client;
 use super::exit;
 use super::output::{Format, Output, clip, plain};
-use super::ps::{PsArgs, family, lay_out, read, short_ids, status};
-use crate::api::observe::resources::wire::{Amount, Resources};
+use super::ps::{PsArgs, family, lay_out, read, short_ids, status, why};
+use crate::api::observe::resources::wire::{Amount, DiskUsage, Resources};
 use crate::api::observe::task::wire::TaskSummary;
 use crate::api::observe::usage::wire::{TaskUsage, Usage};
 use crate::api::observe::why::human::bytes;
 
 /// Lines of the heading and one to spare.
-const HEADING: usize = 5;
+const HEADING: usize = 6;
 
 /// Widest column of families; what is longer is clipped.
 const WIDEST_FAMILY: usize = 16;
@@ -124,7 +124,7 @@ fn table(look: &Look, width: usize) -> Vec<String> {
             sent,
         ]
     });
-    let reasons = tasks.iter().map(|(task, _)| plain(&task.why));
+    let reasons = tasks.iter().map(|(task, _)| plain(why(task)));
     lay_out(heading.map(str::to_owned), rows, reasons, width)
 }
 
@@ -174,7 +174,26 @@ fn heading(resources: &Resources, usage: &Usage) -> Vec<String> {
         format!("{holders} tasks hold resources, {waiting} wait"),
     ];
     lines.extend(busy);
+    let disk = resources.disk.as_ref();
+    lines.extend(disk.and_then(|disk| disk.usage.as_ref()).map(disk_owners));
     lines
+}
+
+/// Who has the disk, when that was looked at last.
+fn disk_owners(usage: &DiskUsage) -> String {
+    let of_tasks = usage.tasks.iter();
+    let of_tasks = of_tasks.map(|task| task.writable_bytes.saturating_add(task.volume_bytes));
+    let of_tasks = of_tasks.fold(usage.shared_volume_bytes, u64::saturating_add);
+    let others = usage.other_bytes;
+    let others = others.saturating_add(usage.other_container_bytes);
+    let others = others.saturating_add(usage.other_volume_bytes);
+    format!(
+        "disk in use: images {}, tasks {}, agent {}, others {}",
+        bytes(usage.image_bytes),
+        bytes(of_tasks),
+        bytes(usage.agent_bytes),
+        bytes(others),
+    )
 }
 
 fn share(what: &str, amount: Amount) -> String {

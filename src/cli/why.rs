@@ -45,7 +45,7 @@ pub async fn run(args: WhyArgs, client: &Client, out: &mut Output) -> anyhow::Re
             return Ok(exit::OK);
         }
         let mut lines = why_text::all(&list, out.width());
-        lines.extend(files::problems(client).await);
+        lines.extend(files::problems(client, out.width()).await);
         lines
     };
     for line in lines {

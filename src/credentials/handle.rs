@@ -12,7 +12,7 @@ use super::config::Encode;
 use super::plan::binding::{self, Binding, BindingMode, Mismatch};
 use super::slot::{Slot, Slots};
 use crate::boundary::Clock;
-use crate::boundary::credentials::{RoleReadiness, TaskRoles};
+use crate::boundary::credentials::{OwnCredentials, RoleReadiness, TaskRoles};
 use crate::domain::caller::Caller;
 use crate::domain::credentials::{Credentials, CredentialsId, RoleGrant, RoleKind};
 use crate::domain::ids::TaskArn;
@@ -38,8 +38,8 @@ pub enum Outcome {
     Unknown,
     /// The caller may not have them.
     Refused(Mismatch),
-    /// There are none yet, or none any more.
-    NotYet,
+    /// There are none yet, or none any more; or the caller is not known yet, which then speaks against it.
+    NotYet(Option<Mismatch>),
 }
 
 /// What the handle and the service share.
@@ -81,33 +81,35 @@ pub enum PushError {
 }
 
 impl CredentialsHandle {
-    /// Answers a request for an id: from memory, or after a fetch under way if that ends soon.
-    pub async fn ask(&self, id: &str, caller: &Caller) -> Asked {
+    /// Answers a request for an id that began then: from memory, or after a fetch under way if that ends soon. What
+    /// the request has waited for already is waited less here.
+    pub async fn ask(&self, id: &str, caller: &Caller, began: Instant) -> Asked {
         let Some(slot) = self.shared.slots.get(id) else {
             return Asked {
                 grant: None,
                 outcome: Outcome::Unknown,
             };
         };
-        let outcome = match binding::decide(self.binding, caller, &slot.grant.owner) {
-            Binding::Refuse(mismatch) => Outcome::Refused(mismatch),
-            Binding::TryAgain => Outcome::NotYet,
-            Binding::Serve(mismatch) => match self.body(&slot).await {
-                Some(body) => Outcome::Vended(body, mismatch),
-                None => Outcome::NotYet,
-            },
-        };
+        let outcome =
+            match binding::decide(self.binding, caller, &slot.grant.owner, slot.grant.kind) {
+                Binding::Refuse(mismatch) => Outcome::Refused(mismatch),
+                Binding::TryAgain => Outcome::NotYet(Some(Mismatch::Unidentified)),
+                Binding::Serve(mismatch) => match self.body(&slot, began).await {
+                    Some(body) => Outcome::Vended(body, mismatch),
+                    None => Outcome::NotYet(mismatch),
+                },
+            };
         Asked {
             grant: Some(Arc::clone(&slot.grant)),
             outcome,
         }
     }
 
-    async fn body(&self, slot: &Slot) -> Option<Bytes> {
+    async fn body(&self, slot: &Slot, began: Instant) -> Option<Bytes> {
         if let Some(body) = slot.body(self.clock.now(), self.shared.encode) {
             return Some(body);
         }
-        let deadline = Instant::now() + self.patience;
+        let deadline = began + self.patience;
         loop {
             // Made before looking, so that no change in between is missed.
             let changed = slot.changed();
@@ -122,12 +124,6 @@ impl CredentialsHandle {
             }
             tokio::time::timeout_at(deadline, changed).await.ok()?;
         }
-    }
-
-    /// Credentials of an execution role for the agent's own use; `None` = not now.
-    pub fn own(&self, id: &CredentialsId) -> Option<Arc<Credentials>> {
-        let slot = self.shared.slots.get(id.expose())?;
-        slot.credentials(self.clock.now())
     }
 
     /// Id of the credentials of the task's role; `None` = it has none.
@@ -148,6 +144,13 @@ impl CredentialsHandle {
             mpsc::error::TrySendError::Full(_) => PushError::Busy,
             mpsc::error::TrySendError::Closed(_) => PushError::Closed,
         })
+    }
+}
+
+impl OwnCredentials for CredentialsHandle {
+    fn own(&self, id: &CredentialsId) -> Option<Arc<Credentials>> {
+        let slot = self.shared.slots.get(id.expose())?;
+        slot.credentials(self.clock.now())
     }
 }
 

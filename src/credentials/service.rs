@@ -93,7 +93,7 @@ enum Event {
 
 impl CredentialsService {
     /// What an earlier process has kept for the roles that are wanted now is served from now on, and refreshed ahead of
-    /// its end as if it had been fetched here.
+    /// its end: at once, where that is near.
     pub fn restore(&mut self) {
         let grants = Arc::clone(&self.wanted.borrow());
         let now = self.outside.clock.now();
@@ -102,7 +102,7 @@ impl CredentialsService {
         for (id, credentials) in self.outside.keeper.take_back(&grants) {
             let ends_at = credentials.expiration.at;
             let chance = self.chance();
-            if ends_at.since(now) < LEAST_LIFE || !self.roles.pushed(&id, ends_at, now, chance) {
+            if ends_at.since(now) < LEAST_LIFE || !self.roles.restored(&id, ends_at, now, chance) {
                 continue;
             }
             if let Some(slot) = self.shared.slots.get(id.expose()) {

@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{BindingMode, CredentialsConfig, CredentialsHandle, Outcome, Outside, service};
 use crate::boundary::ErrorKind;
-use crate::boundary::credentials::{CredentialsKeeper as _, RoleReadiness, TaskRoles};
+use crate::boundary::credentials::{
+    CredentialsKeeper as _, OwnCredentials as _, RoleReadiness, TaskRoles,
+};
 use crate::domain::caller::{Caller, Doubt};
 use crate::domain::credentials::{RoleGrant, RoleKind};
 use crate::testing::clock::{SeededIds, TokioClock};
@@ -61,7 +63,8 @@ impl Rig {
     /// What the owner of the id gets.
     async fn ask(&self, n: u32) -> Outcome {
         let caller = Caller::Task(grant(n).owner);
-        self.handle.ask(grant(n).id.expose(), &caller).await.outcome
+        let (id, began) = (grant(n).id, Instant::now());
+        self.handle.ask(id.expose(), &caller, began).await.outcome
     }
 
     async fn pass(&self, time: Duration) {
@@ -109,8 +112,32 @@ async fn a_request_waits_no_longer_than_an_sdk_does() {
     rig.source.state().takes = HOUR;
     rig.handle.set_wanted(vec![grant(1)]);
     let began = Instant::now();
-    assert_eq!(rig.ask(1).await, Outcome::NotYet);
+    assert_eq!(rig.ask(1).await, Outcome::NotYet(None));
     assert_eq!(began.elapsed(), CredentialsConfig::default().patience);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_request_has_waited_before_it_asks_counts() {
+    let rig = Rig::start(BindingMode::Enforce);
+    rig.source.state().takes = HOUR;
+    rig.handle.set_wanted(vec![grant(1)]);
+    let (began, caller) = (Instant::now(), Caller::Task(grant(1).owner));
+    for waited in [Duration::from_secs(1), Duration::from_secs(9)] {
+        tokio::time::sleep_until(began + waited).await;
+        let id = grant(1).id;
+        let asked = rig.handle.ask(id.expose(), &caller, began).await;
+        assert_eq!(asked.outcome, Outcome::NotYet(None));
+        let longest = CredentialsConfig::default().patience.max(waited);
+        assert_eq!(began.elapsed(), longest);
+    }
+    // What is there is given out however late it is.
+    rig.source.state().takes = Duration::ZERO;
+    rig.handle.set_wanted(vec![grant(2)]);
+    assert_eq!(rig.ask(2).await, vended("KEY1"));
+    let caller = Caller::Task(grant(2).owner);
+    let id = grant(2).id;
+    let asked = rig.handle.ask(id.expose(), &caller, began).await;
+    assert_eq!(asked.outcome, vended("KEY1"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,9 +147,9 @@ async fn a_role_that_cannot_be_had_is_answered_at_once_and_others_are_served() {
     assert_eq!(rig.ask(1).await, vended("KEY1"));
     rig.source.state().fails = Some(ErrorKind::Denied);
     rig.handle.set_wanted(vec![grant(1), grant(2)]);
-    assert_eq!(rig.ask(2).await, Outcome::NotYet);
+    assert_eq!(rig.ask(2).await, Outcome::NotYet(None));
     let began = Instant::now();
-    assert_eq!(rig.ask(2).await, Outcome::NotYet);
+    assert_eq!(rig.ask(2).await, Outcome::NotYet(None));
     assert_eq!(began.elapsed(), Duration::ZERO, "nothing is under way");
     let Some(RoleReadiness::Failing { kind, message, .. }) = rig.handle.readiness(&grant(2).id)
     else {
@@ -164,7 +191,7 @@ async fn what_has_expired_is_not_served() {
     assert_eq!(rig.ask(1).await, vended("KEY1"));
     rig.source.state().fails = Some(ErrorKind::Denied);
     rig.pass(HOUR).await;
-    assert_eq!(rig.ask(1).await, Outcome::NotYet);
+    assert_eq!(rig.ask(1).await, Outcome::NotYet(None));
     rig.source.state().fails = None;
     rig.pass(Duration::from_mins(1)).await;
     assert_eq!(rig.ask(1).await, vended("KEY2"));
@@ -181,7 +208,7 @@ async fn an_id_that_is_not_wanted_any_more_is_unknown_and_nobody_waits_for_it() 
         rig.handle.set_wanted(Vec::new());
     };
     let (asked, ()) = tokio::join!(rig.ask(1), forget);
-    assert_eq!(asked, Outcome::NotYet);
+    assert_eq!(asked, Outcome::NotYet(None));
     assert_eq!(began.elapsed(), Duration::from_millis(100));
     assert_eq!(rig.ask(1).await, Outcome::Unknown);
     assert_eq!(rig.handle.readiness(&grant(1).id), None);
@@ -203,11 +230,12 @@ async fn another_caller_gets_what_the_mode_says() {
             .into_iter()
             .zip(expected)
         {
-            let asked = rig.handle.ask(grant(1).id.expose(), caller).await;
+            let (id, began) = (grant(1).id, Instant::now());
+            let asked = rig.handle.ask(id.expose(), caller, began).await;
             let word = match asked.outcome {
                 Outcome::Vended(..) => "vended",
                 Outcome::Refused(_) => "refused",
-                Outcome::NotYet => "not yet",
+                Outcome::NotYet(_) => "not yet",
                 Outcome::Unknown => "unknown",
             };
             assert_eq!(word, expected, "{mode:?} {caller:?}");
@@ -221,7 +249,7 @@ async fn pushed_credentials_are_served_at_once_and_replace_what_was_there() {
     let rig = Rig::start(BindingMode::Enforce);
     rig.source.state().fails = Some(ErrorKind::Unavailable);
     rig.handle.set_wanted(vec![grant(1)]);
-    assert_eq!(rig.ask(1).await, Outcome::NotYet);
+    assert_eq!(rig.ask(1).await, Outcome::NotYet(None));
     for number in [7, 8] {
         let pushed = credentials(number, rig.clock.as_ref(), HOUR);
         rig.handle.push(grant(1).id, pushed).unwrap();
@@ -298,7 +326,7 @@ async fn what_was_kept_is_served_while_the_source_is_away_and_refreshed_ahead_of
     );
     assert_eq!(
         after.ask(3).await,
-        Outcome::NotYet,
+        Outcome::NotYet(None),
         "nothing was kept for it"
     );
     assert_eq!(
@@ -309,6 +337,17 @@ async fn what_was_kept_is_served_while_the_source_is_away_and_refreshed_ahead_of
     after.source.state().takes = Duration::ZERO;
     after.pass(Duration::from_mins(45)).await;
     assert_eq!(after.ask(1).await, vended("KEY11"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_kept_and_ends_soon_is_replaced_at_once() {
+    let keeper = Arc::new(MemoryKeeper::default());
+    let clock = TokioClock::new();
+    keeper.keep(&grant(1), &credentials(7, &clock, Duration::from_mins(16)));
+    let rig = Rig::over(BindingMode::Enforce, &keeper, vec![grant(1)]);
+    assert_eq!(rig.ask(1).await, vended("KEY7"), "it is good until then");
+    rig.pass(Duration::from_millis(1)).await;
+    assert_eq!(rig.ask(1).await, vended("KEY1"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -167,6 +167,18 @@ fn put_surroundings(c: &ContainerDefinition, out: &mut Writer) {
             .as_ref()
             .map(|parameter| json!({"credentialsParameter": parameter})),
     );
+    if let Some(auth) = &c.registry_authentication {
+        let mut data = Writer::default();
+        let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        data.some("region", said(&auth.region));
+        data.some("registryId", said(&auth.registry_id));
+        data.some("endpointOverride", auth.endpoint.as_deref());
+        data.flag("useExecutionRole", auth.use_execution_role);
+        let mut out_auth = Writer::default();
+        out_auth.put("type", "ecr");
+        out_auth.object("ecrAuthData", data);
+        out.object("registryAuthentication", out_auth);
+    }
 }
 
 fn platform(platform: &RuntimePlatform) -> Writer {

@@ -11,6 +11,7 @@ use super::{environment, health, lifecycle, linux, logs, paths, ports, task, vol
 use crate::domain::definition::{ContainerDefinition, NetworkMode};
 use crate::domain::ids::ContainerName;
 use crate::domain::image::ImageRef;
+use crate::domain::registry::EcrAuth;
 
 pub(super) static CONTAINER: Kind = Kind {
     name: "a container definition",
@@ -56,6 +57,7 @@ pub(super) static CONTAINER: Kind = Kind {
         "credentialSpecs",
         "firelensConfiguration",
         "repositoryCredentials",
+        "registryAuthentication",
     ],
     ignored: &["versionConsistency"],
     sibling: Some(&task::TASK),
@@ -71,6 +73,25 @@ static EXTRA_HOST: Kind = Kind {
 static REPOSITORY_CREDENTIALS: Kind = Kind {
     name: "a reference to repository credentials",
     fields: &["credentialsParameter"],
+    ignored: &[],
+    sibling: None,
+};
+
+static REGISTRY_AUTHENTICATION: Kind = Kind {
+    name: "an authentication at a registry",
+    fields: &["type", "ecrAuthData"],
+    ignored: &[],
+    sibling: None,
+};
+
+static ECR_AUTH_DATA: Kind = Kind {
+    name: "data of an authentication at ECR",
+    fields: &[
+        "region",
+        "registryId",
+        "endpointOverride",
+        "useExecutionRole",
+    ],
     ignored: &[],
     sibling: None,
 };
@@ -116,12 +137,33 @@ fn read_name(object: &Object<'_>) -> Option<ContainerName> {
 fn read_image(object: &Object<'_>) -> Option<ImageRef> {
     let cursor = object.required("image")?;
     let text = cursor.text()?;
-    ImageRef::parse(&text)
-        .map_err(|error| {
+    match ImageRef::parse(&text) {
+        Ok(image) => {
+            if let Some(word) = stand_in(&image) {
+                cursor.warn(format!(
+                    "{word} looks like a stand-in: fill it with --var {word}=VALUE"
+                ));
+            }
+            Some(image)
+        }
+        Err(error) => {
             let advice = placeholders::shouted_word(&text).map_or_else(String::new, word_advice);
             cursor.error(format!("{error}{advice}"));
-        })
-        .ok()
+            None
+        }
+    }
+}
+
+/// A word in capitals that is a part of the registry's name or the whole tag. What looks like a stand-in anywhere is
+/// told of by the reader of texts.
+fn stand_in(image: &ImageRef) -> Option<&str> {
+    let host = image.registry_host().and_then(placeholders::shouted_word);
+    let whole_tag = |tag: &&str| placeholders::shouted_word(tag) == Some(tag);
+    let word = host.or_else(|| image.tag().filter(whole_tag))?;
+    placeholders::suspect_words(word)
+        .next()
+        .is_none()
+        .then_some(word)
 }
 
 fn read_process(object: &Object<'_>, container: &mut ContainerDefinition) {
@@ -217,6 +259,25 @@ fn read_host_facing(object: &Object<'_>, container: &mut ContainerDefinition) {
             .required("credentialsParameter")?
             .text()
     });
+    container.registry_authentication = object
+        .get("registryAuthentication")
+        .and_then(read_registry_authentication);
+}
+
+/// As a payload of ECS says it; of type `ecr` only, since the other is `repositoryCredentials`.
+fn read_registry_authentication(cursor: &Cursor<'_>) -> Option<EcrAuth> {
+    let object = cursor.object(&REGISTRY_AUTHENTICATION)?;
+    object.required("type")?.choice(&[("ecr", ())])?;
+    let Some(data) = object.get("ecrAuthData") else {
+        return Some(EcrAuth::default());
+    };
+    let data = data.object(&ECR_AUTH_DATA)?;
+    Some(EcrAuth {
+        region: data.text("region").unwrap_or_default(),
+        registry_id: data.text("registryId").unwrap_or_default(),
+        endpoint: data.text("endpointOverride"),
+        use_execution_role: data.flag("useExecutionRole", false),
+    })
 }
 
 /// One name must not get its value from two places.

@@ -8,6 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::domain::definition::TaskDefinition;
+
 /// Most findings kept of one document: far above what a person reads, far below what fills memory.
 const MAX_FINDINGS: usize = 1_000;
 
@@ -47,10 +49,12 @@ impl fmt::Display for Finding {
 }
 
 /// A refused task definition: every reason, and the warnings beside them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rejected {
     /// At least one is an error.
     pub findings: Vec<Finding>,
+    /// What could be read of it, never to be run: a host may have further reasons.
+    pub partial: Option<Box<TaskDefinition>>,
 }
 
 impl Rejected {
@@ -61,6 +65,7 @@ impl Rejected {
                 severity: Severity::Error,
                 message: message.into(),
             }],
+            partial: None,
         }
     }
 }
@@ -242,6 +247,7 @@ mod tests {
         notes.error("", "is no object");
         let rejected = Rejected {
             findings: notes.into_findings(),
+            partial: None,
         };
         assert_eq!(
             rejected.to_string(),

@@ -63,20 +63,42 @@ fn check_command(cursor: &Cursor<'_>, words: &[String]) {
                 cursor.rule(format!("is {first} alone: the command is missing"));
             }
         }
+        _ => cursor.rule(format!(
+            "must begin with CMD, CMD-SHELL or NONE, begins with {}: write {}",
+            quote(first),
+            meant(first, !rest.is_empty())
+        )),
+    }
+}
+
+/// What a check whose first word does not say how it is run was meant to be. Some write the whole list as one text.
+fn meant(first: &str, more: bool) -> String {
+    let upper = first.to_ascii_uppercase();
+    let keyword = ["CMD-SHELL", "CMD", "NONE"].into_iter().find(|keyword| {
+        let rest = upper.strip_prefix(keyword);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([',', ' ']))
+    });
+    let text = first
+        .get(keyword.map_or(0, str::len)..)
+        .unwrap_or_default()
+        .trim_start_matches([',', ' ']);
+    if let Some(keyword) = keyword.filter(|_| text.is_empty()) {
+        return keyword.to_owned();
+    }
+    let shell = |text: &str| format!("[\"CMD-SHELL\", {}]", quote(text));
+    match text.split_once(',') {
+        Some((program, line)) if !program.contains(' ') => {
+            let line = line.trim();
+            if program.ends_with("sh") && !line.starts_with('-') {
+                return shell(line);
+            }
+            let words = text.split(',').map(|word| quote(word.trim()));
+            format!("[\"CMD\", {}]", words.collect::<Vec<_>>().join(", "))
+        }
+        _ if text.contains(' ') => shell(text),
         _ => {
-            let upper = first.to_ascii_uppercase();
-            let meant = if matches!(upper.as_str(), "CMD" | "CMD-SHELL" | "NONE") {
-                upper
-            } else if first.contains(' ') {
-                format!("[\"CMD-SHELL\", {}]", quote(first))
-            } else {
-                let more = if rest.is_empty() { "" } else { ", …" };
-                format!("[\"CMD\", {}{more}]", quote(first))
-            };
-            cursor.rule(format!(
-                "must begin with CMD, CMD-SHELL or NONE, begins with {}: write {meant}",
-                quote(first)
-            ));
+            let more = if more { ", …" } else { "" };
+            format!("[\"CMD\", {}{more}]", quote(text))
         }
     }
 }

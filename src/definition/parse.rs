@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::finding::{Finding, Notes, Rejected, Rules};
 use super::reader::Cursor;
-use super::{parts, task, tree};
+use super::{parts, suggest, task, tree};
 use crate::domain::definition::TaskDefinition;
 use crate::domain::ids::{Family, MAX_NAME_BYTES};
 
@@ -67,7 +67,10 @@ fn finish(definition: Option<TaskDefinition>, notes: Notes) -> Result<Parsed, Re
             definition,
             warnings: findings,
         }),
-        _ => Err(Rejected { findings }),
+        partial => Err(Rejected {
+            findings,
+            partial: partial.map(Box::new),
+        }),
     }
 }
 
@@ -87,19 +90,10 @@ fn read(
             }
             _ => parts::read_containers_only(&root, hint),
         },
-        Value::Object(entries) => match wrapped(&document) {
-            Some((key, inner)) => {
-                let inner = Cursor::new(inner, key.to_owned(), notes);
-                task::read(&inner, entries.get("tags"), hint)
-            }
-            None if entries.contains_key("Resources") => {
-                root.error(
-                    "is a CloudFormation template: pass the Properties of its AWS::ECS::TaskDefinition, \
-                     with keys in camelCase",
-                );
-                None
-            }
-            None => task::read(&root, None, hint),
+        Value::Object(entries) => match wrapped(&root, entries) {
+            Wrapped::Not => task::read(&root, None, hint),
+            Wrapped::In(inner) => task::read(&inner, field(&document, "tags"), hint),
+            Wrapped::Unusable => None,
         },
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             root.error("must be a task definition, an object in braces");
@@ -109,15 +103,60 @@ fn read(
     Ok(definition)
 }
 
-/// The definition inside the answer of describe-task-definition, with its key.
-fn wrapped(document: &Value) -> Option<(&'static str, &Value)> {
-    if field(document, "containerDefinitions").is_some() {
-        return None;
+/// Where the definition is in a document.
+enum Wrapped<'a> {
+    /// It is the document.
+    Not,
+    /// It is inside of something.
+    In(Cursor<'a>),
+    /// There is not the one definition: this was complained about.
+    Unusable,
+}
+
+/// The definition inside the answer of describe-task-definition, or inside what is alike: that is complained about
+/// and, where it holds one definition, read on.
+fn wrapped<'a>(root: &Cursor<'a>, entries: &'a Map<String, Value>) -> Wrapped<'a> {
+    if field(root.value, "containerDefinitions").is_some() {
+        return Wrapped::Not;
     }
-    document
-        .get("taskDefinition")
-        .filter(|inner| inner.is_object())
-        .map(|inner| ("taskDefinition", inner))
+    if entries.contains_key("Resources") {
+        root.error(
+            "is a CloudFormation template: pass the Properties of its AWS::ECS::TaskDefinition, \
+             with keys in camelCase",
+        );
+        return Wrapped::Unusable;
+    }
+    let inside = |key: &str, value| Cursor::new(value, key.to_owned(), root.notes());
+    if let Some(properties) = entries.get("Properties").filter(|it| it.is_object()) {
+        root.rule(
+            "is a resource of CloudFormation: pass its Properties alone, with keys in camelCase",
+        );
+        return Wrapped::In(inside("Properties", properties));
+    }
+    let names = ["taskDefinition", "taskDefinitions"];
+    let found = entries.iter().find(|(key, value)| {
+        let holds = value.is_object() || value.is_array();
+        holds && suggest::same_letters(key, names).is_some()
+    });
+    let Some((key, value)) = found else {
+        return Wrapped::Not;
+    };
+    let outer = inside(key, value);
+    if let Value::Array(items) = value {
+        if let [only] = items.as_slice()
+            && only.is_object()
+        {
+            outer.rule("is a list: take its one task definition out of the brackets");
+            return Wrapped::In(inside(&format!("{}[0]", outer.path), only));
+        }
+        outer.error("is a list: pass one task definition, an object in braces");
+        return Wrapped::Unusable;
+    }
+    if key != "taskDefinition" {
+        let written = &outer.path;
+        outer.rule(format!("is written {written}, AWS writes taskDefinition"));
+    }
+    Wrapped::In(outer)
 }
 
 fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {

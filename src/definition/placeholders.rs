@@ -48,7 +48,7 @@ pub(super) fn fill(text: &str, variables: &BTreeMap<String, String>, field: Fiel
         Field::Strict if !variables.is_empty() => fill_words(part, variables),
         Field::Strict | Field::Label | Field::Free => part.to_owned(),
     };
-    while let Some(at) = rest.find(STARTS) {
+    while let Some(at) = next_start(rest, field) {
         let (before, candidate) = rest.split_at(at);
         filled.text.push_str(&plain(before));
         let Some(found) = leading(candidate) else {
@@ -65,6 +65,7 @@ pub(super) fn fill(text: &str, variables: &BTreeMap<String, String>, field: Fiel
         let value = variables
             .get(&found.name)
             .or_else(|| variables.get(found.inner))
+            .or_else(|| variables.get(token))
             .filter(|_| field != Field::Free || token == text || found.is_unlike_code());
         if let Some(value) = value {
             filled.text.push_str(value);
@@ -88,6 +89,16 @@ pub(super) fn leading_name(text: &str) -> Option<String> {
     leading(text).map(|found| found.name)
 }
 
+/// Whether `text` begins with the call of a template that yields JSON: `${jsonencode(x)}`, `{{ x | tojson }}`.
+pub(super) fn begins_with_json(text: &str) -> bool {
+    let end = text.find(['\n', '}', '>']).unwrap_or(text.len());
+    let call = text.get(..end.min(text.floor_char_boundary(MAX_INNER_BYTES)));
+    let is_template = ["${", "{{", "#{", "<%"]
+        .iter()
+        .any(|open| text.starts_with(open));
+    is_template && call.is_some_and(|call| call.to_ascii_lowercase().contains("json"))
+}
+
 /// Words of a strict text that people write where a value has to go: `YOUR_ACCOUNT_ID`, `REPLACE_ME`, `XXXXXXXX`.
 pub(super) fn suspect_words(text: &str) -> impl Iterator<Item = &str> {
     words(text).filter(|word| looks_like_stand_in(word))
@@ -100,27 +111,54 @@ pub(super) fn shouted_word(text: &str) -> Option<&str> {
 
 fn is_shouted(word: &str) -> bool {
     let shouted = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    word.len() > 2 && word.chars().all(shouted) && word.contains(|c: char| c.is_ascii_uppercase())
+    word.trim_matches('_').len() > 2
+        && word.chars().all(shouted)
+        && word.contains(|c: char| c.is_ascii_uppercase())
 }
 
-const STARTS: [char; 6] = ['$', '{', '#', '<', '%', '['];
+const STARTS: [char; 7] = ['$', '{', '#', '<', '%', '[', '@'];
+
+/// Where the next placeholder may begin. `__X__` is told from a word that only has underscores by standing alone, and
+/// is a name of its own in the place of one.
+fn next_start(text: &str, field: Field) -> Option<usize> {
+    let mut within_word = false;
+    for (at, c) in text.char_indices() {
+        if STARTS.contains(&c) {
+            return Some(at);
+        }
+        let begins_word = c == '_' && !within_word && field != Field::Label;
+        if begins_word && leading_underscores(text.get(at..)?).is_some() {
+            return Some(at);
+        }
+        within_word = c.is_ascii_alphanumeric() || c == '_';
+    }
+    None
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     /// `$$$X$$$`, of three and more.
     Dollars,
-    /// `{{ X }}`.
+    /// `${{ X }}`.
+    DollarBraces,
+    /// `{{ X }}`, `{{{ X }}}`.
     Braces,
     /// `${X}`.
     DollarBrace,
-    /// `#{X}`.
+    /// `$(X)`.
+    DollarParen,
+    /// `#{X}`, `#{X}#`.
     HashBrace,
     /// `<%= X %>`.
     Erb,
-    /// `<X>`.
+    /// `<X>`, `<<X>>`.
     Angle,
-    /// `%X%`.
+    /// `%X%`, `%%X%%`, `@X@`, `@@X@@`, `##X##`.
     Percent,
+    /// `__X__`.
+    Underscores,
+    /// `[[X]]`.
+    Squares,
     /// `[X]`.
     Square,
     /// `{X}`.
@@ -129,14 +167,24 @@ enum Form {
     Dollar,
 }
 
-/// Bracketed forms in the order in which they are tried.
-const BRACKETS: [(&str, &str, Form); 8] = [
+/// Bracketed forms in the order in which they are tried: of those that begin alike the longer ones first.
+const BRACKETS: [(&str, &str, Form); 18] = [
+    ("${{", "}}", Form::DollarBraces),
+    ("{{{", "}}}", Form::Braces),
     ("{{", "}}", Form::Braces),
     ("${", "}", Form::DollarBrace),
+    ("$(", ")", Form::DollarParen),
+    ("#{", "}#", Form::HashBrace),
     ("#{", "}", Form::HashBrace),
+    ("##", "##", Form::Percent),
     ("<%=", "%>", Form::Erb),
+    ("<<", ">>", Form::Angle),
     ("<", ">", Form::Angle),
+    ("%%", "%%", Form::Percent),
     ("%", "%", Form::Percent),
+    ("@@", "@@", Form::Percent),
+    ("@", "@", Form::Percent),
+    ("[[", "]]", Form::Squares),
     ("[", "]", Form::Square),
     ("{", "}", Form::Brace),
 ];
@@ -149,25 +197,35 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// Whether it may be filled inside of a longer free text: `[X]` and `{X}` are too common in patterns and scripts.
+    /// Whether it may be filled inside of a longer free text: `[X]`, `{X}` and `$(X)` are too common in patterns and
+    /// scripts.
     fn is_unlike_code(&self) -> bool {
-        !matches!(self.form, Form::Square | Form::Brace)
+        !matches!(
+            self.form,
+            Form::Squares | Form::Square | Form::Brace | Form::DollarParen
+        )
     }
 
     /// Whether it is worth a warning in free text.
     fn is_loud(&self, whole_text: bool) -> bool {
         match self.form {
-            Form::Dollars | Form::HashBrace | Form::Erb => true,
+            Form::Dollars | Form::DollarBraces | Form::HashBrace | Form::Erb => true,
             // Docker's own templates are `{{.Name}}`, with functions `{{json .}}`.
             Form::Braces => !self.inner.contains('.') || self.inner.contains(['`', '"', '\'']),
-            Form::DollarBrace | Form::Angle | Form::Percent | Form::Dollar => whole_text,
+            Form::DollarBrace
+            | Form::DollarParen
+            | Form::Angle
+            | Form::Percent
+            | Form::Underscores
+            | Form::Squares
+            | Form::Dollar => whole_text,
             Form::Square | Form::Brace => false,
         }
     }
 }
 
 fn leading(text: &str) -> Option<Found<'_>> {
-    if let Some(found) = leading_dollars(text) {
+    if let Some(found) = leading_dollars(text).or_else(|| leading_underscores(text)) {
         return Some(found);
     }
     for (open, close, form) in BRACKETS {
@@ -207,19 +265,35 @@ fn leading_dollars(text: &str) -> Option<Found<'_>> {
     })
 }
 
+/// In capitals only: `__init__` and its like are names.
+fn leading_underscores(text: &str) -> Option<Found<'_>> {
+    let word = identifier(text.strip_prefix("__")?);
+    let inner = word.strip_suffix("__")?;
+    let capital = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let good = inner.starts_with(|c: char| c.is_ascii_uppercase())
+        && inner.len() <= MAX_INNER_BYTES
+        && inner.chars().all(capital);
+    good.then(|| Found {
+        form: Form::Underscores,
+        inner,
+        name: inner.to_owned(),
+        len: word.len().saturating_add(2),
+    })
+}
+
 fn bracketed<'a>(after: &'a str, open: &str, close: &str, form: Form) -> Option<Found<'a>> {
     let window = after.get(..after.floor_char_boundary(MAX_INNER_BYTES))?;
     let end = window.find(close)?;
     let inner = window.get(..end)?.trim();
     let good = match form {
-        Form::Braces | Form::DollarBrace | Form::HashBrace | Form::Erb => {
+        Form::DollarBraces | Form::Braces | Form::DollarBrace | Form::HashBrace | Form::Erb => {
             !inner.is_empty() && !inner.contains(['{', '}', '\n'])
         }
-        Form::Angle | Form::Square | Form::Brace => {
+        Form::Angle | Form::Squares | Form::Square | Form::Brace => {
             is_plain(inner) && inner.starts_with(|c: char| c.is_ascii_alphabetic())
         }
-        Form::Percent => identifier(inner) == inner && !inner.is_empty(),
-        Form::Dollars | Form::Dollar => false,
+        Form::Percent | Form::DollarParen => identifier(inner) == inner && !inner.is_empty(),
+        Form::Dollars | Form::Underscores | Form::Dollar => false,
     };
     let len = open.len().checked_add(end)?.checked_add(close.len())?;
     good.then(|| Found {
@@ -367,6 +441,17 @@ mod tests {
             ("#{Image}", "Image"),
             ("<%= image %>", "image"),
             ("{INSERT ticket/issue ID}", "INSERT ticket/issue ID"),
+            ("${{ secrets.DB }}", "secrets.DB"),
+            ("a-#{TOKEN}#", "TOKEN"),
+            ("<<U>>", "U"),
+            ("{{{W}}}", "W"),
+            ("[[ X ]]", "X"),
+            ("app:%%TAG%%", "TAG"),
+            ("app:@@TAG@@", "TAG"),
+            ("app:@TAG@", "TAG"),
+            ("app:$(Build_Id)", "Build_Id"),
+            ("app:##TAG##", "TAG"),
+            ("arn:aws:iam::__ACCOUNT__:role/r", "ACCOUNT"),
         ];
         for (text, name) in cases {
             assert_eq!(names(text, Field::Strict), [name], "{text}");
@@ -387,9 +472,19 @@ mod tests {
             "$",
             "${}",
             "$$",
+            "app@sha256:0",
+            "/app/__init__.py",
+            "A__B__C",
+            "__",
+            "____",
+            "a##b",
         ] {
             assert!(names(text, Field::Strict).is_empty(), "{text}");
         }
+        assert!(
+            names("__NAME__", Field::Label).is_empty(),
+            "a name of its own"
+        );
     }
 
     #[test]
@@ -403,6 +498,12 @@ mod tests {
             "[INFO] x",
             "{a}",
             "$env:PATH",
+            "now: $(date)",
+            "if [[ x ]]; then",
+            "cat <<EOF >>file",
+            "user:p@ss@host",
+            "Logging__LogLevel__Default",
+            "python -m __MAIN__",
         ] {
             assert!(names(text, Field::Free).is_empty(), "{text}");
         }
@@ -410,6 +511,12 @@ mod tests {
         assert_eq!(names("$$$X$$$", Field::Free), ["X"]);
         assert_eq!(names("<your-bucket>", Field::Free), ["your-bucket"]);
         assert_eq!(names("$DB_HOST", Field::Free), ["DB_HOST"]);
+        for whole in [
+            "${{ X }}", "#{X}#", "<<X>>", "{{{X}}}", "[[X]]", "%%X%%", "@@X@@", "@X@", "$(X)",
+            "##X##", "__X__",
+        ] {
+            assert_eq!(names(whole, Field::Free), ["X"], "{whole}");
+        }
     }
 
     #[test]
@@ -423,6 +530,12 @@ mod tests {
             ("{{ must_env `T` }}", "2"),
             ("[account id]", "1"),
             ("grep [account id] {T}", "grep [account id] {T}"),
+            ("${{ T }}#{T}#<<T>>{{{T}}}%%T%%@@T@@@T@##T##", "22222222"),
+            ("x-__T__-__T__", "x-2-2"),
+            ("[[T]]", "2"),
+            ("$(T)", "2"),
+            ("echo $(T) [[ T ]]", "echo $(T) [[ T ]]"),
+            ("a__T__b", "a__T__b"),
         ] {
             assert_eq!(fill(text, &given, Field::Free).text, expected, "{text}");
         }
@@ -463,6 +576,8 @@ mod tests {
     #[test]
     fn many_openings_without_an_end_are_read_once() {
         let text = "<a".repeat(20_000);
+        assert!(names(&text, Field::Strict).is_empty());
+        let text = "__A ".repeat(20_000);
         assert!(names(&text, Field::Strict).is_empty());
         let text = "$".repeat(40_000);
         assert!(names(&text, Field::Strict).is_empty());

@@ -18,6 +18,7 @@ use crate::domain::depends_on::{Condition, Dependency};
 use crate::domain::ids::{ContainerName, Family, VolumeName};
 use crate::domain::image::ImageRef;
 use crate::domain::port_mapping::{ContainerPorts, PortMapping, Protocol};
+use crate::domain::registry::EcrAuth;
 use crate::domain::volume::{
     DockerVolume, MountPoint, Volume, VolumeScope, VolumeSource, VolumesFrom,
 };
@@ -402,6 +403,14 @@ fn surroundings() -> Vec<BoxedStrategy<Settable>> {
         kind: kind.to_owned(),
         value,
     });
+    let ecr = (text(), text(), of(text()), any::<bool>()).prop_map(
+        |(region, registry_id, endpoint, use_execution_role)| EcrAuth {
+            region,
+            registry_id,
+            endpoint,
+            use_execution_role,
+        },
+    );
     let firelens = select(vec!["fluentd".to_owned(), "fluentbit".to_owned()]);
     vec![
         change(
@@ -431,6 +440,7 @@ fn surroundings() -> Vec<BoxedStrategy<Settable>> {
         }),
         change(of(firelens), |c, v| c.firelens = v),
         change(of(text()), |c, v| c.repository_credentials = v),
+        change(of(ecr), |c, v| c.registry_authentication = v),
     ]
 }
 

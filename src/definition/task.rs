@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::container;
 use super::parts::{Parts, Surroundings, stand_in_family};
-use super::reader::{Cursor, Kind, Object};
+use super::reader::{Cursor, Kind, Object, quote};
 use super::sizes::Quantity;
 use super::validate;
 use crate::domain::definition::{IpcMode, NetworkMode, PidMode, RuntimePlatform, TaskDefinition};
@@ -98,11 +98,13 @@ static ACCELERATOR: Kind = Kind {
     sibling: None,
 };
 
-pub(super) const NETWORK_MODES: [(&str, NetworkMode); 4] = [
+pub(super) const NETWORK_MODES: [(&str, NetworkMode); 5] = [
     ("bridge", NetworkMode::Bridge),
     ("host", NetworkMode::Host),
     ("awsvpc", NetworkMode::Awsvpc),
     ("none", NetworkMode::None),
+    // The word for hosts of Windows (`windows.md` 10.1). Written it is the first of its meaning.
+    ("default", NetworkMode::Bridge),
 ];
 
 pub(super) const PID_MODES: [(&str, PidMode); 2] =
@@ -140,10 +142,7 @@ pub(super) fn read(
     let network_mode = object
         .choice("networkMode", &NETWORK_MODES)
         .unwrap_or_default();
-    let containers = object
-        .required("containerDefinitions")
-        .map(Cursor::items)
-        .unwrap_or_default();
+    let containers = read_containers(&object);
     let volumes = object.get("volumes").map(Cursor::items).unwrap_or_default();
     let around = Surroundings {
         network_mode,
@@ -161,6 +160,37 @@ pub(super) fn read(
     }
     validate::check(&definition, &parts.layout, cursor.notes());
     Some(definition)
+}
+
+/// The containers; a list of nulls holds none.
+fn read_containers<'a>(object: &Object<'a>) -> Vec<Cursor<'a>> {
+    let Some(cursor) = object.required("containerDefinitions") else {
+        return Vec::new();
+    };
+    if let Value::Object(entries) = cursor.value
+        && let Some(first) = first_of_named(entries)
+    {
+        let first = quote(first);
+        cursor.error(format!(
+            "must be a list, is an object with a key for each container: \
+             write [{{\"name\": {first}, …}}, …]"
+        ));
+        return Vec::new();
+    }
+    let containers = cursor.items();
+    if containers.is_empty() && cursor.value.is_array() {
+        cursor.error("is empty");
+    }
+    containers
+}
+
+/// The first key of an object whose keys name containers, rather than the fields of one.
+fn first_of_named(entries: &Map<String, Value>) -> Option<&str> {
+    let named = entries.values().all(Value::is_object)
+        && !entries
+            .keys()
+            .any(|key| container::CONTAINER.fields.contains(&key.as_str()));
+    entries.keys().next().filter(|_| named).map(String::as_str)
 }
 
 fn read_family(object: &Object<'_>, hint: Option<Family>) -> Option<Family> {

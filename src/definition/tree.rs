@@ -102,11 +102,13 @@ fn describe(text: &str, error: &serde_json::Error) -> String {
         .nth(error.line().saturating_sub(1))
         .unwrap_or_default();
     // The parser stops at the placeholder's first or second character, at a column counted from 1.
-    let name = [2, 1].iter().find_map(|back| {
-        let near = line.get(error.column().checked_sub(*back)?..)?;
-        placeholders::leading_name(near)
-    });
-    if let Some(name) = name {
+    let near = || {
+        let back = [2, 1].into_iter();
+        back.filter_map(|back| line.get(error.column().checked_sub(back)?..))
+    };
+    if near().any(placeholders::begins_with_json) {
+        message.push_str("; a template that makes JSON stands there: write what it makes");
+    } else if let Some(name) = near().find_map(placeholders::leading_name) {
         message.push_str("; a placeholder must stand in quotes, then --var ");
         message.push_str(&name);
         message.push_str("=VALUE fills it");

@@ -11,7 +11,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::format::{Format, text};
 use super::read_off::ReadOff;
 use crate::boundary::ErrorKind;
-use crate::boundary::credentials::{AuditEntry, AuditEvent};
+use crate::boundary::credentials::{AGAINST, AuditEntry, AuditEvent, PATHS};
 use crate::boundary::meter::{Meter, Round};
 use crate::domain::credentials::RoleKind;
 
@@ -41,6 +41,8 @@ fn stage_histogram() -> Histogram {
 /// How far a task has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskStage {
+    /// It is durable.
+    Received,
     /// An image is on the host.
     Pulled,
     /// A container exists.
@@ -49,6 +51,8 @@ pub enum TaskStage {
     Started,
     /// Every container runs.
     Running,
+    /// ECS has taken that it runs, or is past that.
+    Reported,
     /// It has stopped.
     Stopped,
 }
@@ -56,10 +60,12 @@ pub enum TaskStage {
 impl TaskStage {
     fn as_str(self) -> &'static str {
         match self {
+            Self::Received => "received",
             Self::Pulled => "pulled",
             Self::Created => "created",
             Self::Started => "started",
             Self::Running => "running",
+            Self::Reported => "reported",
             Self::Stopped => "stopped",
         }
     }
@@ -82,6 +88,7 @@ pub struct Counted {
     stages: Histograms,
     events: Family<Labels, Counter>,
     exits: Family<Labels, Counter>,
+    restarts: Counter,
     credentials: Credentials,
     rate_limited: Family<Labels, Counter>,
     callers_against: Family<Labels, Counter>,
@@ -137,14 +144,36 @@ impl Counted {
             stages: Family::new_with_constructor(stage_histogram),
             events: Family::default(),
             exits: Family::default(),
+            restarts: Counter::default(),
             credentials: Credentials::default(),
             rate_limited: Family::default(),
             callers_against: Family::default(),
         };
+        counted.begin_at_zero();
         counted.register_calls();
         counted.register_requests();
         counted.register_work();
         counted
+    }
+
+    /// Shows what has not happened where its labels are known, so that the first time is seen as a change.
+    fn begin_at_zero(&self) {
+        let zero = |family: &Family<Labels, Counter>, label: &'static str, value: &str| {
+            drop(family.get_or_create_owned(&vec![(label, value.to_owned())]));
+        };
+        for kind in ErrorKind::ALL {
+            zero(&self.store_errors, "code", kind.as_str());
+            zero(&self.pull_failures, "code", kind.as_str());
+        }
+        for against in AGAINST {
+            zero(&self.callers_against, "against", against);
+        }
+        for route in PATHS {
+            zero(&self.rate_limited, "route", route);
+        }
+        for oom in ["false", "true"] {
+            zero(&self.exits, "oom", oom);
+        }
     }
 
     fn register_calls(&mut self) {
@@ -235,6 +264,11 @@ impl Counted {
             self.events.clone(),
         );
         registry.register(
+            "container_restarts",
+            "Restarts of containers by restart policies",
+            self.restarts.clone(),
+        );
+        registry.register(
             "container_exits",
             "Ends of containers, by whether the kernel killed them for their memory use",
             self.exits.clone(),
@@ -290,6 +324,11 @@ impl Counted {
         self.events.get_or_create_owned(&labels).inc();
     }
 
+    /// A restart policy has restarted a container.
+    pub fn restarted(&self) {
+        self.restarts.inc();
+    }
+
     /// A container has ended.
     pub fn exit(&self, oom_killed: bool) {
         let labels = vec![("oom", oom_killed.to_string())];
@@ -330,5 +369,13 @@ impl Meter for Counted {
             .inc_by(u64::try_from(round.keys).unwrap_or(u64::MAX));
         self.queue
             .set(i64::try_from(round.queued).unwrap_or(i64::MAX));
+    }
+
+    fn received(&self, after: Duration) {
+        self.stage(TaskStage::Received, after);
+    }
+
+    fn reported(&self, after: Duration) {
+        self.stage(TaskStage::Reported, after);
     }
 }

@@ -29,6 +29,8 @@ pub struct ProcessUse {
     pub open_files: u64,
     /// Threads.
     pub threads: u64,
+    /// When it was started, in seconds since 1970.
+    pub started_at: f64,
 }
 
 /// What one task uses.
@@ -156,7 +158,6 @@ impl ReadOff {
     fn work(&self, registry: &mut Registry) {
         let (mut tasks, mut blocked, mut steps) =
             (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut restarts = 0_u64;
         for view in self.snapshot.tasks.values() {
             let known = view.task.known.status.as_str();
             let desired = view.task.effective_desired().as_str();
@@ -173,9 +174,6 @@ impl ReadOff {
             for step in &view.in_flight {
                 count(&mut steps, vec![("op", step.step.as_str().to_owned())]);
             }
-            let of_task = view.task.known.containers.values();
-            let of_task = of_task.map(|container| u64::from(container.restart_count));
-            restarts = restarts.saturating_add(of_task.sum());
         }
         registry.register(
             "tasks",
@@ -191,13 +189,6 @@ impl ReadOff {
             "steps_in_flight",
             "Steps under way, by what is done",
             gauges(steps),
-        );
-        let restarted = Gauge::<i64>::default();
-        restarted.set(i64::try_from(restarts).unwrap_or(i64::MAX));
-        registry.register(
-            "container_restarts",
-            "Restarts by restart policies of the tasks that are there",
-            restarted,
         );
     }
 
@@ -396,6 +387,14 @@ impl ReadOff {
             "process_open_fds",
             "Open files of the agent",
             gauge(process.open_files),
+        );
+        let started = Gauge::<f64, AtomicU64>::default();
+        started.set(process.started_at);
+        registry.register_with_unit(
+            "process_start_time",
+            "When the agent was started, since 1970",
+            Unit::Seconds,
+            started,
         );
         registry.register(
             "process_threads",

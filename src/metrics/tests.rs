@@ -1,5 +1,6 @@
 //! The whole text: its rules, its labels, its speed's upper bound in work, and what counts.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +10,11 @@ use crate::api::admin::testing::{NOW, ago, condition, running, snapshot_of, task
 use crate::boundary::ErrorKind;
 use crate::boundary::credentials::{AuditEntry, AuditEvent};
 use crate::boundary::host::DiskSpace;
-use crate::boundary::images::{ImageEntry, Inventory, InventoryDisk};
+use crate::boundary::images::{ImageEntry, Inventory, InventoryDisk, PullState, PullView};
 use crate::boundary::meter::{Meter, Round};
 use crate::domain::credentials::RoleKind;
-use crate::domain::task::Cause;
+use crate::domain::task::{Cause, Step};
+use crate::reconcile::snapshot::InFlight;
 
 fn read_off(tasks: usize) -> ReadOff {
     let mut waiting = task("waiting");
@@ -20,6 +22,13 @@ fn read_off(tasks: usize) -> ReadOff {
         Cause::Pulling,
         "r.test/secret-image:1 is being pulled",
     )];
+    waiting.in_flight.push(InFlight {
+        container: None,
+        step: Step::Pull,
+        since: ago(1),
+        deadline: None,
+        progress: None,
+    });
     let mut snapshot = snapshot_of((0..tasks).map(|number| running(&format!("t{number}"))));
     snapshot
         .tasks
@@ -27,7 +36,14 @@ fn read_off(tasks: usize) -> ReadOff {
     ReadOff {
         snapshot: Arc::new(snapshot),
         inventory: Inventory {
-            images: vec![ImageEntry::default()],
+            images: vec![ImageEntry {
+                pull: Some(PullView {
+                    state: PullState::Checking,
+                    essential: true,
+                    since: ago(1),
+                }),
+                ..ImageEntry::default()
+            }],
             disk: Some(InventoryDisk {
                 path: "/d".to_owned(),
                 space: DiskSpace {
@@ -79,8 +95,11 @@ fn counted() -> Counted {
     counted.pulled(took);
     counted.pull_failed(ErrorKind::Denied);
     counted.stage(TaskStage::Running, took);
+    counted.received(took);
+    counted.reported(took);
     counted.event("Started");
     counted.exit(true);
+    counted.restarted();
     let credentials = "/v2/credentials";
     for entry in [
         asked(200, credentials, AuditEvent::Vended(RoleKind::Task)),
@@ -106,6 +125,47 @@ fn the_text_keeps_the_rules_of_promtool() {
     assert!(text.lines().count() > 80, "{text}");
 }
 
+/// Names, types and labels of the text, as lines of the table in the document.
+fn families(text: &str) -> Vec<(String, String)> {
+    let types = text.lines().filter_map(|line| {
+        let (name, kind) = line.strip_prefix("# TYPE ")?.split_once(' ')?;
+        Some((name.to_owned(), kind.to_owned()))
+    });
+    types.collect()
+}
+
+#[test]
+fn the_document_lists_every_family_and_no_other() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
+    let document = std::fs::read_to_string(path).expect("a document");
+    let rows = document.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| `")?.split('|');
+        let name = cells.next()?.trim().trim_end_matches('`');
+        Some((name.to_owned(), cells.next()?.trim().to_owned()))
+    });
+    let written: BTreeSet<_> = rows.collect();
+    let text = counted().text(&read_off(3), Format::Prometheus);
+    let shown: BTreeSet<_> = families(&text).into_iter().collect();
+    let strangers: Vec<_> = written.symmetric_difference(&shown).collect();
+    assert!(
+        strangers.is_empty(),
+        "in one of the two only: {strangers:?}"
+    );
+}
+
+#[test]
+fn what_has_not_happened_is_there_at_zero() {
+    let text = Counted::new().text(&read_off(0), Format::Prometheus);
+    for line in [
+        r#"ecs_agent_http_rate_limited_total{route="/v4"} 0"#,
+        r#"ecs_agent_credentials_callers_total{against="stranger"} 0"#,
+        r#"ecs_agent_state_store_errors_total{code="no-space"} 0"#,
+        "ecs_agent_container_restarts_total 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+    }
+}
+
 #[test]
 fn what_happened_is_there_under_its_name() {
     let text = counted().text(&read_off(3), Format::Prometheus);
@@ -115,7 +175,11 @@ fn what_happened_is_there_under_its_name() {
         r#"ecs_agent_state_store_errors_total{code="no-space"} 1"#,
         r#"ecs_agent_image_pull_failures_total{code="denied"} 1"#,
         r#"ecs_agent_task_stage_seconds_count{stage="running"} 1"#,
+        r#"ecs_agent_task_stage_seconds_count{stage="received"} 1"#,
+        r#"ecs_agent_task_stage_seconds_count{stage="reported"} 1"#,
         r#"ecs_agent_container_exits_total{oom="true"} 1"#,
+        "ecs_agent_container_restarts_total 1",
+        "process_start_time_seconds 0.0",
         r#"ecs_agent_tasks{known="RUNNING",desired="RUNNING"} 3"#,
         r#"ecs_agent_task_blocked{kind="Pulling"} 1"#,
         r#"ecs_agent_task_cpu_seconds_total{family="web",task="t1"} 1.5"#,

@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(
             text(&usage, NetworkRate::Shown),
             format!(
-                r#"{expected},"network_rate_stats":{{"rx_bytes_per_sec":1.5,"tx_bytes_per_sec":0.0}}}}"#
+                r#"{expected},"network_rate_stats":{{"rx_bytes_per_sec":1.5,"tx_bytes_per_sec":0}}}}"#
             )
         );
     }

@@ -1,9 +1,12 @@
 //! The service: one round of readings after the other, and the handle that shows what they found.
 
+use std::collections::HashSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -15,6 +18,9 @@ use crate::boundary::stats::{ContainerStats, StatsView};
 use crate::boundary::usage::{UsageRound, UsageTarget};
 use crate::boundary::{Clock, UsageSource};
 use crate::domain::ids::{DockerId, TaskArn};
+
+/// Pause after news of the engine: they come in bursts.
+const NEWS_PAUSE: Duration = Duration::from_millis(100);
 
 /// What is tracked now, read from memory.
 pub type TrackedNow = Arc<dyn Fn() -> Tracked + Send + Sync>;
@@ -48,6 +54,8 @@ pub struct Outside {
     pub clock: Arc<dyn Clock>,
     /// What to read.
     pub tracked: TrackedNow,
+    /// Changes whenever what is tracked may have changed.
+    pub changes: watch::Receiver<u64>,
 }
 
 /// Owns the rounds.
@@ -65,14 +73,25 @@ struct Shared {
 }
 
 /// Cheap to clone; shows what was read. Never waits for a round.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct StatsHandle {
     shared: Arc<Shared>,
+    /// `None` = nothing is read.
+    tracked: Option<TrackedNow>,
+}
+
+impl fmt::Debug for StatsHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StatsHandle").finish_non_exhaustive()
+    }
 }
 
 /// Builds the service and its handle. Nothing is read until [`StatsService::run`] is polled.
 pub fn service(config: StatsConfig, outside: Outside) -> (StatsService, StatsHandle) {
-    let handle = StatsHandle::default();
+    let handle = StatsHandle {
+        tracked: config.enabled.then(|| Arc::clone(&outside.tracked)),
+        ..StatsHandle::default()
+    };
     let service = StatsService {
         config,
         outside,
@@ -93,6 +112,12 @@ impl StatsHandle {
         self.shared.hours().tasks.get(task).cloned()
     }
 
+    /// Whether the container is tracked by now, though the last round has not seen it.
+    fn is_new(&self, container: &DockerId) -> bool {
+        let tracked = self.tracked.as_ref();
+        tracked.is_some_and(|tracked| tracked().ids().any(|id| id == container))
+    }
+
     /// The last hour of the host.
     pub fn host_history(&self) -> History {
         self.shared.hours().host.clone()
@@ -103,7 +128,11 @@ impl ContainerStats for StatsHandle {
     fn stats(&self, container: &DockerId) -> StatsView {
         let latest = self.latest();
         let Some(usage) = latest.by_id(container) else {
-            return StatsView::Untracked;
+            return if self.is_new(container) {
+                StatsView::NoSample
+            } else {
+                StatsView::Untracked
+            };
         };
         let classic = docker_stats(usage, NetworkRate::Hidden);
         let with_rates = docker_stats(usage, NetworkRate::Shown);
@@ -132,24 +161,48 @@ impl StatsService {
         }
         // Cancel-safe: a round that is abandoned has changed nothing; its thread ends by itself.
         while stop.run_until_cancelled(self.round()).await.is_some() {
-            let pause = self.pause();
-            let began = Instant::now();
-            if stop
-                .run_until_cancelled(tokio::time::sleep_until(began + pause))
-                .await
-                .is_none()
-            {
+            if stop.run_until_cancelled(self.pause()).await.is_none() {
                 return;
             }
         }
     }
 
-    fn pause(&self) -> Duration {
+    /// Until the next round: soon where a container has not been read twice, or there is one more.
+    async fn pause(&mut self) {
+        let began = Instant::now();
+        let soonest = self.config.first_interval.min(self.config.interval);
+        tokio::time::sleep_until(began + soonest).await;
         if self.shared.latest.load().is_incomplete() {
-            self.config.first_interval
-        } else {
-            self.config.interval
+            return;
         }
+        // Cancel-safe: whoever is woken looks at what is there, not at what has changed.
+        tokio::select! {
+            () = tokio::time::sleep_until(began + self.config.interval) => {}
+            () = self.one_more() => {}
+        }
+    }
+
+    /// Returns when a container is tracked that the last round has not seen.
+    async fn one_more(&mut self) {
+        loop {
+            self.outside.changes.borrow_and_update();
+            if self.is_behind() {
+                return;
+            }
+            if self.outside.changes.changed().await.is_err() {
+                // An engine that has ended tracks nothing more.
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(NEWS_PAUSE).await;
+        }
+    }
+
+    fn is_behind(&self) -> bool {
+        let latest = self.shared.latest.load();
+        let seen = latest.tasks.values();
+        let seen = seen.flat_map(|task| task.containers.values());
+        let seen: HashSet<&DockerId> = seen.map(|usage| &usage.docker_id).collect();
+        (self.outside.tracked)().ids().any(|id| !seen.contains(id))
     }
 
     async fn round(&mut self) {

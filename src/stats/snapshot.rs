@@ -15,6 +15,14 @@ pub struct Tracked {
     pub tasks: BTreeMap<TaskArn, Vec<TrackedContainer>>,
 }
 
+impl Tracked {
+    /// Docker's ids of all containers.
+    pub fn ids(&self) -> impl Iterator<Item = &DockerId> {
+        let containers = self.tasks.values().flatten();
+        containers.map(|container| &container.docker_id)
+    }
+}
+
 /// A container that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackedContainer {

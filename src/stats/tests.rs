@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -51,6 +52,7 @@ impl UsageSource for Kernel {
 struct Rig {
     kernel: Arc<Kernel>,
     tracked: Arc<Mutex<Tracked>>,
+    changes: watch::Sender<u64>,
     handle: StatsHandle,
     stop: CancellationToken,
     tasks: JoinSet<()>,
@@ -61,12 +63,14 @@ impl Rig {
         let kernel = Arc::new(Kernel::default());
         let tracked = Arc::new(Mutex::new(Tracked::default()));
         let shown = Arc::clone(&tracked);
+        let (changes, news) = watch::channel(0);
         let (service, handle) = service(
             config,
             Outside {
                 source: kernel.clone(),
                 clock: Arc::new(TokioClock::new()),
                 tracked: Arc::new(move || shown.lock().unwrap().clone()),
+                changes: news,
             },
         );
         let stop = CancellationToken::new();
@@ -75,6 +79,7 @@ impl Rig {
         Self {
             kernel,
             tracked,
+            changes,
             handle,
             stop,
             tasks,
@@ -90,6 +95,7 @@ impl Rig {
         *self.tracked.lock().unwrap() = Tracked {
             tasks: BTreeMap::from([(arn("abc"), vec![container])]),
         };
+        self.changes.send_modify(|count| *count += 1);
     }
 
     /// Waits until that many rounds were published.
@@ -136,6 +142,31 @@ async fn a_new_container_is_soon_read_twice() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_container_that_has_just_started_is_known_and_read_within_a_second() {
+    let rig = Rig::new(StatsConfig::default());
+    rig.rounds(3).await;
+    rig.track("a1");
+    let shown = |id| rig.handle.stats(&DockerId::parse(id).unwrap());
+    assert_eq!(shown("a1"), StatsView::NoSample);
+    assert_eq!(shown("b2"), StatsView::Untracked);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert!(matches!(shown("a1"), StatsView::Sample { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn news_of_nothing_more_makes_no_round() {
+    let rig = Rig::new(StatsConfig::default());
+    rig.track("a1");
+    rig.rounds(2).await;
+    let before = rig.kernel.rounds.load(Ordering::SeqCst);
+    for _ in 0..40 {
+        rig.track("a1");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(rig.kernel.rounds.load(Ordering::SeqCst), before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_round_that_panics_is_followed_by_others() {
     let rig = Rig::new(StatsConfig::default());
     rig.track("a1");
@@ -157,6 +188,8 @@ async fn nothing_is_read_where_it_is_turned_off_and_both_end_when_asked() {
         let read = rig.kernel.rounds.load(Ordering::SeqCst);
         assert_eq!(read > 0, enabled);
         assert_eq!(rig.handle.latest().at.is_some(), enabled);
+        let shown = rig.handle.stats(&DockerId::parse("a1").unwrap());
+        assert_eq!(shown != StatsView::Untracked, enabled);
         rig.stop.cancel();
         rig.tasks.join_next().await.unwrap().unwrap();
     }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// One container.
 #[derive(Debug, Serialize)]
@@ -122,8 +122,22 @@ pub(super) struct Interface {
 /// Rates, version 4 only.
 #[derive(Debug, Serialize)]
 pub(super) struct NetworkRates {
+    #[serde(serialize_with = "as_go")]
     pub(super) rx_bytes_per_sec: f64,
+    #[serde(serialize_with = "as_go")]
     pub(super) tx_bytes_per_sec: f64,
+}
+
+/// As Go writes it: without a fraction that is zero.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn as_go<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    match value.to_string().parse::<u64>() {
+        Ok(whole) => serializer.serialize_u64(whole),
+        Err(_) => serializer.serialize_f64(*value),
+    }
 }
 
 #[expect(

@@ -39,14 +39,14 @@ use crate::platform::rotating::{FileConfig, Rotating};
 #[error("install the log subscriber")]
 pub struct TelemetryError(#[from] SetGlobalDefaultError);
 
-/// Sends log lines of the whole process to standard error from now on.
+/// Sends log lines of the whole process to standard error from now on; those for people have colours if `ansi`.
 ///
 /// # Errors
 /// If that was done before.
-pub fn install(section: LogSection) -> Result<(), TelemetryError> {
-    let terminal = io::stderr().is_terminal();
-    let json = is_json(section.format, terminal);
-    set_global_default(subscriber(section.level, json, terminal, io::stderr))?;
+pub fn install(section: LogSection, ansi: bool) -> Result<(), TelemetryError> {
+    let json = is_json(section.format, io::stderr().is_terminal());
+    let ansi = ansi && !json;
+    set_global_default(subscriber(section.level, json, ansi, io::stderr))?;
     Ok(())
 }
 

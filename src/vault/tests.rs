@@ -83,7 +83,7 @@ impl Site {
             return None;
         }
         if let Err(error) = forget_key(&key) {
-            eprintln!("skipped: {error}");
+            crate::testing::skip::skipped(error);
             return None;
         }
         let root = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! The exit code of `berth run`, from how its task ended. Pure.
 
+use crate::domain::outcome::first_essential_exit;
 use crate::domain::task::Task;
-use crate::standalone::outcome::first_essential_exit;
 
 /// No essential container ever ran, or nobody can know how it ended: Docker's own code for "the run itself failed".
 pub const NEVER_STARTED: u8 = 125;

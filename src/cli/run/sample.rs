@@ -8,7 +8,7 @@ use crate::domain::ids::{
 };
 use crate::domain::image::ImageRef;
 use crate::domain::status::{ContainerStatus, DesiredStatus, TaskStatus};
-use crate::domain::task::{DesiredTask, Exit, KnownContainer, Origin, Task, TaskOptions};
+use crate::domain::task::{DesiredTask, EcsFacts, Exit, KnownContainer, Origin, Task, TaskOptions};
 use crate::domain::task_ids::TaskIds;
 
 const NAMES: [&str; 2] = ["app", "web"];
@@ -36,6 +36,7 @@ pub(super) fn task() -> Task {
         options: TaskOptions::default(),
         ids: TaskIds::default(),
         origin: Origin::Run,
+        ecs: EcsFacts::default(),
         status: DesiredStatus::Running,
         stop_reason: None,
         remove: false,

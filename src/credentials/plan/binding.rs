@@ -3,11 +3,13 @@
 //! | caller | `enforce` | `audit` | `off` |
 //! |---|---|---|---|
 //! | the task that the id belongs to | serve | serve | serve |
+//! | of an execution role: a process of the host, which Docker's log drivers are | serve | serve | serve |
 //! | another task, a stranger's container, a process of the host | refuse | serve, noted | serve |
 //! | not found this time, on a host that can tell | try again | serve, noted | serve |
 //! | on a host that cannot tell callers apart | serve, noted | serve, noted | serve |
 
 use crate::domain::caller::{Caller, Doubt};
+use crate::domain::credentials::RoleKind;
 use crate::domain::ids::TaskArn;
 
 /// Whether an id is good for its task only.
@@ -59,7 +61,7 @@ impl Mismatch {
 }
 
 /// Decides.
-pub fn decide(mode: BindingMode, caller: &Caller, owner: &TaskArn) -> Binding {
+pub fn decide(mode: BindingMode, caller: &Caller, owner: &TaskArn, kind: RoleKind) -> Binding {
     if mode == BindingMode::Off {
         return Binding::Serve(None);
     }
@@ -67,6 +69,7 @@ pub fn decide(mode: BindingMode, caller: &Caller, owner: &TaskArn) -> Binding {
         Caller::Task(arn) if arn == owner => return Binding::Serve(None),
         Caller::Task(_) => Mismatch::OtherTask,
         Caller::Foreign(_) => Mismatch::Stranger,
+        Caller::Host(_) if kind == RoleKind::Execution => return Binding::Serve(None),
         Caller::Host(_) => Mismatch::HostProcess,
         Caller::Unknown(Doubt::Unsupported) => {
             return Binding::Serve(Some(Mismatch::Unidentified));
@@ -94,6 +97,12 @@ mod tests {
     }
 
     #[test]
+    fn the_words_are_those_that_are_counted() {
+        let words = [OtherTask, Stranger, HostProcess, Unidentified].map(Mismatch::as_str);
+        assert_eq!(words, crate::boundary::credentials::AGAINST);
+    }
+
+    #[test]
     fn every_caller_in_every_mode() {
         let (own, other) = (Caller::Task(arn("a")), Caller::Task(arn("b")));
         let host = Caller::Host(caller::HostProcess::default());
@@ -113,20 +122,31 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                decide(BindingMode::Enforce, caller, &arn("a")),
+                decide(BindingMode::Enforce, caller, &arn("a"), RoleKind::Task),
                 enforce,
                 "{caller:?}"
             );
             assert_eq!(
-                decide(BindingMode::Audit, caller, &arn("a")),
+                decide(BindingMode::Audit, caller, &arn("a"), RoleKind::Task),
                 audit,
                 "{caller:?}"
             );
             assert_eq!(
-                decide(BindingMode::Off, caller, &arn("a")),
+                decide(BindingMode::Off, caller, &arn("a"), RoleKind::Task),
                 Serve(None),
                 "{caller:?}"
             );
         }
+    }
+
+    #[test]
+    fn log_drivers_are_processes_of_the_host_and_ask_for_execution_roles() {
+        let decide =
+            |caller: &Caller| decide(BindingMode::Enforce, caller, &arn("a"), RoleKind::Execution);
+        let host = Caller::Host(caller::HostProcess::default());
+        assert_eq!(decide(&host), Serve(None));
+        assert_eq!(decide(&Caller::Task(arn("b"))), Refuse(OtherTask));
+        let foreign = Caller::Foreign("container x".to_owned());
+        assert_eq!(decide(&foreign), Refuse(Stranger));
     }
 }

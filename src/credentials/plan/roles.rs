@@ -212,13 +212,28 @@ impl Roles {
         now: UnixMillis,
         chance: Chance,
     ) -> bool {
+        self.given(id, ends_at, schedule::refresh_at(now, ends_at, chance))
+    }
+
+    /// An earlier process has kept credentials that end then. False = nobody wants them.
+    pub fn restored(
+        &mut self,
+        id: &CredentialsId,
+        ends_at: UnixMillis,
+        now: UnixMillis,
+        chance: Chance,
+    ) -> bool {
+        self.given(id, ends_at, schedule::refresh_kept_at(now, ends_at, chance))
+    }
+
+    fn given(&mut self, id: &CredentialsId, ends_at: UnixMillis, next: UnixMillis) -> bool {
         let Some(role) = self.by_id.get_mut(id) else {
             return false;
         };
         role.failures = 0;
         role.ends_at = Some(ends_at);
         if !matches!(role.phase, Phase::Flying { .. }) {
-            role.phase = Phase::Due(schedule::refresh_at(now, ends_at, chance));
+            role.phase = Phase::Due(next);
         }
         true
     }

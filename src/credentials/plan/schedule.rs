@@ -12,6 +12,9 @@ pub const LONGEST_LEAD: Duration = Duration::from_mins(20);
 /// How much earlier at most, so that tasks that came together do not refresh together.
 pub const LONGEST_SPREAD: Duration = Duration::from_mins(5);
 
+/// With less life than that the longest lead would leave them hardly any use.
+const SHORT_LIFE: Duration = Duration::from_mins(30);
+
 /// Credentials that end sooner than this are as good as none.
 pub const LEAST_LIFE: Duration = Duration::from_millis(500);
 
@@ -44,13 +47,25 @@ impl Chance {
     }
 }
 
-/// When to replace credentials that were had now and end then: 20 minutes ahead and up to 5 more; those with less
-/// than an hour left, after about two thirds of it.
+/// When to replace credentials that were had now and end then: 20 minutes ahead and up to 5 more; those that live less
+/// than half an hour, after about two thirds of it.
 pub fn refresh_at(now: UnixMillis, end: UnixMillis, chance: Chance) -> UnixMillis {
     let life = end.since(now);
-    let lead = LONGEST_LEAD.min(life / 3);
+    let lead = if life < SHORT_LIFE {
+        life / 3
+    } else {
+        LONGEST_LEAD
+    };
     let spread = LONGEST_SPREAD.min(life / 10);
     now.plus(life.saturating_sub(lead).saturating_sub(chance.of(spread)))
+}
+
+/// When to replace credentials that were had some time ago and end then. What is left of them says nothing of how long
+/// they live: those of which little is left are replaced at once.
+pub fn refresh_kept_at(now: UnixMillis, end: UnixMillis, chance: Chance) -> UnixMillis {
+    let left = end.since(now);
+    let spread = chance.of(LONGEST_SPREAD);
+    now.plus(left.saturating_sub(LONGEST_LEAD).saturating_sub(spread))
 }
 
 /// Whether the failure says something of the source rather than of the role.
@@ -113,6 +128,32 @@ mod tests {
         assert_eq!(after(Duration::from_secs(3), NONE), Duration::from_secs(2));
         assert!(after(Duration::from_secs(3), MOST) > Duration::from_millis(1600));
         assert_eq!(after(Duration::ZERO, MOST), Duration::ZERO);
+    }
+
+    #[test]
+    fn from_half_an_hour_on_no_value_has_less_than_fifteen_minutes_left() {
+        for minutes in [30, 31, 45, 60, 360] {
+            let life = Duration::from_mins(minutes);
+            let lead = |chance| life.saturating_sub(after(life, chance));
+            assert_eq!(lead(NONE), LONGEST_LEAD);
+            assert!(lead(MOST) >= LONGEST_LEAD && lead(MOST) <= Duration::from_mins(25));
+        }
+    }
+
+    #[test]
+    fn what_was_kept_is_replaced_by_what_is_left_of_it() {
+        let now = UnixMillis(1_000_000);
+        let kept = |left: u64, chance| {
+            let end = now.plus(Duration::from_mins(left));
+            refresh_kept_at(now, end, chance).since(now)
+        };
+        assert_eq!(kept(60, NONE), Duration::from_mins(40));
+        assert_eq!(kept(25, NONE), Duration::from_mins(5));
+        assert!(kept(25, MOST) < Duration::from_secs(1));
+        for left in [0, 1, 20] {
+            assert_eq!(kept(left, NONE), Duration::ZERO);
+            assert_eq!(kept(left, MOST), Duration::ZERO);
+        }
     }
 
     #[test]

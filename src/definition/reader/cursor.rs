@@ -149,11 +149,9 @@ impl<'a> Cursor<'a> {
             "true" => Some(true),
             "false" => Some(false),
             _ => {
-                self.error(format!(
-                    "must be true or false, is {}{}",
-                    quote(&text),
-                    word_advice(&text)
-                ));
+                let advice = word_or_near(&text, ["true", "false"]);
+                let shown = quote(&text);
+                self.error(format!("must be true or false, is {shown}{advice}"));
                 None
             }
         }
@@ -166,10 +164,7 @@ impl<'a> Cursor<'a> {
             return Some(value);
         }
         let words = || table.iter().map(|&(word, _)| word);
-        let advice = match suggest::same_letters(&text, words()) {
-            Some(word) => format!("; write {word}"),
-            None => word_advice(&text),
-        };
+        let advice = word_or_near(&text, words());
         let wanted: Vec<&str> = words().collect();
         self.error(format!(
             "must be {}, is {}{advice}",
@@ -198,8 +193,10 @@ impl<'a> Cursor<'a> {
                 })
                 .collect(),
             Value::Null => Vec::new(),
-            Value::String(_) => {
-                self.error("must be a list, is a text: write [\"…\"]");
+            Value::String(text) => {
+                if !self.stands_for(text, "a list", "the list") {
+                    self.error("must be a list, is a text: write [\"…\"]");
+                }
                 Vec::new()
             }
             Value::Object(_) => {
@@ -216,6 +213,9 @@ impl<'a> Cursor<'a> {
     /// The fields of an object.
     pub(in crate::definition) fn object(&self, kind: &'static Kind) -> Option<Object<'a>> {
         let Value::Object(entries) = self.value else {
+            if self.is_object_to_be() {
+                return None;
+            }
             let advice = if self.value.is_array() {
                 ": take it out of the brackets"
             } else {
@@ -234,6 +234,9 @@ impl<'a> Cursor<'a> {
     /// Keys and values of an object whose keys are free.
     pub(in crate::definition) fn map(&self) -> BTreeMap<String, String> {
         let Value::Object(entries) = self.value else {
+            if self.is_object_to_be() {
+                return BTreeMap::new();
+            }
             self.error(format!(
                 "must be an object of texts, is {}: write {{\"name\": \"value\"}}",
                 kind_of(self.value)
@@ -255,6 +258,24 @@ impl<'a> Cursor<'a> {
                 Some((key.clone(), cursor.free_text()?))
             })
             .collect()
+    }
+
+    fn is_object_to_be(&self) -> bool {
+        let text = self.value.as_str();
+        text.is_some_and(|text| self.stands_for(text, "an object", "the object"))
+    }
+
+    /// Whether the text holds a placeholder where something else than a text belongs, and says so: variables are texts.
+    fn stands_for(&self, text: &str, what: &str, it: &str) -> bool {
+        let filled = placeholders::fill(text, &BTreeMap::new(), Field::Strict);
+        let Some(left) = filled.unfilled.first() else {
+            return false;
+        };
+        self.error(format!(
+            "holds the placeholder {}, which stands for {what}: write {it}",
+            left.token
+        ));
+        true
     }
 
     /// An item that should be a text; an object that stands for the list was complained about.
@@ -307,5 +328,13 @@ impl<'a> Cursor<'a> {
     fn word(&self) -> Option<String> {
         let text = self.label()?;
         Some(self.notes.variables().get(&text).cloned().unwrap_or(text))
+    }
+}
+
+/// Advice for a word that is none of those that are known.
+fn word_or_near<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+    match suggest::same_letters(text, known) {
+        Some(word) => format!("; write {word}"),
+        None => word_advice(text),
     }
 }

@@ -188,7 +188,10 @@ impl<'a> Object<'a> {
                 kind.name, sibling.name
             ));
         }
-        let advice = match suggest::nearest(key, known()) {
+        // What is ignored is short: a list or an object was hardly meant for it.
+        let holds_more = cursor.value.is_object() || cursor.value.is_array();
+        let likely = |near: &&str| !holds_more || !kind.ignored.contains(near);
+        let advice = match suggest::nearest(key, known()).filter(likely) {
             Some(near) => format!(": did you mean {near}?"),
             None => String::new(),
         };

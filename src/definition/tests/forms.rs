@@ -130,3 +130,74 @@ fn more_containers_than_a_host_can_use_are_refused() {
     let words = "containerDefinitions: has 501 containers, the limit is 500";
     assert_eq!(refusal(&text), [words]);
 }
+
+#[test]
+fn wrappers_that_are_alike_are_named_and_read_on() {
+    let inner = r#"{"family": "f", "memory": "9", "containerDefinitions": [{"name": "web"}]}"#;
+    for (wrapper, path, complaint) in [
+        (
+            r#"{"TaskDefinition": INNER}"#,
+            "TaskDefinition",
+            "TaskDefinition: is written TaskDefinition, AWS writes taskDefinition",
+        ),
+        (
+            r#"{"taskDefinitions": INNER}"#,
+            "taskDefinitions",
+            "taskDefinitions: is written taskDefinitions, AWS writes taskDefinition",
+        ),
+        (
+            r#"{"taskDefinition": [INNER]}"#,
+            "taskDefinition[0]",
+            "taskDefinition: is a list: take its one task definition out of the brackets",
+        ),
+        (
+            r#"{"taskDefinitions": [INNER]}"#,
+            "taskDefinitions[0]",
+            "taskDefinitions: is a list: take its one task definition out of the brackets",
+        ),
+        (
+            r#"{"Type": "AWS::ECS::TaskDefinition", "Properties": INNER}"#,
+            "Properties",
+            "is a resource of CloudFormation: pass its Properties alone, with keys in camelCase",
+        ),
+    ] {
+        let missing = format!("{path}.containerDefinitions[0].image: is missing");
+        assert_eq!(
+            refusal(&wrapper.replace("INNER", inner)),
+            [complaint, &missing]
+        );
+    }
+    assert_eq!(
+        refusal(&format!(r#"{{"taskDefinitions": [{inner}, {inner}]}}"#)),
+        ["taskDefinitions: is a list: pass one task definition, an object in braces"]
+    );
+    let beside = with_container("").replacen('{', r#"{"taskDefinition": {}, "#, 1);
+    let warnings: Vec<String> = good(&beside)
+        .warnings
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        warnings,
+        ["warning: taskDefinition: is not a field of a task definition, ignored"]
+    );
+}
+
+#[test]
+fn containers_by_name_are_told_as_such() {
+    let text =
+        r#"{"family": "f", "containerDefinitions": {"web": {"image": "i"}, "db": {"image": "i"}}}"#;
+    assert_eq!(
+        refusal(text),
+        [
+            "containerDefinitions: must be a list, is an object with a key for each container: \
+             write [{\"name\": \"web\", …}, …]"
+        ]
+    );
+    let one =
+        r#"{"family": "f", "containerDefinitions": {"name": "web", "image": "i", "memory": 9}}"#;
+    assert_eq!(
+        refusal(one),
+        ["containerDefinitions: must be a list, is an object: put it in brackets, [{…}]"]
+    );
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::check::{check, good, options, refusal, with_container};
+use super::check::{check, check_text, good, options, refusal, with_container};
 use crate::definition::{ParseOptions, parse};
 use crate::domain::definition::NetworkMode;
 use crate::domain::port_mapping::{ContainerPorts, Protocol};
@@ -123,4 +123,72 @@ fn an_image_in_capitals_is_taken_for_a_stand_in() {
     };
     let parsed = parse(text.as_bytes(), &given).unwrap();
     assert_eq!(parsed.definition.containers[0].image.as_str(), "nginx");
+}
+
+#[test]
+fn capitals_in_an_image_that_can_be_pulled_are_warned_of() {
+    for (image, word) in [
+        (
+            "123456789012.dkr.ecr.us-east-1.amazonaws.com/app:TAG",
+            "TAG",
+        ),
+        ("ACCOUNT.dkr.ecr.REGION.amazonaws.com/app", "ACCOUNT"),
+        ("123456789012.dkr.ecr.REGION.amazonaws.com/app", "REGION"),
+    ] {
+        let text = format!(
+            r#"{{"family": "f", "memory": "9", "containerDefinitions": [{{"name": "a", "image": "{image}"}}]}}"#
+        );
+        let warning = format!(
+            "warning: image: {word} looks like a stand-in: fill it with --var {word}=VALUE"
+        );
+        check_text(&text, &[&warning]);
+        let filled = parse(text.as_bytes(), &options(&[(word, "x1")])).unwrap();
+        let image = filled.definition.containers[0].image.as_str().to_owned();
+        assert!(image.contains("x1") && !image.contains(word), "{image}");
+    }
+    for image in [
+        "minio/minio:RELEASE.2021-04-22T15-44-28Z",
+        "app:1.0-SNAPSHOT",
+    ] {
+        let text = format!(
+            r#"{{"family": "f", "memory": "9", "containerDefinitions": [{{"name": "a", "image": "{image}"}}]}}"#
+        );
+        check_text(&text, &[]);
+    }
+}
+
+#[test]
+fn one_that_stands_for_a_list_or_an_object_is_told_as_such() {
+    check(&[
+        (
+            r#""environment": "${ENV}", "dockerLabels": "{{labels}}", "healthCheck": "<check>""#,
+            &[
+                "environment: holds the placeholder ${ENV}, which stands for a list: write the list",
+                "healthCheck: holds the placeholder <check>, which stands for an object: write the object",
+                "dockerLabels: holds the placeholder {{labels}}, which stands for an object: \
+                 write the object",
+            ],
+        ),
+        (
+            r#""command": "echo""#,
+            &["command: must be a list, is a text: write [\"…\"]"],
+        ),
+    ]);
+    let text = r#"{"family": "f", "containerDefinitions": "${CONTAINERS}", "volumes": "${VOLS}"}"#;
+    assert_eq!(
+        refusal(text),
+        [
+            "containerDefinitions: holds the placeholder ${CONTAINERS}, which stands for a list: \
+             write the list",
+            "volumes: holds the placeholder ${VOLS}, which stands for a list: write the list",
+        ]
+    );
+    for made in ["${jsonencode(env)}", "{{ env | tojson }}"] {
+        let text = format!(r#"{{"family": "f", "containerDefinitions": {made}}}"#);
+        let refused = refusal(&text).remove(0);
+        assert!(
+            refused.ends_with("; a template that makes JSON stands there: write what it makes"),
+            "{refused}"
+        );
+    }
 }

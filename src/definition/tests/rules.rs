@@ -1,6 +1,6 @@
 //! ECS' and Docker's rules, one small document a mistake.
 
-use super::check::{check, check_text, good, lines, with_container, with_task};
+use super::check::{check, check_text, good, lines, refusal, with_container, with_task};
 use crate::definition::{ParseOptions, parse};
 use crate::domain::volume::{VolumeScope, VolumeSource};
 
@@ -32,6 +32,20 @@ fn names_and_images() {
             "containerDefinitions: no container is essential: leave essential out, or true, in at least one",
         ],
     );
+}
+
+#[test]
+fn a_task_has_a_container() {
+    for (list, expected) in [
+        ("[]", "containerDefinitions: is empty"),
+        ("[null, null]", "containerDefinitions: is empty"),
+        ("null", "containerDefinitions: is missing"),
+    ] {
+        let text = format!(r#"{{"family": "f", "containerDefinitions": {list}}}"#);
+        assert_eq!(refusal(&text), [expected], "{list}");
+    }
+    let bare = "is an empty list, must hold at least one container definition";
+    assert_eq!(refusal("[null]"), [bare]);
 }
 
 #[test]
@@ -272,6 +286,42 @@ fn memory_and_cpu() {
         &with_task(r#""cpu": "64""#, ""),
         &["cpu: must be 128 to 196608, is 64"],
     );
+}
+
+#[test]
+fn health_checks_that_are_one_text() {
+    for (command, expected) in [
+        (
+            r#"["CMD-SHELL, curl -f x || exit 1"]"#,
+            "must begin with CMD, CMD-SHELL or NONE, begins with \"CMD-SHELL, curl -f x || exit 1\": \
+             write [\"CMD-SHELL\", \"curl -f x || exit 1\"]",
+        ),
+        (
+            r#"["CMD, curl, -f, x"]"#,
+            "must begin with CMD, CMD-SHELL or NONE, begins with \"CMD, curl, -f, x\": \
+             write [\"CMD\", \"curl\", \"-f\", \"x\"]",
+        ),
+        (
+            r#"["/bin/bash, curl -f x"]"#,
+            "must begin with CMD, CMD-SHELL or NONE, begins with \"/bin/bash, curl -f x\": \
+             write [\"CMD-SHELL\", \"curl -f x\"]",
+        ),
+        (
+            r#"["bash, -c, x"]"#,
+            "must begin with CMD, CMD-SHELL or NONE, begins with \"bash, -c, x\": \
+             write [\"CMD\", \"bash\", \"-c\", \"x\"]",
+        ),
+        (
+            r#"["CMD-SHELL,", "x"]"#,
+            "must begin with CMD, CMD-SHELL or NONE, begins with \"CMD-SHELL,\": write CMD-SHELL",
+        ),
+    ] {
+        let fields = format!(r#""healthCheck": {{"command": {command}}}"#);
+        check_text(
+            &with_container(&fields),
+            &[&format!("healthCheck.command: {expected}")],
+        );
+    }
 }
 
 #[test]

@@ -17,6 +17,14 @@ fn null_and_empty_are_absent() {
     assert_eq!(parsed.definition, nothing);
 }
 
+/// ECS says so of tasks for Windows: the network that Docker gives where nobody says which.
+#[test]
+fn the_default_network_is_a_bridge() {
+    let plain = good(&with_container("")).definition;
+    let text = with_task(r#""networkMode": "default""#, "");
+    assert_eq!(good(&text).definition, plain);
+}
+
 #[test]
 fn an_empty_environment_value_is_a_value() {
     let fields =
@@ -70,6 +78,13 @@ fn wrong_types_are_named_with_what_would_be_right() {
             r#""essential": "yes""#,
             &["essential: must be true or false, is \"yes\"; \
                if it is a placeholder, fill it with --var yes=VALUE"],
+        ),
+        (
+            r#""essential": "True", "privileged": "FALSE""#,
+            &[
+                "essential: must be true or false, is \"True\"; write true",
+                "privileged: must be true or false, is \"FALSE\"; write false",
+            ],
         ),
         (
             r#""privileged": 1"#,
@@ -208,7 +223,7 @@ fn words_in_another_case_are_named_with_what_was_meant() {
                "logConfiguration": {"logDriver": "AWSLogs"}, "portMappings": [{"containerPort": 1, "protocol": "TCP"}]"#,
         ),
         &[
-            "networkMode: must be bridge, host, awsvpc, none, is \"AWSVPC\"; write awsvpc",
+            "networkMode: must be bridge, host, awsvpc, none, default, is \"AWSVPC\"; write awsvpc",
             "dependsOn[0].condition: must be START, COMPLETE, SUCCESS, HEALTHY, is \"healthy\"; write HEALTHY",
             "portMappings[0].protocol: must be tcp, udp, is \"TCP\"; write tcp",
             "logConfiguration.logDriver: is written \"AWSLogs\", ECS reads awslogs",

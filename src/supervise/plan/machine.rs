@@ -31,8 +31,9 @@ const STEADY: Duration = Duration::from_mins(1);
 /// How long an agent may take to end for the sake of a new version; its own orderly end has limits that add up to less.
 const LEAVE_LIMIT: Duration = Duration::from_secs(20);
 
-/// How long it may take to end for good. Less than the 45 s after which the unit's service manager kills.
-const END_LIMIT: Duration = Duration::from_secs(30);
+/// How long it may take to end for good: 2 s to ask whether the host goes down, 25 s for the tasks of ECS then, 16 s for
+/// its components. Less than the 60 s after which the unit's service manager kills.
+const END_LIMIT: Duration = Duration::from_secs(45);
 
 /// How soon a version on trial has to serve containers, which wait meanwhile: it takes some tenths of a second.
 const SERVING_LIMIT: Duration = Duration::from_secs(5);
@@ -268,7 +269,13 @@ impl Machine {
             Phase::Over => Vec::new(),
             // A further request has the agent end at once, as it does by itself.
             Phase::Ending { .. } => vec![Effect::Tell],
-            Phase::Running { .. } | Phase::Trial { .. } | Phase::Leaving { .. } | Phase::Killed => {
+            Phase::Leaving { .. } => {
+                let kill_at = Some(now.saturating_add(END_LIMIT));
+                self.phase = Phase::Ending { kill_at };
+                // It has been told, and told again it would take no leave.
+                Vec::new()
+            }
+            Phase::Running { .. } | Phase::Trial { .. } | Phase::Killed => {
                 let kill_at = Some(now.saturating_add(END_LIMIT));
                 self.phase = Phase::Ending { kill_at };
                 vec![Effect::Tell]

@@ -164,18 +164,20 @@ fn asked_to_end_it_waits_for_the_agent_whatever_was_under_way() {
         (3, GOOD_END, &[Effect::Over(0)]),
     ]);
     check(&[
+        // Told already: once more would have it take no leave of what the end is for.
         (0, Event::Upgrade, &[LEAVES, Effect::Tell]),
-        (1, Event::End, &[Effect::Tell]),
-        (2, GOOD_END, &[Effect::Over(0)]),
+        (1, Event::End, &[]),
+        (2, Event::End, &[Effect::Tell]),
+        (3, GOOD_END, &[Effect::Over(0)]),
     ]);
     check(&[
         (0, Event::End, &[Effect::Tell]),
         (
-            30_000,
+            45_000,
             Event::Due,
             &[Effect::Say(Word::IsKilled), Effect::Kill],
         ),
-        (30_001, CRASH, &[Effect::Over(1)]),
+        (45_001, CRASH, &[Effect::Over(1)]),
     ]);
     check(&[
         (0, CRASH, &[restarts(0), START]),
