@@ -15,7 +15,7 @@ const FAILED: i32 = 1;
 const REFUSED: i32 = 5;
 
 /// What a refusal may take, the slowest machine included.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_mins(1);
 
 /// A directory with a user who has no Docker.
 struct Desk {
@@ -203,6 +203,53 @@ async fn fields_that_are_wrong_are_named() {
         let said = desk.refused(&desk.write(task(&more)), REFUSED).await;
         assert!(said.contains(field), "{more} names {field}: {said}");
     }
+}
+
+#[tokio::test]
+async fn every_reason_is_said_at_once_and_to_programs_as_json() {
+    let desk = Desk::new();
+    // One of the definition, and one of any host that is no Fargate.
+    let text = json!({
+        "family": "web",
+        "requiresCompatibilities": ["FARGATE"],
+        "containerDefinitions": [app(&json!({ "memory": "lots" }))],
+    });
+    let path = desk.write(text.to_string());
+    let said = desk.refused(&path, REFUSED).await;
+    for field in ["containerDefinitions[0].memory", "requiresCompatibilities"] {
+        assert!(said.contains(field), "{field}: {said}");
+    }
+    for command in ["plan", "run"] {
+        let done = desk
+            .berth
+            .run_within(&[command, &path, "--json"], SOON)
+            .await;
+        let shown: Value = serde_json::from_str(done.with(REFUSED)).expect("JSON");
+        let paths = shown["findings"].as_array().expect("findings").iter();
+        let paths: Vec<_> = paths.map(|finding| finding["path"].as_str()).collect();
+        assert_eq!(shown["refused"], true);
+        assert_eq!(
+            paths,
+            [
+                Some("containerDefinitions[0].memory"),
+                Some("requiresCompatibilities")
+            ]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_docker_that_hangs_keeps_nobody_from_the_reasons() {
+    let mut desk = Desk::new();
+    let socket = desk.dir.path().join("silent.sock");
+    // It accepts connections; nobody ever reads from them.
+    let _silent = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+    desk.berth = desk
+        .berth
+        .env("DOCKER_HOST", format!("unix://{}", socket.display()));
+    let path = desk.write(task(&json!({ "memory": "lots" })));
+    let said = desk.refused(&path, REFUSED).await;
+    assert!(said.contains("containerDefinitions[0].memory"), "{said}");
 }
 
 #[tokio::test]

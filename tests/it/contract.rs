@@ -11,5 +11,6 @@ async fn the_fake_keeps_the_contract_of_the_boundary() {
     let world = World::of_instance(Arc::new(TokioClock::new()), "contract");
     world.add_image("image");
     let shared = Arc::new(world);
+    contract::runtime_ping(shared.as_ref()).await;
     contract::container_runtime(shared.clone(), shared, "image", "contract").await;
 }

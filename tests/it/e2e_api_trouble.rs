@@ -120,17 +120,14 @@ async fn one_container_that_hangs_holds_up_nothing_else() {
     .await;
 }
 
-/// How long nothing answers in the test that follows; the promise speaks of a minute.
-fn silence() -> Duration {
-    let secs = option_env!("BERTH_TEST_SILENCE_SECS").and_then(|text| text.parse().ok());
-    Duration::from_secs(secs.unwrap_or(10))
-}
+/// How long nothing answers in the test that follows.
+const SILENCE: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn a_docker_that_answers_nothing_is_no_observation() {
     with_proxy(impatient(), async |rig, proxy| {
         let stay = serve(rig, 6).await;
-        let ends = rig.put(vec![rig.shell("app", "sleep 6; exit 5")]).await;
+        let ends = rig.put(vec![rig.shell("app", "sleep 12; exit 5")]).await;
         rig.until_task(&ends, "runs", is(TaskStatus::Running)).await;
         proxy.set(Rules {
             hang: vec![String::new()],
@@ -138,7 +135,7 @@ async fn a_docker_that_answers_nothing_is_no_observation() {
         });
         let late = rig.put(vec![rig.shell("app", SERVE)]).await;
         rig.stop(&stay[0]).await;
-        let over = tokio::time::sleep(silence());
+        let over = tokio::time::sleep(SILENCE);
         let mut changes = rig.handle.changes();
         let mut over = std::pin::pin!(over);
         loop {

@@ -32,7 +32,7 @@ impl<'a> SmallDisk<'a> {
             &["-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", text],
         );
         if !mounted {
-            eprintln!("skipped: nothing can be mounted here");
+            berth::testing::skip::skipped("nothing can be mounted here");
         }
         mounted.then_some(Self(place))
     }
@@ -69,7 +69,7 @@ async fn on_a_full_disk_what_runs_runs_on_and_what_is_new_is_refused_in_words() 
             .await
             .expect("a put");
         agent
-            .put("ends", &site.one("ends", "sleep 4; exit 6"))
+            .put("ends", &site.one("ends", "sleep 10; exit 6"))
             .await
             .expect("a put");
         agent.until("old", "RUNNING").await;

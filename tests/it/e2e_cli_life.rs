@@ -276,7 +276,7 @@ async fn colours_are_for_those_who_ask() {
         );
         let seen = bash(site, &terminal).await;
         if seen.contains("command not found") {
-            eprintln!("skipped: there is no program script");
+            berth::testing::skip::skipped("there is no program script");
             return;
         }
         assert!(seen.contains('\u{1b}'), "{seen:?}");

@@ -44,6 +44,7 @@ async fn with_docker(test: impl AsyncFnOnce(Docker, String, String)) {
 async fn docker_keeps_the_contract_of_the_boundary() {
     with_docker(async |docker, image, instance| {
         let docker = Arc::new(docker);
+        contract::runtime_ping(docker.as_ref()).await;
         contract::container_runtime(docker.clone(), docker, &image, &instance).await;
     })
     .await;
@@ -85,11 +86,11 @@ async fn a_pull_from_nowhere_may_pass_later() {
     with_docker(async |docker, _, _| {
         // Nothing listens on port 1 of the loopback address.
         let image = ImageRef::parse("127.0.0.1:1/web:1").expect("a reference");
-        let pull = docker.pull(&image).await.expect("pull");
+        let pull = docker.pull(&image, None).await.expect("pull");
         let items: Vec<_> = pull.collect().await;
         let error = items.last().expect("an item").as_ref().unwrap_err();
         assert_eq!(error.kind, ErrorKind::Transient, "{error}");
-        let error = docker.remote_manifest(&image).await.unwrap_err();
+        let error = docker.remote_manifest(&image, None).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Transient, "{error}");
     })
     .await;

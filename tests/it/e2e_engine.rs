@@ -87,7 +87,7 @@ async fn an_essential_exit_stops_the_rest_and_keeps_its_code() {
 async fn a_restart_of_the_engine_leaves_containers_alone_and_finds_exits_of_the_meantime() {
     with_engine(async |rig| {
         let stays = rig.put(vec![rig.shell("app", SERVE)]).await;
-        let ends = rig.put(vec![rig.shell("app", "sleep 3; exit 7")]).await;
+        let ends = rig.put(vec![rig.shell("app", "sleep 8; exit 7")]).await;
         rig.until_task(&stays, "runs", is(TaskStatus::Running))
             .await;
         rig.until_task(&ends, "runs", is(TaskStatus::Running)).await;

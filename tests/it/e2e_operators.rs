@@ -15,9 +15,11 @@ const ENVIRONMENT: &str = "canary-environment-value";
 const COMMAND: &str = "canary-command-word";
 const LABEL: &str = "canary-docker-label";
 const REGISTRY: &str = "canary-registry-password";
+const MOUNT: &str = "canary-mount-password";
+const LOG_OPTION: &str = "canary-log-token";
 
 /// Every path that only reads, with the task's id where one is wanted.
-fn questions(id: &str) -> Vec<String> {
+pub(crate) fn questions(id: &str) -> Vec<String> {
     let document = berth::api::openapi();
     let document = serde_json::to_value(document).expect("JSON");
     let paths = document["paths"].as_object().expect("paths");
@@ -30,7 +32,7 @@ fn questions(id: &str) -> Vec<String> {
 }
 
 /// The contents of the archive, one after the other.
-fn unpacked(path: &Path) -> String {
+pub(crate) fn unpacked(path: &Path) -> String {
     let file = std::fs::File::open(path).expect("an archive");
     let mut text = Vec::new();
     flate2::read::GzDecoder::new(file)
@@ -39,7 +41,7 @@ fn unpacked(path: &Path) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-fn assert_clean(what: &str, text: &str, secrets: &[&str]) {
+pub(crate) fn assert_clean(what: &str, text: &str, secrets: &[&str]) {
     for secret in secrets {
         let place = text
             .find(secret)
@@ -48,7 +50,7 @@ fn assert_clean(what: &str, text: &str, secrets: &[&str]) {
     }
 }
 
-/// Two tasks full of secrets: one that runs, one whose image is in no registry.
+/// Tasks full of secrets: one that runs, others whose image, mount or log driver fails.
 async fn put_secrets(site: &Site, agent: &crate::support::agent::Agent) {
     let mut good = site.one("good", &format!(": {COMMAND}; {SERVE}"));
     let container = &mut good["containerDefinitions"][0];
@@ -60,10 +62,24 @@ async fn put_secrets(site: &Site, agent: &crate::support::agent::Agent) {
     // Refused, with its values in the body.
     let mut refused = good.clone();
     refused["containerDefinitions"][0]["memory"] = json!("canary");
+    // Docker repeats the options of a mount that fails.
+    let mut mount = good.clone();
+    mount["family"] = json!("mount");
+    mount["volumes"] = json!([{ "name": "share", "dockerVolumeConfiguration": { "scope": "task", "driverOpts": {
+        "type": "cifs", "device": "//127.0.0.1/share", "o": format!("username=u,password={MOUNT}") } } }]);
+    mount["containerDefinitions"][0]["mountPoints"] =
+        json!([{ "sourceVolume": "share", "containerPath": "/share" }]);
+    let mut log = good.clone();
+    log["family"] = json!("log");
+    log["containerDefinitions"][0]["logConfiguration"] = json!({ "logDriver": "splunk", "options": {
+        "splunk-url": "http://127.0.0.1:1", "splunk-token": LOG_OPTION, "splunk-format": LOG_OPTION } });
+    agent.put("mount", &mount).await.expect("a put");
+    agent.put("log", &log).await.expect("a put");
     agent.put("good", &good).await.expect("a put");
     agent.put("bad", &bad).await.expect("a put");
     agent.put("refused", &refused).await.expect_err("refused");
     agent.until("good", "RUNNING").await;
+    agent.until("mount", "STOPPED").await;
 }
 
 #[tokio::test]
@@ -76,8 +92,11 @@ async fn secrets_are_nowhere_but_in_the_stored_definition() {
             .env("ECS_ENGINE_AUTH_DATA", auth);
         let agent = site.agent(&[]).await;
         put_secrets(site, &agent).await;
-        let all = [ENVIRONMENT, COMMAND, LABEL, REGISTRY];
+        let all = [ENVIRONMENT, COMMAND, LABEL, REGISTRY, MOUNT, LOG_OPTION];
         let socket = site.data().join("berth.sock");
+        let why = request(&socket, "GET", &format!("/v1/tasks/{}", site.id("mount"))).await;
+        let why = why.expect("an answer").body;
+        assert!(why.contains("password=(hidden)"), "{why}");
         for path in questions(&site.id("good")) {
             let answer = request(&socket, "GET", &path).await.expect("an answer");
             assert!(

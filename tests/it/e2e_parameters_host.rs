@@ -416,6 +416,30 @@ async fn log_drivers_and_their_options_reach_docker() {
     .await;
 }
 
+/// The option that most definitions for ECS have, and no Docker knows.
+#[tokio::test]
+async fn a_prefix_of_streams_reaches_docker_as_a_stream() {
+    with_engine(async |rig| {
+        let mut app = rig.shell("app", SERVE);
+        let options = [
+            ("awslogs-group", "g"),
+            ("awslogs-region", "us-west-2"),
+            ("awslogs-stream-prefix", "web"),
+            ("awslogs-endpoint", "http://127.0.0.1:1"),
+        ];
+        app.log_configuration = Some(log("awslogs", &options));
+        let arn = run(rig, Rig::definition(vec![app]), TaskOptions::default()).await;
+        let shown = rig.inspect(&rig.docker_id(&arn, "app")).await;
+        let config = &shown["HostConfig"]["LogConfig"]["Config"];
+        assert_eq!(
+            config["awslogs-stream"],
+            format!("web/app/{}", arn.task_id())
+        );
+        assert!(config.get("awslogs-stream-prefix").is_none(), "{config}");
+    })
+    .await;
+}
+
 /// Log configurations whose backend refuses connections.
 fn down() -> [LogConfiguration; 2] {
     [

@@ -50,7 +50,7 @@ async fn the_program_waits_until_it_is_killed() {
 #[tokio::test]
 async fn the_engine_loads_the_image_and_runs_it() {
     if docker(&["version"], Vec::new()).await.is_err() {
-        println!("skipped: there is no Docker Engine");
+        berth::testing::skip::skipped("there is no Docker Engine");
         return;
     }
     let archive = pause_image_archive(std::env::consts::ARCH).unwrap();
@@ -73,7 +73,7 @@ async fn the_engine_loads_the_image_and_runs_it() {
     ];
     let state = docker(&state, Vec::new()).await.unwrap();
     let pid = state.strip_prefix("true ").unwrap().to_owned();
-    // SIGCHLD is signal 17: the bit 16 of the mask of ignored signals.
+    // SIGCHLD is signal 17: the bit 16 of the mask of ignored signals. Others are inherited from who started the engine.
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let ignored = status
         .lines()
@@ -85,6 +85,6 @@ async fn the_engine_loads_the_image_and_runs_it() {
     docker(&["rm", "--force", &container], Vec::new())
         .await
         .unwrap();
-    assert_eq!(ignored, 1 << 16, "{status}");
+    assert_ne!(ignored & (1 << 16), 0, "{status}");
     assert!(stopped.is_ok());
 }

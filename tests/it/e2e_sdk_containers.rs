@@ -40,7 +40,7 @@ async fn with_sdks(site: &mut Site) -> Option<()> {
         .await
         .is_err()
     {
-        eprintln!("skipped: there is no Go here; `make setup` installs it");
+        berth::testing::skip::skipped("there is no Go here; `make setup` installs it");
         return None;
     }
     let (docker, _) = super::support::docker::docker().await?;
@@ -110,7 +110,7 @@ fn session(site: &Site, name: &str) -> String {
 #[tokio::test]
 async fn sdks_in_containers_are_their_tasks_role_and_follow_a_change() {
     let Some(address) = bridge_address().await else {
-        eprintln!("skipped: this host has no docker0");
+        berth::testing::skip::skipped("this host has no docker0");
         return;
     };
     let Some(moto) = Moto::start_at(&address).await else {

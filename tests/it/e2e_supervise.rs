@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
@@ -42,57 +43,70 @@ struct Tally {
 /// Clients that ask until they are told to end.
 struct Clients {
     work: JoinSet<Tally>,
+    client: Client,
+}
+
+/// One of them; clones count together.
+#[derive(Clone, Debug, Default)]
+struct Client {
     stop: CancellationToken,
     answered: Arc<AtomicUsize>,
     cut_off: Arc<AtomicUsize>,
 }
 
-impl Clients {
-    fn start(address: SocketAddr, path: &str) -> Self {
-        let (stop, answered) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
-        let cut_off = Arc::new(AtomicUsize::new(0));
-        let mut work = JoinSet::new();
-        for n in 0..CLIENTS {
-            let path = path.to_owned();
-            let (stop, answered) = (stop.clone(), Arc::clone(&answered));
-            let cut_off = Arc::clone(&cut_off);
-            work.spawn(async move {
-                let mut tally = Tally::default();
-                // Spread over the pace, as containers are.
-                let share = u32::try_from(n).expect("a number");
-                let first = tokio::time::Instant::now() + PACE * share / 100;
-                let mut ticks = tokio::time::interval_at(first, PACE);
-                ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-                while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-                    let before = tally.cut_off;
-                    ask(address, &path, &mut tally).await;
-                    cut_off.fetch_add(tally.cut_off - before, Ordering::Relaxed);
-                    answered.fetch_add(1, Ordering::Relaxed);
-                }
-                tally
-            });
+impl Client {
+    /// Asks at its pace; `n` says where in the pace it begins.
+    async fn run(self, n: usize, address: SocketAddr, path: String) -> Tally {
+        let mut tally = Tally::default();
+        // Spread over the pace, as containers are.
+        let share = u32::try_from(n).expect("a number");
+        let first = tokio::time::Instant::now() + PACE * share / 100;
+        let mut ticks = tokio::time::interval_at(first, PACE);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while self.stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            let before = tally.cut_off;
+            ask(address, &path, &mut tally).await;
+            let cut_off = tally.cut_off - before;
+            self.cut_off.fetch_add(cut_off, Ordering::Relaxed);
+            self.answered.fetch_add(1, Ordering::Relaxed);
         }
-        Self {
-            work,
-            stop,
-            answered,
-            cut_off,
-        }
+        tally
     }
 
-    /// Waits until the clients have got that many more answers.
-    async fn more(&self, count: usize) {
-        let wanted = self.answered.load(Ordering::Relaxed) + count;
-        eventually("clients are answered", async || {
-            (self.answered.load(Ordering::Relaxed) >= wanted).then_some(())
+    /// So many of them in the network of that process.
+    fn run_within(
+        &self,
+        pid: i32,
+        clients: std::ops::Range<usize>,
+        (address, path): (SocketAddr, &str),
+    ) -> Tally {
+        let (client, path) = (self.clone(), path.to_owned());
+        in_network(pid, async move || {
+            let mut work = JoinSet::new();
+            for n in clients {
+                work.spawn(client.clone().run(n, address, path.clone()));
+            }
+            Tally::of_all(work.join_all().await)
         })
-        .await;
     }
+}
 
-    async fn end(self) -> Tally {
-        self.stop.cancel();
-        let mut all = Tally::default();
-        for tally in self.work.join_all().await {
+/// Does it in the network of that process, on a thread that goes there.
+fn in_network<T: Send + 'static>(pid: i32, work: impl AsyncFnOnce() -> T + Send + 'static) -> T {
+    let network = std::fs::File::open(format!("/proc/{pid}/ns/net")).expect("a network");
+    let done = std::thread::spawn(move || {
+        setns(network, CloneFlags::CLONE_NEWNET).expect("root changes networks");
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().expect("a runtime");
+        runtime.block_on(work())
+    });
+    done.join().expect("a thread")
+}
+
+impl Tally {
+    fn of_all(tallies: Vec<Self>) -> Self {
+        let mut all = Self::default();
+        for tally in tallies {
             all.answered += tally.answered;
             all.failed.extend(tally.failed);
             all.cut_off += tally.cut_off;
@@ -100,6 +114,43 @@ impl Clients {
             all.slowest = all.slowest.max(tally.slowest);
         }
         all
+    }
+}
+
+impl Clients {
+    /// Programs of the host that ask for that path.
+    fn start(address: SocketAddr, path: &str) -> Self {
+        let (client, mut work) = (Client::default(), JoinSet::new());
+        for n in 0..CLIENTS {
+            work.spawn(client.clone().run(n, address, path.to_owned()));
+        }
+        Self { work, client }
+    }
+
+    /// As many in the networks of these processes, in each for the path that its container was told.
+    fn start_within(containers: Vec<(i32, String)>, address: SocketAddr) -> Self {
+        let (client, mut work) = (Client::default(), JoinSet::new());
+        let each = CLIENTS / containers.len();
+        for (index, (pid, path)) in containers.into_iter().enumerate() {
+            let (client, first) = (client.clone(), index * each);
+            let run = move || client.run_within(pid, first..first + each, (address, &path));
+            work.spawn_blocking(run);
+        }
+        Self { work, client }
+    }
+
+    /// Waits until the clients have got that many more answers.
+    async fn more(&self, count: usize) {
+        let wanted = self.client.answered.load(Ordering::Relaxed) + count;
+        eventually("clients are answered", async || {
+            (self.client.answered.load(Ordering::Relaxed) >= wanted).then_some(())
+        })
+        .await;
+    }
+
+    async fn end(self) -> Tally {
+        self.client.stop.cancel();
+        Tally::of_all(self.work.join_all().await)
     }
 }
 
@@ -128,17 +179,30 @@ fn is_cut_off(answer: &std::io::Result<String>) -> bool {
     matches!(answer, Err(error) if matches!(error.kind(), ConnectionReset | BrokenPipe))
 }
 
-/// The path that the one container of the site was told.
-async fn told(site: &Site) -> String {
-    let seen = site.containers().await;
-    let path = format!("/containers/{}/json", seen[0].id);
+/// First process of the container of that task, and the path that it was told.
+async fn told(site: &Site, name: &str) -> (i32, String) {
+    let (seen, id) = (site.containers().await, site.id(name));
+    let found = seen.iter().find(|seen| seen.task.ends_with(&id));
+    let path = format!("/containers/{}/json", found.expect("a container").id);
     let body = request(DOCKER_SOCKET, "GET", &path).await.expect("inspect");
-    let env = body.json()["Config"]["Env"].clone();
-    let found = env.as_array().expect("variables").iter().find_map(|text| {
+    let body = body.json();
+    let pid = body["State"]["Pid"].as_i64().expect("a process");
+    let env = body["Config"]["Env"].as_array().expect("variables");
+    let found = env.iter().find_map(|text| {
         text.as_str()?
             .strip_prefix("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=")
     });
-    found.expect("the variable").to_owned()
+    let path = found.expect("the variable").to_owned();
+    (i32::try_from(pid).expect("a process"), path)
+}
+
+/// What somebody in the network of that process is answered.
+async fn ask_within(pid: i32, address: SocketAddr, path: &str) -> String {
+    let path = path.to_owned();
+    let answer = tokio::task::spawn_blocking(move || {
+        in_network(pid, async move || get(address, &path).await)
+    });
+    answer.await.expect("a thread").expect("an answer")
 }
 
 /// Process id of an agent that none of these is, from the lock of its data directory.
@@ -170,7 +234,7 @@ async fn until_logged(site: &Site, words: &str, times: usize) {
     .await;
 }
 
-fn files_below(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_below(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir).expect("a directory").flatten() {
         let path = entry.path();
@@ -215,7 +279,7 @@ async fn crash_and_upgrades(
     kill(Pid::from_raw(first), Signal::SIGKILL).expect("a signal");
     let second = another_agent(site, &[first]).await;
     clients.more(1000).await;
-    let by_crash = clients.cut_off.load(Ordering::Relaxed);
+    let by_crash = clients.client.cut_off.load(Ordering::Relaxed);
 
     replace(program, good);
     parent.signal(Signal::SIGHUP);
@@ -235,6 +299,80 @@ async fn crash_and_upgrades(
     another_agent(site, &[first, second, third]).await;
     clients.more(500).await;
     by_crash
+}
+
+/// Credentials of so many roles have been sealed.
+async fn until_kept(site: &Site, roles: usize) {
+    let sealed = site.data().join("sealed");
+    eventually("credentials are kept", async || {
+        let entries = std::fs::read_dir(&sealed).ok()?.flatten();
+        let whole = entries.filter(|entry| !entry.file_name().to_string_lossy().ends_with(".new"));
+        (whole.count() >= roles).then_some(())
+    })
+    .await;
+}
+
+/// Nobody was refused or slow, and only the crash has cut anybody off.
+fn assert_served(tally: &Tally, by_crash: usize) {
+    println!("{tally:?}");
+    assert_eq!(
+        tally.failed, [""; 0],
+        "after {} that were answered",
+        tally.answered
+    );
+    assert!(tally.answered > 2500, "{tally:?}");
+    // Those that the killed agent was answering in that instant: none twice, and no upgrade cuts anybody off.
+    assert!(by_crash <= CLIENTS, "{tally:?}");
+    assert_eq!(tally.cut_off, by_crash, "{tally:?}");
+    assert_eq!(tally.slow, 0, "{tally:?}");
+}
+
+/// The same as containers have it: in their networks, at the real address, and with each id good for its task only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_from_the_networks_of_two_containers_fails_through_all_that() {
+    with_site(async |site| {
+        let file = site.file(
+            "credentials.json",
+            &json!({ "AccessKeyId": "DEVKEY", "SecretAccessKey": "dev-secret" }),
+        );
+        let program = site.path("berth");
+        replace(&program, good);
+        site.give_address();
+        site.berth = std::mem::take(&mut site.berth)
+            .env("BERTH_CREDENTIALS", "dev")
+            .env("BERTH_CREDENTIALS_FILE", &file)
+            .env("BERTH_CREDENTIALS_BINDING", "enforce");
+        site.berth.program = Some(program.clone());
+        let parent = site.supervised().await;
+        let names = ["one", "two"];
+        for name in names {
+            let mut definition = site.one(name, super::support::view::SERVE);
+            definition["taskRoleArn"] = json!("arn:aws:iam::123456789012:role/web");
+            definition["networkMode"] = json!("bridge");
+            parent.put(name, &definition).await.expect("a put");
+        }
+        let mut containers = Vec::new();
+        for name in names {
+            parent.until(name, "RUNNING").await;
+            containers.push(told(site, name).await);
+        }
+        until_kept(site, names.len()).await;
+        std::fs::remove_file(&file).expect("the source goes");
+
+        let paths = containers.clone();
+        let address = "169.254.170.2:80".parse().expect("an address");
+        let clients = Clients::start_within(containers, address);
+        let by_crash = crash_and_upgrades(site, &parent, &program, &clients).await;
+        assert_served(&clients.end().await, by_crash);
+        // The binding is what it was: the other one's id is refused.
+        let [(one, _), (_, other)] = paths.as_slice() else {
+            panic!("two containers");
+        };
+        let stolen = ask_within(*one, address, other).await;
+        assert!(stolen.contains("InvalidIdInRequest"), "{stolen}");
+        assert!(parent.end().await.success());
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -258,15 +396,9 @@ async fn no_request_of_100_clients_fails_through_a_crash_an_upgrade_and_a_bad_ve
         parent.put("web", &definition).await.expect("a put");
         parent.until("web", "RUNNING").await;
         let container = site.containers().await;
-        let (address, path) = (site.listener("task-server").await, told(site).await);
-        let sealed = site.data().join("sealed");
-        eventually("credentials are kept", async || {
-            std::fs::read_dir(&sealed)
-                .ok()?
-                .flatten()
-                .find(|entry| !entry.file_name().to_string_lossy().ends_with(".new"))
-        })
-        .await;
+        let address = site.listener("task-server").await;
+        let (_, path) = told(site, "web").await;
+        until_kept(site, 1).await;
         assert!(
             assert_no_secret(site) > 4,
             "the data directory was looked at"
@@ -277,18 +409,7 @@ async fn no_request_of_100_clients_fails_through_a_crash_an_upgrade_and_a_bad_ve
 
         let clients = Clients::start(address, &path);
         let by_crash = crash_and_upgrades(site, &parent, &program, &clients).await;
-        let tally = clients.end().await;
-        println!("{tally:?}");
-        assert_eq!(
-            tally.failed, [""; 0],
-            "after {} that were answered",
-            tally.answered
-        );
-        assert!(tally.answered > 2500, "{tally:?}");
-        // Those that the killed agent was answering in that instant: none twice, and no upgrade cuts anybody off.
-        assert!(by_crash <= CLIENTS, "{tally:?}");
-        assert_eq!(tally.cut_off, by_crash, "{tally:?}");
-        assert_eq!(tally.slow, 0, "{tally:?}");
+        assert_served(&clients.end().await, by_crash);
         assert_eq!(
             site.containers().await,
             container,

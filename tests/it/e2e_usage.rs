@@ -1,7 +1,7 @@
 //! What a real container uses, as the agent reads it from the kernel, beside what Docker says of it.
 #![cfg(feature = "e2e")]
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::agent::{Site, with_site};
 use crate::support::http::{DOCKER_SOCKET, request};
@@ -66,6 +66,45 @@ async fn use_is_read_without_docker_and_agrees_with_it() {
             (all["tasks"] == serde_json::json!([])).then_some(())
         })
         .await;
+        drop(agent);
+    })
+    .await;
+}
+
+/// Writes a mebibyte over the image and two into a volume of its own.
+const WRITER: &str = "trap 'exit 0' TERM; dd if=/dev/zero of=/root.bin bs=1M count=1; \
+                      dd if=/dev/zero of=/data/volume.bin bs=1M count=2; sleep 100000 & wait";
+
+#[tokio::test]
+async fn the_disk_is_shown_by_owner() {
+    with_site(async |site| {
+        site.berth = std::mem::take(&mut site.berth).env("BERTH_DISK_USE_INTERVAL", "10s");
+        let agent = site.agent(&[]).await;
+        let mut definition = site.one("writer", WRITER);
+        definition["volumes"] =
+            json!([{ "name": "data", "dockerVolumeConfiguration": { "scope": "task" } }]);
+        let container = &mut definition["containerDefinitions"][0];
+        container["mountPoints"] = json!([{ "sourceVolume": "data", "containerPath": "/data" }]);
+        agent.put("writer", &definition).await.expect("a put");
+        agent.until("writer", "RUNNING").await;
+        let (usage, owner) = eventually("what the task has written", async || {
+            let usage = ask(site, "/v1/resources").await?["disk"]["usage"].take();
+            let tasks = usage["tasks"].as_array()?.clone();
+            let id = site.id("writer");
+            let owner = tasks
+                .into_iter()
+                .find(|task| task["taskId"] == id.as_str())?;
+            (owner["volumeBytes"].as_u64() >= Some(2 << 20)).then_some((usage, owner))
+        })
+        .await;
+        assert_eq!(owner["family"], "writer", "{owner}");
+        let written = owner["writableBytes"].as_u64().expect("bytes");
+        assert!((1 << 20..2 << 20).contains(&written), "{owner}");
+        assert!(usage["imageBytes"].as_u64() > Some(0), "{usage}");
+        assert!(usage["agentBytes"].as_u64() > Some(0), "{usage}");
+        assert!(usage["checkedAt"].is_string(), "{usage}");
+        let top = site.run(&["top"]).await;
+        assert!(top.with(0).contains("disk in use: images "), "{top:?}");
         drop(agent);
     })
     .await;

@@ -22,6 +22,8 @@ mod fuzz;
 
 mod host_rules;
 
+mod socket_activation;
+
 mod windows_deploy;
 
 mod e2e_docker_contract;
@@ -38,6 +40,10 @@ mod e2e_dockerd;
 
 mod e2e_registry;
 
+mod e2e_ecr;
+
+mod e2e_secrets;
+
 mod e2e_usage;
 
 mod e2e_sdk;
@@ -47,6 +53,7 @@ mod e2e_credentials;
 mod e2e_task_address;
 
 mod e2e_metadata_file;
+mod e2e_moto_ecs;
 
 mod e2e_supervise;
 
@@ -74,7 +81,16 @@ mod e2e_flood;
 
 mod e2e_connected;
 
+mod e2e_connected_kill;
+
+mod e2e_name_resolution;
+
+mod e2e_ec2_tags;
+
 mod connected;
+
 mod e2e_logs;
+
+mod e2e_log_role;
 
 mod e2e_two_agents;

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use berth::aws::{Imds, InstanceMetadata as Setting};
+use berth::boundary::EcsFactsSource as _;
+use berth::boundary::ecs_facts::InstancePlace;
 use berth::boundary::store::InstanceStore as _;
 use berth::boundary::{ErrorKind, InstanceFact, InstanceMetadata};
 use berth::ecs::Ec2Settings;
@@ -46,7 +48,9 @@ async fn registered(host: &Host, times: usize) {
 /// Of a host that looks for notices.
 const LOOKS: Ec2Settings = Ec2Settings {
     spot_draining: true,
+    rebalance_draining: false,
     warm_pools: false,
+    propagate_tags: false,
 };
 
 /// A host that looks for notices has begun to and looked twice more: by then any other that does has looked too.
@@ -96,6 +100,46 @@ async fn nobody_at_the_address_is_a_failure_soon() {
 }
 
 #[tokio::test]
+async fn check_027_tags_of_the_instance_are_those_of_ec2_and_the_operators_before_them() {
+    let service = instance().await;
+    let mut host = host_of(&service).await;
+    host.ec2.propagate_tags = true;
+    host.tags = [("team", "ops"), ("own", "1")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+    host.plane.tag("team", "web");
+    host.plane.tag("stage", "a &lt; b");
+    host.plane.tag("aws:cloudformation:stack-name", "s");
+    host.plane
+        .fail("DescribeTags", 1, 503, "RequestLimitExceeded");
+    host.start();
+    registered(&host, 1).await;
+    let questions = host.plane.calls("DescribeTags");
+    assert_eq!(questions.len(), 2, "tried again");
+    let form = questions[1].as_str().expect("a form");
+    assert!(form.contains("Filter.1.Value.1=i%2D1&"), "{form}");
+    let registrations = host.plane.calls("RegisterContainerInstance");
+    let mut tags: Vec<(&str, &str)> = registrations[0]["tags"]
+        .as_array()
+        .expect("tags")
+        .iter()
+        .filter_map(|tag| Some((tag["key"].as_str()?, tag["value"].as_str()?)))
+        .collect();
+    tags.sort_unstable();
+    assert_eq!(tags, [("own", "1"), ("stage", "a < b"), ("team", "ops")]);
+    assert_eq!(host.plane.bad_signatures(), [""; 0]);
+}
+
+#[tokio::test]
+async fn check_027_without_tags_there_is_no_such_member() {
+    let host = Host::new().await;
+    registered(&host, 1).await;
+    let call = &host.plane.calls("RegisterContainerInstance")[0];
+    assert_eq!(call.get("tags"), None);
+    assert_eq!(host.plane.calls("DescribeTags").len(), 0);
+}
+
+#[tokio::test]
 async fn check_015_020_and_035_an_instance_is_registered_with_its_document_as_it_stands() {
     let service = instance().await;
     service.tell(
@@ -129,13 +173,7 @@ async fn check_001_without_a_region_nothing_is_called_and_tasks_run() {
     let mut host = Host::unconnected().await;
     host.region = None;
     host.start();
-    let status = host.status.clone().expect("a status");
-    host.plane
-        .until("it says so", || {
-            let problem = status.now().problem;
-            problem.filter(|words| words.contains("AWS_DEFAULT_REGION"))
-        })
-        .await;
+    host.until_told("AWS_DEFAULT_REGION").await;
     assert_eq!(host.plane.all_calls().len(), 0);
     assert!(host.sim.agent_runs());
 }
@@ -213,7 +251,27 @@ async fn check_021_no_vpc_is_named_without_network_interfaces_of_tasks() {
         .filter(|name| ["ecs.vpc-id", "ecs.subnet-id"].contains(name))
         .collect();
     assert_eq!(vpc, [""; 0]);
-    assert!(!service.asked().iter().any(|path| path.contains("macs")));
+}
+
+#[tokio::test]
+async fn where_the_instance_is_is_known_for_containers_to_read() {
+    let service = instance().await;
+    let mac = "0a:1b:2c:3d:4e:5f";
+    service.tell("meta-data/mac", mac);
+    let vpc = format!("meta-data/network/interfaces/macs/{mac}/vpc-id");
+    service.tell(&vpc, "vpc-1");
+    service.tell("meta-data/placement/availability-zone-id", "usw2-az1");
+    service.tell("meta-data/local-ipv4", "10.0.0.9");
+    let mut host = host_of(&service).await;
+    host.start();
+    let place = host.plane.until("it is known", || host.facts.place()).await;
+    let expected = InstancePlace {
+        vpc: Some("vpc-1".to_owned()),
+        zone_id: Some("usw2-az1".to_owned()),
+        private_ipv4: Some("10.0.0.9".to_owned()),
+        ..InstancePlace::default()
+    };
+    assert_eq!(*place, expected);
 }
 
 #[tokio::test]
@@ -258,6 +316,22 @@ async fn check_138_a_notice_of_interruption_drains_the_instance_once() {
 }
 
 #[tokio::test]
+async fn a_recommendation_to_rebalance_drains_the_instance_where_it_is_asked_for() {
+    const REBALANCE: &str = "meta-data/events/recommendations/rebalance";
+    let service = instance().await;
+    service.tell(REBALANCE, r#"{"noticeTime": "2026-01-01T00:00:00Z"}"#);
+    let mut host = host_of(&service).await;
+    host.ec2.rebalance_draining = true;
+    host.start();
+    host.plane
+        .until("it drains", || {
+            host.plane.calls("UpdateContainerInstancesState").pop()
+        })
+        .await;
+    assert!(!service.asked().iter().any(|path| path == NOTICE));
+}
+
+#[tokio::test]
 async fn check_139_without_the_setting_nobody_looks_for_notices() {
     let service = instance().await;
     service.tell(NOTICE, r#"{"action": "terminate"}"#);
@@ -279,13 +353,7 @@ async fn check_140_an_instance_of_a_warm_pool_is_not_registered_before_it_is_in_
     let mut host = host_of(&service).await;
     host.ec2.warm_pools = true;
     host.start();
-    let status = host.status.clone().expect("a status");
-    host.plane
-        .until("it says what it waits for", || {
-            let problem = status.now().problem;
-            problem.filter(|words| words.contains("Warmed:Stopped"))
-        })
-        .await;
+    host.until_told("Warmed:Stopped").await;
     assert_eq!(host.plane.all_calls().len(), 0);
     host.crash().await;
     service.tell("meta-data/autoscaling/target-lifecycle-state", "InService");

@@ -1,8 +1,10 @@
 //! How the control plane is reached: over TLS, with an authority of the operator, through a proxy, at other endpoints.
 //! Names of the tests are resolved by nobody; a proxy on loopback leads them where they belong.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
+use berth::domain::fips::FipsEndpoints;
 use berth::ecs::{Authorities, EndpointKinds, Network, Proxies, Proxy};
 
 use super::{Host, SERVE, arn, task};
@@ -35,16 +37,6 @@ async fn works(host: &Host) {
     assert_eq!(host.plane.bad_signatures(), [""; 0]);
 }
 
-async fn says(host: &Host, words: &str) {
-    let status = host.status.clone().expect("a status");
-    host.plane
-        .until(words, || {
-            let problem = status.now().problem;
-            problem.filter(|problem| problem.contains(words))
-        })
-        .await;
-}
-
 #[tokio::test]
 async fn check_045_calls_and_sessions_go_over_tls_with_an_authority_of_the_operator() {
     let (mut host, authorities) = over_tls("localhost").await;
@@ -57,7 +49,7 @@ async fn check_045_calls_and_sessions_go_over_tls_with_an_authority_of_the_opera
 async fn check_045_a_certificate_that_nobody_vouches_for_is_refused() {
     let (mut host, _) = over_tls("localhost").await;
     host.start();
-    says(&host, "RegisterContainerInstance").await;
+    host.until_told("RegisterContainerInstance").await;
     assert_eq!(host.plane.all_calls().len(), 0);
 }
 
@@ -68,7 +60,7 @@ async fn check_045_a_certificate_of_another_name_is_refused() {
     host.plane = ControlPlane::start_tls("localhost", acceptor).await;
     host.network.authorities = Authorities::read(pem.as_bytes()).0;
     host.start();
-    says(&host, "RegisterContainerInstance").await;
+    host.until_told("RegisterContainerInstance").await;
     assert_eq!(host.plane.all_calls().len(), 0);
 }
 
@@ -112,15 +104,34 @@ async fn check_046_loopback_is_never_reached_through_a_proxy() {
 /// The names of the endpoints, by what is asked of a proxy that leads nowhere.
 #[tokio::test]
 async fn endpoints_for_fips_and_for_ipv6_are_used_where_they_are_asked_for() {
-    for (fips, dual_stack, name) in [
-        (false, false, "ecs.us-west-2.amazonaws.com"),
-        (true, false, "ecs-fips.us-west-2.amazonaws.com"),
-        (false, true, "ecs.us-west-2.api.aws"),
-        (true, true, "ecs-fips.us-west-2.api.aws"),
+    use FipsEndpoints::{Always, Off, WhereThereAre};
+    for (fips, dual_stack, region, name) in [
+        (Off, false, "us-west-2", "ecs.us-west-2.amazonaws.com"),
+        (
+            Always,
+            false,
+            "us-west-2",
+            "ecs-fips.us-west-2.amazonaws.com",
+        ),
+        (
+            WhereThereAre,
+            false,
+            "us-west-2",
+            "ecs-fips.us-west-2.amazonaws.com",
+        ),
+        (
+            WhereThereAre,
+            false,
+            "eu-west-1",
+            "ecs.eu-west-1.amazonaws.com",
+        ),
+        (Off, true, "us-west-2", "ecs.us-west-2.api.aws"),
+        (Always, true, "us-west-2", "ecs-fips.us-west-2.api.aws"),
     ] {
         let proxy = HttpProxy::start(None).await;
         let mut host = Host::unconnected().await;
         host.no_endpoint = true;
+        host.region = Some(region.to_owned());
         host.network.proxies.https = Proxy::parse(&proxy.url());
         host.network.endpoints = EndpointKinds { fips, dual_stack };
         host.start();
@@ -136,13 +147,22 @@ async fn check_039_without_endpoints_the_session_waits_and_tries_again() {
     // Both sessions ask, and each once more.
     host.plane
         .fail("DiscoverPollEndpoint", 3, 500, "ServerException");
-    let before = tokio::time::Instant::now();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let note = Arc::clone(&asked);
+    host.plane.watch(move |what, _| {
+        if what == "DiscoverPollEndpoint" {
+            note.lock().expect("whole").push(Instant::now());
+        }
+    });
     host.start();
     host.plane
         .until("a session is open", || {
             (host.plane.opened().len() == 1).then_some(())
         })
         .await;
-    assert!(before.elapsed() > Duration::from_millis(250));
-    assert_eq!(host.plane.calls("DiscoverPollEndpoint").len(), 4);
+    let asked = asked.lock().expect("whole").clone();
+    assert_eq!(asked.len(), 4);
+    // The first two are of one session each; who asks again has waited a quarter of a second at least.
+    let waited = asked[2] - asked[0];
+    assert!(waited >= Duration::from_millis(250), "{waited:?}");
 }

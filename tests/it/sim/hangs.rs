@@ -121,6 +121,29 @@ fn what_is_heard_during_a_look_is_not_lost_with_its_older_answer() {
 }
 
 #[test]
+fn an_end_that_is_told_while_the_look_after_the_start_is_answered_is_looked_at() {
+    on_paused_time(async {
+        let mut driver = Driver::new(None);
+        driver.pass(Duration::from_secs(1)).await;
+        // No list finds it.
+        hang(&driver, Operation::List, "");
+        driver.pass(Duration::from_secs(10)).await;
+        driver.sim.world.add_fault(Fault {
+            operation: Operation::Inspect,
+            about: String::new(),
+            times: 1,
+            effect: Effect::AnswerLate(Duration::from_secs(2)),
+        });
+        let app = shell("app", "image", "sleep 1; exit 3");
+        driver.put(&arn(1), task(vec![app])).await;
+        driver.pass(Duration::from_secs(3)).await;
+        assert_eq!(driver.sim.status(&arn(1)), Some(TaskStatus::Stopped));
+        driver.sim.world.heal();
+        all_is_well(driver).await;
+    });
+}
+
+#[test]
 fn an_agent_whose_store_hangs_ends_soon_when_it_is_told_to() {
     on_paused_time(async {
         let mut driver = Driver::new(None);

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use berth::boundary::Clock;
-use berth::domain::definition::RestartPolicy;
+use berth::domain::definition::{RestartPolicy, TaskDefinition};
+use berth::domain::names::LABEL_DEFINITION;
 use berth::domain::reason::ReasonName;
-use berth::domain::runtime::RunState;
+use berth::domain::runtime::{RunState, VolumeSpec};
 use berth::domain::status::TaskStatus;
+use berth::domain::volume::{DockerVolume, VolumeScope, VolumeSource};
 use berth::testing::sim::{Driver, SERVE, STUBBORN, arn, shell, task};
 use berth::testing::world::{Effect, Fault, Operation};
 
@@ -68,6 +70,112 @@ fn containers_outlive_the_rows_and_are_taken_over_as_they_are() {
         driver.until("removal", gone(&arn(1))).await;
         assert!(driver.sim.world.containers().is_empty());
         assert!(driver.sim.world.volumes().is_empty());
+        all_is_well(driver).await;
+    });
+}
+
+/// Its volume is shared, and made where it is missing.
+fn with_shared_volume() -> TaskDefinition {
+    let mut definition = web_and_database();
+    definition.volumes[0].source = VolumeSource::Docker(DockerVolume {
+        scope: VolumeScope::Shared {
+            autoprovision: true,
+        },
+        driver: None,
+        driver_opts: [].into(),
+        labels: [].into(),
+    });
+    definition
+}
+
+/// Method: the volume appears between the look for it and its creation, which Docker then refuses.
+#[test]
+fn a_shared_volume_that_somebody_makes_at_the_same_time_is_used() {
+    on_paused_time(async {
+        let mut driver = Driver::new(None);
+        driver.sim.world.add_fault(Fault {
+            operation: Operation::CreateVolume,
+            about: String::new(),
+            times: 1,
+            effect: Effect::Delay(Duration::from_secs(2)),
+        });
+        driver.put(&arn(1), with_shared_volume()).await;
+        while driver.sim.world.calls(Operation::CreateVolume) == 0 {
+            driver.pass(Duration::from_millis(100)).await;
+        }
+        driver.sim.world.make_volume_from_outside(VolumeSpec {
+            name: "data".to_owned(),
+            driver: Some("nfs".to_owned()),
+            driver_opts: [].into(),
+            labels: [].into(),
+        });
+        driver
+            .until("RUNNING", is(&arn(1), TaskStatus::Running))
+            .await;
+        driver.remove(&arn(1)).await;
+        driver.until("removal", gone(&arn(1))).await;
+        assert_eq!(driver.wrong, [""; 0]);
+        driver.sim.stop_agent().await;
+    });
+}
+
+/// Docker would refuse to make it.
+#[test]
+fn a_shared_volume_that_another_driver_has_made_is_used() {
+    on_paused_time(async {
+        let mut driver = Driver::new(None);
+        let made = VolumeSpec {
+            name: "data".to_owned(),
+            driver: Some("nfs".to_owned()),
+            driver_opts: [].into(),
+            labels: [].into(),
+        };
+        driver.sim.world.make_volume_from_outside(made);
+        driver.put(&arn(1), with_shared_volume()).await;
+        driver
+            .until("RUNNING", is(&arn(1), TaskStatus::Running))
+            .await;
+        driver.remove(&arn(1)).await;
+        driver.until("removal", gone(&arn(1))).await;
+        assert_eq!(driver.sim.world.volumes(), ["data"], "it is not the task's");
+        assert_eq!(driver.wrong, [""; 0]);
+        driver.sim.stop_agent().await;
+    });
+}
+
+/// Its definition is on the container that starts first, and nowhere else.
+#[test]
+fn a_task_with_a_long_definition_is_rebuilt_from_the_one_container_that_carries_it() {
+    on_paused_time(async {
+        let mut driver = Driver::new(None);
+        let mut definition = web_and_database();
+        let long = ("LONG".to_owned(), "x".repeat(200 * 1024));
+        definition.containers[0].environment = [long].into();
+        driver.put(&arn(1), definition).await;
+        driver
+            .until("RUNNING", is(&arn(1), TaskStatus::Running))
+            .await;
+        let before = driver.sim.world.containers();
+        let carriers = before
+            .iter()
+            .filter(|c| c.spec.labels.contains_key(LABEL_DEFINITION));
+        let carriers: Vec<&str> = carriers.map(|c| c.name.as_str()).collect();
+        assert_eq!(carriers, ["db"]);
+        driver.sim.crash().await;
+        driver.sim.lose_rows();
+        driver.sim.start();
+        driver
+            .until("RUNNING again", is(&arn(1), TaskStatus::Running))
+            .await;
+        driver.pass(Duration::from_mins(1)).await;
+        let starts = |containers: Vec<berth::testing::world::Container>| {
+            let shown = containers.into_iter().map(|c| (c.id, c.starts));
+            shown.collect::<Vec<_>>()
+        };
+        assert_eq!(starts(driver.sim.world.containers()), starts(before));
+        driver.remove(&arn(1)).await;
+        driver.until("removal", gone(&arn(1))).await;
+        assert!(driver.sim.world.containers().is_empty());
         all_is_well(driver).await;
     });
 }

@@ -11,12 +11,31 @@ use super::on_paused_time;
 /// Seeds of an ordinary run.
 const SEEDS: std::ops::Range<u64> = 0..60;
 
+/// Seeds that a soak without power losses has found, of what is mended: a task whose first decision met a failed commit said nothing of why
+/// it stood still; a start whose answer was lost was taken for none by a stop, or by an end that was held back; an
+/// earlier creation that somebody started ran on.
+const ONCE_FAILED: [u64; 8] = [
+    2_677_447_049,
+    2_677_447_285,
+    2_677_448_083,
+    2_677_455_076,
+    2_677_446_858,
+    2_677_450_733,
+    2_677_449_682,
+    2_677_453_938,
+];
+
 /// Steps of a run before everything is healed.
 const STEPS: u32 = 40;
 
 /// What went wrong with that seed, and its script.
-fn run(seed: u64) -> Result<(), String> {
-    let outcome = on_paused_time(RandomRun { seed, steps: STEPS }.run());
+fn run(seed: u64, power_losses: bool) -> Result<(), String> {
+    let run = RandomRun {
+        seed,
+        steps: STEPS,
+        power_losses,
+    };
+    let outcome = on_paused_time(run.run());
     if outcome.wrong.is_empty() {
         return Ok(());
     }
@@ -37,10 +56,19 @@ fn seeds() -> std::ops::Range<u64> {
 }
 
 #[test]
+fn seeds_that_once_failed_keep_every_promise() {
+    let failed = ONCE_FAILED
+        .into_iter()
+        .filter_map(|seed| run(seed, false).err());
+    let failed: Vec<String> = failed.collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
 fn random_runs_keep_every_promise() {
     let seeds = seeds();
     eprintln!("seeds {seeds:?}");
-    let failed: Vec<String> = seeds.filter_map(|seed| run(seed).err()).collect();
+    let failed: Vec<String> = seeds.filter_map(|seed| run(seed, true).err()).collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
@@ -59,7 +87,7 @@ fn random_runs_keep_every_promise_for_as_long_as_there_is_time() {
     eprintln!("seeds from {first}");
     let mut failed = Vec::new();
     for seed in first.. {
-        if let Err(words) = run(seed) {
+        if let Err(words) = run(seed, true) {
             eprintln!("{words}");
             failed.push(seed);
         }

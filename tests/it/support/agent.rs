@@ -97,8 +97,10 @@ impl Site {
     }
 
     /// Removes what the test made. Agents must be gone.
-    async fn close(self) {
+    async fn close(mut self) {
         if self.address.is_some() {
+            // The one that the test had last may be a bad one.
+            self.berth.program = None;
             self.run(&["host", "clean"]).await;
         }
         let volumes: Vec<String> = self.volumes().await;

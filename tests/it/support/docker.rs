@@ -1,8 +1,13 @@
 //! A real Docker Engine, with an instance label that is this test's alone.
 #![cfg(feature = "e2e")]
 
-use berth::boundary::ContainerRuntime;
+use std::time::Duration;
+
+use berth::boundary::{ContainerRuntime, ErrorKind};
 use berth::docker::{Docker, DockerConfig};
+
+/// How often an engine is asked that is there and does not answer in time: each question has 10 s.
+const TRIES: usize = 30;
 
 /// The platform's Docker for a fresh instance; `None`, said on standard error, where it does not answer.
 pub(crate) async fn docker() -> Option<(Docker, String)> {
@@ -13,13 +18,22 @@ pub(crate) async fn docker() -> Option<(Docker, String)> {
 pub(crate) async fn docker_at(endpoint: Option<String>) -> Option<(Docker, String)> {
     let instance = format!("it-{:016x}", rand::random::<u64>());
     let docker = adapter(endpoint, instance.clone());
-    match docker.info().await {
-        Ok(_) => Some((docker, instance)),
-        Err(error) => {
-            eprintln!("skipped: {error}");
-            None
+    for left in (0..TRIES).rev() {
+        let Err(error) = docker.info().await else {
+            return Some((docker, instance));
+        };
+        // One that writes gigabytes of images to a slow disk is slow, not away.
+        let is_slow = matches!(
+            error.kind,
+            ErrorKind::DeadlineExceeded | ErrorKind::Transient
+        );
+        if !is_slow || left == 0 {
+            berth::testing::skip::skipped(error);
+            return None;
         }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
+    None
 }
 
 /// Removes what a test of that instance left, and what it made in the name of `<instance>-other`. Containers are

@@ -33,7 +33,7 @@ impl Dockerd {
         let child = match spawn(&dir, live_restore) {
             Ok(child) => child,
             Err(error) => {
-                eprintln!("skipped: dockerd: {error}");
+                berth::testing::skip::skipped(format_args!("dockerd: {error}"));
                 return None;
             }
         };
@@ -45,7 +45,7 @@ impl Dockerd {
         let log = dockerd.dir.path().join("log");
         if !dockerd.comes_up().await {
             let log = std::fs::read_to_string(log).unwrap_or_default();
-            eprintln!("skipped: dockerd ended: {log}");
+            berth::testing::skip::skipped(format_args!("dockerd ended: {log}"));
             return None;
         }
         Some(dockerd)

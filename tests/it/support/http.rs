@@ -61,10 +61,29 @@ pub(crate) async fn request_with(
 
 /// The whole answer to a GET on a connection of its own.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
+    exchange(
+        address,
+        &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+    )
+    .await
+}
+
+/// The whole answer to a POST on a connection of its own; `headers` are lines that each end in CRLF.
+pub(crate) async fn post(
+    address: SocketAddr,
+    headers: &str,
+    body: &str,
+) -> std::io::Result<String> {
+    let length = body.len();
+    let request = format!(
+        "POST / HTTP/1.0\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+    );
+    exchange(address, &request).await
+}
+
+async fn exchange(address: SocketAddr, request: &str) -> std::io::Result<String> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;

@@ -26,6 +26,8 @@ pub(crate) mod moto;
 
 pub(crate) mod control_plane;
 
+pub(crate) mod services;
+
 pub(crate) mod instance_metadata;
 
 pub(crate) mod certificates;

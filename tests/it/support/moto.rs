@@ -2,10 +2,16 @@
 #![cfg(feature = "e2e")]
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use aws_sdk_ecs::config::{Credentials, SharedCredentialsProvider};
+use berth::ecs::Network;
+use berth::ecs::connect::Connector;
+use berth::platform::SystemClock;
 use tempfile::TempDir;
 use tokio::process::Child;
 
+use super::control_plane::{KEY, REGION, SECRET};
 use super::program;
 use super::view::eventually;
 
@@ -14,10 +20,24 @@ pub(crate) fn python(name: &str) -> Option<PathBuf> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let path = root.join(".cache/venv/bin").join(name);
     if !path.exists() {
-        eprintln!("skipped: {} is missing: run `make setup`", path.display());
+        berth::testing::skip::skipped(format_args!(
+            "{} is missing: run `make setup`",
+            path.display()
+        ));
         return None;
     }
     Some(path)
+}
+
+/// The agent's own way to ask, with a key that moto takes as it takes any.
+pub(crate) fn connector() -> Connector {
+    let key = Credentials::new(KEY, SECRET, None, None, "test");
+    Connector::new(
+        SharedCredentialsProvider::new(key),
+        REGION.to_owned(),
+        Network::default(),
+        Arc::new(SystemClock),
+    )
 }
 
 /// moto; killed when dropped.

@@ -15,6 +15,9 @@ use super::program;
 use super::rig::Rig;
 use super::view::eventually;
 
+/// File of those who are let in, in the registry's directory.
+const USERS: &str = "users";
+
 /// Debian's `docker-registry`; killed when dropped.
 pub(crate) struct Registry {
     dir: TempDir,
@@ -25,12 +28,26 @@ pub(crate) struct Registry {
 impl Registry {
     /// Starts one; `None`, said on standard error, where there is none.
     pub(crate) async fn start() -> Option<Self> {
+        Self::start_for(None).await
+    }
+
+    /// Starts one that lets only that user in: a line of `htpasswd`.
+    pub(crate) async fn start_for(user: Option<&str>) -> Option<Self> {
         let dir = tempfile::tempdir().expect("a directory");
         let data = dir.path().join("data");
+        let users = dir.path().join(USERS);
+        let auth = user.map(|line| {
+            std::fs::write(&users, line).expect("a file");
+            format!(
+                "auth: {{htpasswd: {{realm: lab, path: {}}}}}\n",
+                users.display()
+            )
+        });
         let config = format!(
             "version: 0.1\nlog: {{accesslog: {{disabled: false}}}}\nstorage: {{filesystem: {{rootdirectory: {}}}, \
-             delete: {{enabled: true}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n",
-            data.display()
+             delete: {{enabled: true}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n{}",
+            data.display(),
+            auth.unwrap_or_default()
         );
         let path = dir.path().join("config.yml");
         std::fs::write(&path, config).expect("a file");
@@ -39,7 +56,7 @@ impl Registry {
         let mut child = match program::start("docker-registry", &args, log) {
             Ok(child) => child,
             Err(error) => {
-                eprintln!("skipped: docker-registry: {error}");
+                berth::testing::skip::skipped(format_args!("docker-registry: {error}"));
                 return None;
             }
         };
@@ -57,19 +74,32 @@ impl Registry {
         })
     }
 
+    /// Lets only that user in from now on.
+    pub(crate) fn let_in(&self, user: &str) {
+        std::fs::write(self.dir.path().join(USERS), user).expect("a file");
+    }
+
     /// Pushes the rig's image under that name and leaves it there alone. Returns the reference.
     pub(crate) async fn push(&self, rig: &Rig, name: &str) -> String {
+        self.push_as(&rig.image, name, "{}").await
+    }
+
+    /// The same with an image of this host, and a login as Docker takes it.
+    pub(crate) async fn push_as(&self, image: &str, name: &str, login: &str) -> String {
+        let docker = async |method: &str, path: &str, headers: &str| {
+            let answer = http::request_with(http::DOCKER_SOCKET, method, path, headers).await;
+            answer.expect("Docker answers")
+        };
         let reference = format!("{}/{name}", self.address);
         let (repository, tag) = reference.rsplit_once(':').expect("a tag");
-        let path = format!("/images/{}/tag?repo={repository}&tag={tag}", rig.image);
-        assert_eq!(rig.meddle("POST", &path).await.status, 201);
-        let anonymous = base64::engine::general_purpose::STANDARD.encode("{}");
-        let header = format!("X-Registry-Auth: {anonymous}\r\n");
+        let path = format!("/images/{image}/tag?repo={repository}&tag={tag}");
+        assert_eq!(docker("POST", &path, "").await.status, 201);
+        let login = base64::engine::general_purpose::URL_SAFE.encode(login);
+        let header = format!("X-Registry-Auth: {login}\r\n");
         let path = format!("/images/{repository}/push?tag={tag}");
-        let pushed = http::request_with(http::DOCKER_SOCKET, "POST", &path, &header).await;
-        let body = pushed.expect("Docker answers").body;
+        let body = docker("POST", &path, &header).await.body;
         assert!(body.contains("digest"), "{body}");
-        rig.meddle("DELETE", &format!("/images/{reference}")).await;
+        docker("DELETE", &format!("/images/{reference}"), "").await;
         reference
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use berth::boundary::images::OwnFiles;
 use berth::boundary::{
     Clock, ContainerRuntime, DesiredCodec, Host, HostProbe, ImageRuntime, VolumeRuntime,
 };
@@ -21,7 +22,7 @@ use berth::domain::layout::volume_docker_name;
 use berth::domain::reason::{Reason, ReasonName};
 use berth::domain::runtime::{OutputRange, RuntimeInfo};
 use berth::domain::status::DesiredStatus;
-use berth::domain::task::{DesiredTask, Origin, TaskOptions};
+use berth::domain::task::{DesiredTask, EcsFacts, Origin, TaskOptions};
 use berth::domain::task_ids::TaskIds;
 use berth::images::{HostPlatform, ImagesConfig, ImagesHandle, Outside, service};
 use berth::platform::os_family::OsVersion;
@@ -33,6 +34,7 @@ use berth::reconcile::handle::PutTask;
 use berth::reconcile::settings::{EngineSettings, PullBehavior};
 use berth::reconcile::snapshot::{Snapshot, TaskView};
 use berth::reconcile::{Dependencies, Reconciler, ReconcilerHandle};
+use berth::testing::images::{FakeSecrets, NoTokens};
 use berth::testing::memory_store::MemoryStore;
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::Value;
@@ -95,13 +97,15 @@ struct Probe {
 #[async_trait]
 impl HostProbe for Probe {
     async fn probe(&self, info: &RuntimeInfo) -> HostFacts {
-        let platform = HostPlatform::from_docker(info);
+        let platform = HostPlatform::from_docker(info, None);
         self.images.set_host(platform, info.root_dir.clone());
         let settings = FactSettings {
             reserved_memory_mib: 0,
             reserved_ports: BTreeSet::new(),
+            front_port: None,
             reserved_ports_udp: BTreeSet::new(),
             dynamic_ports: None,
+            detailed_family: None,
             attributes: [].into(),
         };
         host_facts(RawFacts {
@@ -131,6 +135,7 @@ impl DesiredCodec for Codec {
             options: TaskOptions::default(),
             ids: TaskIds::default(),
             origin: Origin::Adopted,
+            ecs: EcsFacts::default(),
             status: DesiredStatus::Running,
             stop_reason: None,
             remove: false,
@@ -377,7 +382,15 @@ fn engine(
     let outside = Outside {
         runtime: docker.clone(),
         host: host.clone(),
+        tokens: Arc::new(NoTokens),
+        secrets: Arc::new(NoTokens),
+        logins: Vec::new(),
         clock: clock.clone(),
+        ids: Arc::new(SystemIds),
+        own_files: Arc::new(|_| OwnFiles {
+            bytes: 0,
+            same_disk: true,
+        }),
         known: Vec::new(),
     };
     let (images_service, images) = service(setup.images.clone(), outside);
@@ -385,6 +398,7 @@ fn engine(
     let (reconciler, handle) = Reconciler::new(Dependencies {
         runtime: docker.clone(),
         volumes: docker.clone(),
+        secrets: Arc::new(FakeSecrets::default()),
         images: Arc::new(images.clone()),
         host: host.clone(),
         store: Arc::new(store.clone()),

@@ -17,6 +17,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("images/plan", &["boundary", "domain"]),
     ("credentials", &["boundary", "domain"]),
     ("credentials/plan", &["boundary", "domain"]),
+    ("secrets", &["boundary", "domain"]),
+    ("secrets/plan", &["boundary", "domain"]),
     ("stats", &["boundary", "domain"]),
     // Reading task definitions: a room of its own, since four others need it (ADR 0002).
     ("definition", &["domain"]),
@@ -103,6 +105,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "metrics",
             "platform",
             "reconcile",
+            "secrets",
             "standalone",
             "stats",
             "store",
@@ -149,14 +152,21 @@ const HOMES: &[(&[&str], &[&str])] = &[
     (
         &[
             "aws_sdk_ecs",
-            "aws_sigv4",
             "rustls_native_certs",
             "tokio_rustls",
             "tokio_tungstenite",
         ],
         &["ecs"],
     ),
-    (&["aws_smithy_http_client"], &["aws", "ecs"]),
+    // Both sign and connect by themselves where no client of the SDK does.
+    (
+        &[
+            "aws_sigv4",
+            "aws_smithy_http_client",
+            "aws_smithy_runtime_api",
+        ],
+        &["aws", "ecs"],
+    ),
     (
         &["axum", "tower", "tower_http", "utoipa", "utoipa_axum"],
         &["api"],
@@ -164,7 +174,11 @@ const HOMES: &[(&[&str], &[&str])] = &[
     (&["clap", "indicatif"], &["cli"]),
     (&["console"], &["cli"]),
     // The admin socket is served with limits that the framework's own server does not have.
-    (&["hyper", "hyper_util"], &["api", "cli", "docker"]),
+    // EC2 is asked one question, for which its SDK would be a large dependency.
+    (
+        &["hyper", "hyper_util"],
+        &["api", "cli", "docker", "ecs/connect"],
+    ),
     (
         &[
             "netlink_packet_core",
@@ -188,8 +202,9 @@ const HOMES: &[(&[&str], &[&str])] = &[
 ];
 
 /// Foreign crates that the domain may use; it is values and rules. `regex_lite` matches patterns of placement
-/// constraints: a pure function of text. `zeroize` is how a secret goes: std has no write that is surely done.
-const DOMAIN_CRATES: &[&str] = &["regex_lite", "thiserror", "zeroize"];
+/// constraints: a pure function of text. `sha2` names files of credential specs as ECS agents do: a pure function of bytes.
+/// `zeroize` is how a secret goes: std has no write that is surely done.
+const DOMAIN_CRATES: &[&str] = &["regex_lite", "sha2", "thiserror", "zeroize"];
 
 /// Rooms whose code decides and does nothing else (style A1).
 const PURE: &[&str] = &[
@@ -197,6 +212,7 @@ const PURE: &[&str] = &[
     "reconcile/plan",
     "images/plan",
     "credentials/plan",
+    "secrets/plan",
     "stats/aggregate",
     "ecs/link",
     "ecs/acs",

@@ -3,6 +3,7 @@
 //! ```text
 //! # What it shows, in a sentence.
 //! task web                               a task and its containers; `put` runs it
+//!   role                                 it has one; or `cpu 256`, `memory 512`
 //!   app: serve, after db HEALTHY         serve | stubborn | exits 3 | runs 5s exits 3, then options
 //!   db: serve, health check
 //! put web                                put, stop, rm TASK
@@ -13,9 +14,11 @@
 //! drop events                            deliver, drop, repeat, reorder, delay 5s
 //! dockerd restart                        stop, start, crash (ends every process), restart [live]
 //! crash agent at next create late        crash, stop, start agent; before, after, late
+//! lose power                             as `crash agent`, and every process ends; only what was flushed stays
 //! lose database                          lose, fill, empty database; lose 2 commit answers
 //! port 8080 taken                        by somebody else; free
 //! unhealthy app                          healthy
+//! pulls always                           ECS_IMAGE_PULL_BEHAVIOR, from the next start of the agent on
 //! advance 30s                            time passes
 //! clock +3h                              somebody sets the clock
 //! until web RUNNING within 10s           or `gone`

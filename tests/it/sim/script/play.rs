@@ -152,6 +152,7 @@ impl Stage {
                 self.sim.world.set_unhealthy(&container, !healthy);
                 self.moment().await;
             }
+            Step::Pulls(behavior) => self.sim.set_pull_behavior(behavior),
             Step::Advance(time) => self.pass(time).await,
             Step::Clock(millis) => self.sim.clock.set_forward(millis),
             Step::Until {
@@ -227,6 +228,7 @@ impl Stage {
             }
             Agent::Stop => self.sim.stop_agent().await,
             Agent::Crash => self.sim.crash().await,
+            Agent::LosePower => self.sim.lose_power().await,
             Agent::CrashAt(call, at) => self.sim.gate.arm_at(&call, at),
         }
     }

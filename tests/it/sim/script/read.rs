@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use berth::boundary::ErrorKind;
 use berth::domain::ids::ContainerName;
+use berth::domain::image::PullBehavior;
 use berth::domain::status::TaskStatus;
 use berth::testing::sim::CrashAt;
 use berth::testing::world::{Effect, EventFate, Fault, Operation};
@@ -76,6 +77,7 @@ fn step(line: &str) -> Result<Step, Wrong> {
         ["dockerd", rest @ ..] => Step::Dockerd(dockerd(rest)?),
         ["start", "agent"] => Step::Agent(Agent::Start),
         ["crash", "agent"] => Step::Agent(Agent::Crash),
+        ["lose", "power"] => Step::Agent(Agent::LosePower),
         ["crash", "agent", "at", "next", call, at] => {
             Step::Agent(Agent::CrashAt(name(call), crash_at(at)?))
         }
@@ -93,6 +95,7 @@ fn step(line: &str) -> Result<Step, Wrong> {
             container: container_name(container)?,
             healthy: *state == "healthy",
         },
+        ["pulls", behavior] => Step::Pulls(pull_behavior(behavior)?),
         ["advance", time] => Step::Advance(duration(time)?),
         ["clock", time] => Step::Clock(clock(time)?),
         ["until", task, status, "within", time] => Step::Until {
@@ -196,6 +199,16 @@ fn crash_at(word: &str) -> Result<CrashAt, Wrong> {
     })
 }
 
+fn pull_behavior(word: &str) -> Result<PullBehavior, Wrong> {
+    Ok(match word {
+        "default" => PullBehavior::Default,
+        "always" => PullBehavior::Always,
+        "once" => PullBehavior::Once,
+        "prefer-cached" => PullBehavior::PreferCached,
+        _ => return Err("an agent pulls default, always, once or prefer-cached".to_owned()),
+    })
+}
+
 fn status_or_gone(word: &str) -> Result<Option<TaskStatus>, Wrong> {
     if word == "gone" {
         return Ok(None);
@@ -279,7 +292,7 @@ fn operation(word: &str) -> Result<Operation, Wrong> {
 }
 
 fn kind_of(word: &str) -> Result<ErrorKind, Wrong> {
-    const ALL: [(&str, ErrorKind); 8] = [
+    const ALL: [(&str, ErrorKind); 9] = [
         ("transient", ErrorKind::Transient),
         ("unavailable", ErrorKind::Unavailable),
         ("not-found", ErrorKind::NotFound),
@@ -287,6 +300,7 @@ fn kind_of(word: &str) -> Result<ErrorKind, Wrong> {
         ("invalid", ErrorKind::Invalid),
         ("denied", ErrorKind::Denied),
         ("log-driver", ErrorKind::LogDriver),
+        ("port-taken", ErrorKind::PortTaken),
         ("no-space", ErrorKind::NoSpace),
     ];
     let found = ALL.iter().find(|(name, _)| *name == word);
@@ -321,6 +335,7 @@ mod tests {
             "love is no kind of error: transient",
         );
         check("fail next create", "with KIND");
+        check("pulls never", "default, always, once or prefer-cached");
         check("advance 3 days", "is no step");
         check("advance 3d", "3d is no time: 250ms, 30s, 5m, 3h");
         check("clock 3h", "+TIME or -TIME");

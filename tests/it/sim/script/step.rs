@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use berth::domain::definition::TaskDefinition;
 use berth::domain::ids::ContainerName;
+use berth::domain::image::PullBehavior;
 use berth::domain::status::TaskStatus;
 use berth::testing::sim::CrashAt;
 use berth::testing::world::{EventFate, Fault};
@@ -51,6 +52,7 @@ pub(super) enum Step {
         container: ContainerName,
         healthy: bool,
     },
+    Pulls(PullBehavior),
     Advance(Duration),
     /// Milliseconds.
     Clock(i64),
@@ -89,6 +91,7 @@ pub(super) enum Agent {
     Start,
     Stop,
     Crash,
+    LosePower,
     CrashAt(String, CrashAt),
 }
 

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use berth::domain::definition::{ContainerDefinition, HealthCheck, RestartPolicy, TaskDefinition};
+use berth::domain::definition::{
+    ContainerDefinition, HealthCheck, PidMode, RestartPolicy, TaskDefinition,
+};
 use berth::domain::depends_on::{Condition, Dependency};
 use berth::domain::ids::VolumeName;
 use berth::domain::port_mapping::{ContainerPorts, PortMapping, Protocol};
 use berth::domain::volume::{MountPoint, Volume, VolumeSource};
-use berth::testing::sim::{SERVE, STUBBORN, shell, task};
+use berth::testing::sim::{ROLE, SERVE, STUBBORN, shell, task};
 
 use super::read::{container_name, duration, number};
 use super::step::{Line, Step};
@@ -31,6 +33,8 @@ impl TaskText {
         match line.split_whitespace().collect::<Vec<_>>().as_slice() {
             ["cpu", units] => self.definition.cpu_units = Some(number(units)?),
             ["memory", mib] => self.definition.memory_mib = Some(number(mib)?),
+            ["pid", "task"] => self.definition.pid_mode = PidMode::Task,
+            ["role"] => self.definition.task_role_arn = Some(ROLE.to_owned()),
             _ => {
                 let (name, rest) = line.split_once(": ").ok_or("is no `NAME: …`")?;
                 self.take_container(name, rest)?;

@@ -13,9 +13,9 @@ pub(super) struct Begun<S> {
 }
 
 impl<S> Begun<S> {
-    pub(super) fn new(first: [u8; 4], rest: S) -> Self {
+    pub(super) fn new(first: impl Into<Vec<u8>>, rest: S) -> Self {
         Self {
-            first: first.to_vec(),
+            first: first.into(),
             rest,
         }
     }

@@ -5,11 +5,11 @@
 
 mod begun;
 
-mod http;
+pub(crate) mod http;
 
 mod sessions;
 
-mod signature;
+pub(crate) mod signature;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -19,16 +19,39 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use begun::Begun;
+use signature::{Signed, Signer};
 
 /// What the agent signs with.
 pub(crate) const KEY: &str = "LABACCESSKEY";
 pub(crate) const SECRET: &str = "lab-secret";
 pub(crate) const REGION: &str = "us-west-2";
+
+/// What its calls are to be signed with.
+const LAB: Signer<'static> = Signer {
+    key: KEY,
+    secret: SECRET,
+    region: REGION,
+    service: "ecs",
+};
+
+fn of_lab<'a>(
+    method: &'a str,
+    path: &'a str,
+    headers: &'a [(String, String)],
+    body: &'a [u8],
+) -> Signed<'a> {
+    Signed {
+        method,
+        path,
+        headers,
+        body,
+    }
+}
 
 pub(crate) const CLUSTER_ARN: &str = "arn:aws:ecs:us-west-2:123456789012:cluster/lab";
 pub(crate) const INSTANCE: &str = "arn:aws:ecs:us-west-2:123456789012:container-instance/lab/4641";
@@ -36,12 +59,17 @@ pub(crate) const INSTANCE: &str = "arn:aws:ecs:us-west-2:123456789012:container-
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How often it is looked whether something has come.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// A call of the API.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) operation: String,
     pub(crate) body: Value,
     pub(crate) user_agent: String,
+    /// What it was signed with.
+    pub(crate) key: String,
 }
 
 /// What a call is to be answered with instead.
@@ -55,6 +83,8 @@ struct Failure {
 /// What goes to the agent of a session.
 pub(super) enum Saying {
     Frame(String),
+    /// Bytes as they are, which may be no frame.
+    Bytes(Vec<u8>),
     Ping,
     /// Close with a code.
     Close(u16),
@@ -62,23 +92,44 @@ pub(super) enum Saying {
     Vanish,
 }
 
+/// Told of everything at once, by a word and what it is about.
+type Witness = Box<dyn Fn(&str, &Value) + Send>;
+
 #[derive(Default)]
 struct State {
     /// Where its sessions go.
     url: String,
     calls: Vec<Call>,
     failures: Vec<Failure>,
+    /// Calls of this operation are kept and wait for their answer.
+    held: Option<String>,
     /// Queries of the sessions opened, oldest first.
     opened: Vec<Vec<(String, String)>>,
-    refusals: VecDeque<(u16, String)>,
+    /// What the next sessions get instead, each as what is written at once.
+    refusals: VecDeque<Vec<String>>,
     heard: Vec<Value>,
     /// Telemetry: the address of the session and each request.
     telemetry: Vec<(String, Value)>,
+    telemetry_opened: usize,
+    /// Codes with which the agent has closed such sessions.
+    telemetry_closed: Vec<u16>,
+    /// Closes the last of them with a code.
+    telemetry_session: Option<mpsc::Sender<u16>>,
     pongs: usize,
     session: Option<mpsc::Sender<Saying>>,
     bad_signatures: Vec<String>,
+    ec2_tags: Vec<(String, String)>,
     /// Nobody is served.
     away: bool,
+    witness: Option<Witness>,
+}
+
+impl State {
+    fn tell(&self, what: &str, about: &Value) {
+        if let Some(witness) = &self.witness {
+            witness(what, about);
+        }
+    }
 }
 
 /// The control plane. Gone when dropped.
@@ -87,6 +138,8 @@ pub(crate) struct ControlPlane {
     /// Where it says that its sessions go.
     url: String,
     state: Arc<Mutex<State>>,
+    /// Ends all connections.
+    cut: Arc<Notify>,
     _server: JoinSet<()>,
 }
 
@@ -96,40 +149,56 @@ fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 impl ControlPlane {
     pub(crate) async fn start() -> Self {
-        Self::serving(None).await
+        Self::serving("127.0.0.1", None).await
+    }
+
+    /// One that calls itself `name`.
+    pub(crate) async fn start_named(name: &str) -> Self {
+        Self::serving(name, None).await
     }
 
     /// One that speaks TLS as `name`.
     pub(crate) async fn start_tls(name: &str, tls: TlsAcceptor) -> Self {
-        Self::serving(Some((name, tls))).await
+        Self::serving(name, Some(tls)).await
     }
 
-    async fn serving(tls: Option<(&str, TlsAcceptor)>) -> Self {
+    async fn serving(name: &str, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let url = match &tls {
-            Some((name, _)) => format!("https://{name}:{}", address.port()),
-            None => format!("http://{address}"),
-        };
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{name}:{}", address.port());
         let state = Arc::new(Mutex::new(State {
             url: url.clone(),
             ..State::default()
         }));
-        let tls = tls.map(|(_, acceptor)| acceptor);
         let mut server = JoinSet::new();
-        let shared = Arc::clone(&state);
+        let (shared, cut) = (Arc::clone(&state), Arc::new(Notify::new()));
+        let cuts = Arc::clone(&cut);
         server.spawn(async move {
             let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(accept(stream, tls.clone(), Arc::clone(&shared)));
+            loop {
+                // Cancel-safe, both by their documentation.
+                tokio::select! {
+                    () = cuts.notified() => connections.abort_all(),
+                    Ok((stream, _)) = listener.accept() => {
+                        connections.spawn(accept(stream, tls.clone(), Arc::clone(&shared)));
+                    }
+                }
             }
         });
         Self {
             address,
             url,
             state,
+            cut,
             _server: server,
         }
+    }
+
+    /// From now on the witness is told: of each call by its operation, of each frame by its type, of each session by
+    /// `opened`, and by `said` of what goes out.
+    pub(crate) fn watch(&self, witness: impl Fn(&str, &Value) + Send + 'static) {
+        locked(&self.state).witness = Some(Box::new(witness));
     }
 
     pub(crate) fn url(&self) -> String {
@@ -166,19 +235,36 @@ impl ControlPlane {
             .extend(std::iter::repeat_n(failure, count));
     }
 
-    /// Nobody is served any more, or again; open sessions vanish.
+    /// Calls of the operation are not answered, until it is `None`.
+    pub(crate) fn hold(&self, operation: Option<&str>) {
+        locked(&self.state).held = operation.map(ToOwned::to_owned);
+    }
+
+    /// EC2 has that tag of whichever instance is asked for.
+    pub(crate) fn tag(&self, key: &str, value: &str) {
+        let tag = (key.to_owned(), value.to_owned());
+        locked(&self.state).ec2_tags.push(tag);
+    }
+
+    /// Nobody is served any more, or again; open connections vanish.
     pub(crate) fn away(&self, away: bool) {
         locked(&self.state).away = away;
         if away {
-            self.tell(Saying::Vanish);
+            self.cut.notify_one();
         }
     }
 
     /// The next session is refused.
     pub(crate) fn refuse(&self, status: u16, body: &str) {
-        locked(&self.state)
-            .refusals
-            .push_back((status, body.to_owned()));
+        let length = body.len();
+        let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n");
+        self.refuse_in_pieces(&[&format!("{head}{body}")]);
+    }
+
+    /// The next session gets this instead, each piece by itself. The connection stays.
+    pub(crate) fn refuse_in_pieces(&self, pieces: &[&str]) {
+        let pieces = pieces.iter().map(|&piece| piece.to_owned()).collect();
+        locked(&self.state).refusals.push_back(pieces);
     }
 
     /// Queries of all sessions that were opened.
@@ -222,6 +308,23 @@ impl ControlPlane {
             .collect()
     }
 
+    /// Telemetry sessions so far.
+    pub(crate) fn telemetry_opened(&self) -> usize {
+        locked(&self.state).telemetry_opened
+    }
+
+    /// Codes with which the agent has closed such sessions.
+    pub(crate) fn telemetry_closed(&self) -> Vec<u16> {
+        locked(&self.state).telemetry_closed.clone()
+    }
+
+    /// Closes the telemetry session with a code.
+    pub(crate) fn close_telemetry(&self, code: u16) -> bool {
+        let state = locked(&self.state);
+        let session = state.telemetry_session.as_ref();
+        session.is_some_and(|session| session.try_send(code).is_ok())
+    }
+
     pub(crate) fn pongs(&self) -> usize {
         locked(&self.state).pongs
     }
@@ -240,6 +343,14 @@ impl ControlPlane {
     pub(crate) async fn say_text(&self, text: &str) {
         self.until("a session is open", || {
             self.tell(Saying::Frame(text.to_owned())).then_some(())
+        })
+        .await;
+    }
+
+    /// Says bytes that need be no frame.
+    pub(crate) async fn say_bytes(&self, bytes: &[u8]) {
+        self.until("a session is open", || {
+            self.tell(Saying::Bytes(bytes.to_vec())).then_some(())
         })
         .await;
     }
@@ -299,7 +410,7 @@ impl ControlPlane {
                 if let Some(found) = look() {
                     return found;
                 }
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                tokio::time::sleep(PAUSE).await;
             }
         };
         let done = tokio::time::timeout(PATIENCE, work).await;
@@ -343,7 +454,7 @@ where
     }
     let stream = Begun::new(first, stream);
     match &first {
-        b"GET " => sessions::serve(stream, state).await,
+        b"GET " => Box::pin(sessions::serve(stream, state)).await,
         _ => http::serve(stream, state).await,
     }
 }

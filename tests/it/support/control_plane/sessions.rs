@@ -1,64 +1,80 @@
-//! ACS: sessions over websockets.
+//! ACS and TCS: sessions over websockets.
 
 use std::sync::{Arc, Mutex};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use percent_encoding::percent_decode_str;
-use tokio::io::{AsyncRead, AsyncWrite};
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::{Message, http};
 
-use super::{Saying, State, locked, signature};
+use super::begun::Begun;
+use super::{LAB, PAUSE, Saying, State, http, locked, of_lab, signature};
 
-#[expect(
-    clippy::result_large_err,
-    reason = "the handshake's callback has this type"
-)]
-pub(super) async fn serve<S>(stream: S, state: Arc<Mutex<State>>)
+pub(super) async fn serve<S>(mut stream: S, state: Arc<Mutex<State>>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
 {
-    let (shared, mut telemetry) = (Arc::clone(&state), None);
-    let opening = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
-        let mut state = locked(&shared);
-        let headers: Vec<(String, String)> = request
-            .headers()
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_str().expect("text").to_owned()))
-            .collect();
-        let path = request.uri().path_and_query().expect("a path").as_str();
-        if let Err(why) = signature::check("GET", path, &headers, b"") {
-            state.bad_signatures.push(why);
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        if stream.read_buf(&mut head).await.unwrap_or(0) == 0 {
+            return;
         }
-        if request.uri().path() == "/tcs/ws" {
-            telemetry = Some(path.to_owned());
-            return Ok(response);
+    }
+    let request = http::head_of(&head).expect("a request");
+    let refused = {
+        let mut state = locked(&state);
+        let signed = of_lab("GET", &request.path, &request.headers, b"");
+        let checked = signature::check(signed, LAB);
+        state.bad_signatures.extend(checked.err());
+        if request.path.starts_with("/acs/") {
+            state.refusals.pop_front()
+        } else {
+            None
         }
-        if let Some((status, body)) = state.refusals.pop_front() {
-            let refused = http::Response::builder().status(status).body(Some(body));
-            return Err(refused.expect("an answer"));
-        }
-        assert_eq!(request.uri().path(), "/acs/ws");
-        let query = request.uri().query().unwrap_or_default();
+    };
+    if let Some(pieces) = refused {
+        return refuse(stream, &pieces).await;
+    }
+    let (path, query) = request.path.split_once('?').unwrap_or_default();
+    if path == "/acs/ws" {
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         let decoded = pairs.map(|(name, value)| {
             let value = percent_decode_str(value).decode_utf8().expect("UTF-8");
             (name.to_owned(), value.into_owned())
         });
-        let decoded = decoded.collect();
-        state.opened.push(decoded);
-        Ok(response)
-    };
-    let Ok(socket) = tokio_tungstenite::accept_hdr_async(stream, opening).await else {
+        let mut state = locked(&state);
+        state.opened.push(decoded.collect());
+        state.tell("opened", &Value::Null);
+    }
+    let stream = Begun::new(head, stream);
+    let Ok(socket) = tokio_tungstenite::accept_async(stream).await else {
         return;
     };
-    if let Some(address) = telemetry {
-        return telemetry_session(socket, &address, &state).await;
+    match path {
+        "/acs/ws" => acs_session(socket, &state).await,
+        "/tcs/ws" => telemetry_session(socket, &request.path, &state).await,
+        _ => panic!("a session at {path}"),
     }
-    acs_session(socket, &state).await;
+}
+
+/// Writes piece by piece, and waits for the other side to close.
+async fn refuse<S>(mut stream: S, pieces: &[String])
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin,
+{
+    for piece in pieces {
+        let written = stream.write_all(piece.as_bytes()).await;
+        if written.is_err() || stream.flush().await.is_err() {
+            return;
+        }
+        // Long enough to be read by itself.
+        tokio::time::sleep(5 * PAUSE).await;
+    }
+    let _closed = stream.read_u8().await;
 }
 
 /// Says what the test says and keeps what it hears.
@@ -73,8 +89,10 @@ where
         tokio::select! {
             frame = socket.next() => match frame {
                 Some(Ok(Message::Text(text))) => {
-                    let frame = serde_json::from_str(text.as_str()).expect("JSON");
-                    locked(state).heard.push(frame);
+                    let frame: Value = serde_json::from_str(text.as_str()).expect("JSON");
+                    let mut state = locked(state);
+                    state.tell(frame["type"].as_str().unwrap_or_default(), &frame["message"]);
+                    state.heard.push(frame);
                 }
                 Some(Ok(Message::Pong(_))) => locked(state).pongs += 1,
                 Some(Ok(_)) => {}
@@ -82,7 +100,14 @@ where
             },
             Some(saying) = sayings.recv() => {
                 let said = match saying {
-                    Saying::Frame(text) => socket.send(Message::text(text)).await,
+                    Saying::Frame(text) => {
+                        locked(state).tell("said", &Value::Null);
+                        socket.send(Message::text(text)).await
+                    }
+                    Saying::Bytes(bytes) => {
+                        let stream = socket.get_mut();
+                        stream.write_all(&bytes).await.map_err(Into::into)
+                    }
                     Saying::Ping => socket.send(Message::Ping(vec![1].into())).await,
                     Saying::Close(code) => {
                         let frame = CloseFrame { code: code.into(), reason: "".into() };
@@ -107,42 +132,64 @@ where
     }
 }
 
-/// Requests are header lines, an empty line and JSON, each signed.
+/// Acknowledges what it hears, and closes when the test says so.
 async fn telemetry_session<S>(mut socket: WebSocketStream<S>, address: &str, state: &Mutex<State>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
 {
-    while let Some(Ok(frame)) = socket.next().await {
-        let Message::Text(text) = frame else {
-            continue;
-        };
-        let (head, body) = text.as_str().split_once("\r\n\r\n").expect("an empty line");
-        let headers: Vec<(String, String)> = head
-            .lines()
-            .filter_map(|line| line.split_once(": "))
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-            .collect();
-        let checked = signature::check("GET", address, &headers, body.as_bytes());
-        let request: serde_json::Value = serde_json::from_str(body).expect("JSON");
-        let kind = request["type"].as_str().expect("a type");
-        let kind = kind
-            .trim_start_matches("Publish")
-            .trim_end_matches("Request")
-            .trim_end_matches('s');
-        let kind = if kind == "InstanceStatu" {
-            "InstanceStatus"
-        } else {
-            kind
-        };
-        let ack =
-            serde_json::json!({"type": format!("AckPublish{kind}"), "message": {"message": "ok"}});
-        {
-            let mut state = locked(state);
-            state.bad_signatures.extend(checked.err());
-            state.telemetry.push((address.to_owned(), request));
-        }
-        if socket.send(Message::text(ack.to_string())).await.is_err() {
-            return;
+    let (sender, mut closes) = mpsc::channel(1);
+    {
+        let mut state = locked(state);
+        state.telemetry_opened += 1;
+        state.telemetry_session = Some(sender);
+    }
+    loop {
+        // Cancel-safe: whole frames and whole items.
+        tokio::select! {
+            frame = socket.next() => match frame {
+                Some(Ok(Message::Text(text))) => {
+                    let ack = hear(text.as_str(), address, state);
+                    if socket.send(Message::text(ack)).await.is_err() {
+                        return;
+                    }
+                }
+                Some(Ok(Message::Close(frame))) => {
+                    let code = frame.map_or(0, |frame| frame.code.into());
+                    locked(state).telemetry_closed.push(code);
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return,
+            },
+            Some(code) = closes.recv() => {
+                let frame = CloseFrame { code: code.into(), reason: "".into() };
+                if socket.close(Some(frame)).await.is_err() {
+                    return;
+                }
+            }
         }
     }
+}
+
+/// Requests are header lines, an empty line and JSON, each signed. Gives the acknowledgement.
+fn hear(text: &str, address: &str, state: &Mutex<State>) -> String {
+    let (head, body) = text.split_once("\r\n\r\n").expect("an empty line");
+    let headers: Vec<(String, String)> = head
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    let checked = signature::check(of_lab("GET", address, &headers, body.as_bytes()), LAB);
+    let request: Value = serde_json::from_str(body).expect("JSON");
+    let kind = request["type"].as_str().expect("a type").to_owned();
+    let mut state = locked(state);
+    state.bad_signatures.extend(checked.err());
+    state.tell(&kind, &Value::Null);
+    state.telemetry.push((address.to_owned(), request));
+    let ack = match kind.as_str() {
+        "PublishMetricsRequest" => "AckPublishMetric",
+        "PublishHealthRequest" => "AckPublishHealth",
+        "PublishInstanceStatusRequest" => "AckPublishInstanceStatus",
+        _ => panic!("a request {kind}"),
+    };
+    json!({"type": ack, "message": {"message": "ok"}}).to_string()
 }

@@ -5,21 +5,44 @@ use std::fmt::Write as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
-use super::{KEY, REGION, SECRET};
-
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
     .remove(b'.')
     .remove(b'~');
 
-/// Whether the request is signed with the lab's key for ECS; else why not.
-pub(super) fn check(
-    method: &str,
-    path: &str,
-    headers: &[(String, String)],
-    body: &[u8],
-) -> Result<(), String> {
+/// A request as it came; names of headers are small.
+#[derive(Clone, Copy)]
+pub(crate) struct Signed<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) headers: &'a [(String, String)],
+    pub(crate) body: &'a [u8],
+}
+
+/// What it is to be signed with.
+#[derive(Clone, Copy)]
+pub(crate) struct Signer<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) secret: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) service: &'a str,
+}
+
+/// Whether the request is signed with that; else why not.
+pub(crate) fn check(request: Signed<'_>, with: Signer<'_>) -> Result<(), String> {
+    let Signed {
+        method,
+        path,
+        headers,
+        body,
+    } = request;
+    let Signer {
+        key: id,
+        secret,
+        region,
+        service,
+    } = with;
     let header = |name: &str| {
         let found = headers.iter().find(|(known, _)| known == name);
         found
@@ -33,8 +56,8 @@ pub(super) fn check(
         Ok::<&str, String>(rest.split(',').next().unwrap_or(rest))
     };
     let (date, signed) = (header("x-amz-date")?, part("SignedHeaders=")?);
-    let scope = format!("{}/{REGION}/ecs/aws4_request", &date[..8]);
-    if part("Credential=")? != format!("{KEY}/{scope}") {
+    let scope = format!("{}/{region}/{service}/aws4_request", &date[..8]);
+    if part("Credential=")? != format!("{id}/{scope}") {
         return Err(format!("credential {}", part("Credential=")?));
     }
     let mut canonical_headers = String::new();
@@ -59,8 +82,8 @@ pub(super) fn check(
         &hex(&Sha256::digest(canonical.as_bytes())),
     ]
     .join("\n");
-    let mut key = hmac(format!("AWS4{SECRET}").as_bytes(), &date.as_bytes()[..8]);
-    for step in [REGION, "ecs", "aws4_request"] {
+    let mut key = hmac(format!("AWS4{secret}").as_bytes(), &date.as_bytes()[..8]);
+    for step in [region, service, "aws4_request"] {
         key = hmac(&key, step.as_bytes());
     }
     let expected = hex(&hmac(&key, to_sign.as_bytes()));
