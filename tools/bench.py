@@ -9,7 +9,9 @@ Tasks are one busybox container that ends on SIGTERM, 32 MiB, on the bridge netw
 
 import argparse
 import concurrent.futures
+import contextlib
 import http.client
+import itertools
 import json
 import os
 import shutil
@@ -25,6 +27,7 @@ import demo_images  # noqa: E402
 from docker_api import Docker, _UnixConnection  # noqa: E402
 from docker_recorder import Recorder  # noqa: E402
 
+BENCH_LABEL = "berth.bench"
 COMMAND = ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]
 TASKS = 50
 IDLE_SECS = 30
@@ -32,6 +35,8 @@ PLAIN_CONCURRENCY = (2, 8, 16, 50)
 WAIT_SECS = 120
 # Between looks at what is measured: closer ones take a tenth of two cores from the agent and from Docker.
 PACE_SECS = 0.05
+# Before a single task is measured.
+SETTLE_SECS = 0.2
 # Longest that one thread here keeps another from its time stamp; Python's default is 5 ms.
 SWITCH_SECS = 0.0002
 
@@ -126,7 +131,10 @@ def engine_pids():
 def definition(image, number):
     return {
         "family": f"bench{number}",
-        "containerDefinitions": [{"name": "app", "image": image, "command": COMMAND, "memory": 32}],
+        "containerDefinitions": [{
+            "name": "app", "image": image, "command": COMMAND, "memory": 32,
+            "dockerLabels": {BENCH_LABEL: str(os.getpid())},
+        }],
     }
 
 
@@ -137,7 +145,7 @@ def plain_round(docker, image, concurrency):
         body = {
             "Image": image,
             "Cmd": COMMAND,
-            "Labels": {"berth.bench": "plain"},
+            "Labels": {BENCH_LABEL: str(os.getpid())},
             "HostConfig": {"Memory": 32 << 20, "CpuShares": 2},
         }
         status, text = docker.call(
@@ -156,8 +164,9 @@ def plain_round(docker, image, concurrency):
     with concurrent.futures.ThreadPoolExecutor(concurrency) as pool:
         made = list(pool.map(one, range(TASKS)))
     took = time.monotonic() - began
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda i: docker.call("DELETE", f"/containers/{i}", {"force": "true"}), made))
+    # One after the other: Docker 20.10 may lock itself up where many containers end at once (moby/moby#42545).
+    for identity in made:
+        docker.call("DELETE", f"/containers/{identity}", {"force": "true"})
     return took
 
 
@@ -174,13 +183,33 @@ def percentile(values, share):
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
+@contextlib.contextmanager
+def starts(agent):
+    """Hears of each container that starts from now on: lists of all tasks would take a twentieth of two cores."""
+    connection = _UnixConnection(agent.socket, WAIT_SECS)
+    try:
+        connection.request("GET", "/v1/events?follow=true&after=latest&kind=Started")
+        answer = connection.getresponse()
+        yield (line for line in iter(answer.readline, b"") if b'"Started"' in line)
+    finally:
+        connection.close()
+
+
 def agent_round(agent, image, number):
     """Seconds from the first put to all tasks running, and the tasks' ids."""
+    with starts(agent) as started:
+        return _agent_round(agent, image, number, started)
+
+
+def _agent_round(agent, image, number, started):
     ids = [f"bench{number}x{index:04d}" for index in range(TASKS)]
     began = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda i: call(agent.socket, "PUT", f"/v1/tasks/{i}", definition(image, number)), ids))
     accepted = time.monotonic() - began
+    heard = sum(1 for _ in itertools.islice(started, TASKS))
+    if heard < TASKS:
+        raise SystemExit(f"the event log ended after {heard} starts")
     wait_for(
         lambda: sum(t["status"] == "RUNNING" for t in agent.tasks() if t["taskId"] in ids) == TASKS,
         "all tasks running",
@@ -206,6 +235,8 @@ def overhead(binary, docker, image, count=300):
         sent = []
         for index in range(count):
             identity = f"bench0x{index:04d}"
+            # Docker goes on writing for a while when a container runs, which is not what is measured.
+            time.sleep(SETTLE_SECS)
             sent.append(time.time())
             call(agent.socket, "PUT", f"/v1/tasks/{identity}", definition(image, 0))
             wait_for(
@@ -307,15 +338,19 @@ def main():
         agent.stop()
     finally:
         agent.kill()
-        for container in docker.containers():
-            names = container.get("Names", [])
-            if any("bench" in name for name in names):
-                docker.call("DELETE", f"/containers/{container['Id']}", {"force": "true"})
+        sweep(docker)
         shutil.rmtree(directory, ignore_errors=True)
     if arguments.json:
         with open(arguments.json, "w") as out:
             json.dump(figures, out, indent=2)
             out.write("\n")
+
+
+def sweep(docker):
+    """Removes what this program's rounds have left behind."""
+    for container in docker.containers():
+        if container.get("Labels", {}).get(BENCH_LABEL) == str(os.getpid()):
+            docker.call("DELETE", f"/containers/{container['Id']}", {"force": "true"})
 
 
 def engine_baseline(seconds):

@@ -285,7 +285,12 @@ def put_file(demo, screen):
     found = []
 
     def listed():
-        arn = demo.new_arn(demo.berth("ps", "--json", quiet=True))
+        # An agent that still starts says so, and is asked again.
+        try:
+            shown = demo.berth("ps", "--json", quiet=True)
+        except StepFailed:
+            return False
+        arn = demo.new_arn(shown)
         found.extend([arn] if arn else [])
         return bool(found)
 

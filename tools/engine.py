@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from docker_api import Docker
+from docker_api import Docker, DockerError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CACHE = os.path.join(ROOT, ".cache")
@@ -21,6 +21,20 @@ LOG_FILE = os.path.join(CACHE, "dockerd.log")
 START_LIMIT_SECS = 60
 # dockerd gives containers 15 s to stop before it kills them.
 STOP_LIMIT_SECS = 30
+# The tests give up after 10 s: an engine that needs longer is hanging as far as they are concerned.
+HANG_LIMIT_SECS = 20
+
+
+def hangs():
+    """Whether the engine is there and says nothing of itself within the limit."""
+    docker = Docker()
+    if not docker.answers():
+        return False
+    try:
+        docker.call("GET", "/info", timeout=HANG_LIMIT_SECS)
+        return False
+    except DockerError:
+        return True
 
 
 def has_systemd():

@@ -5,7 +5,8 @@ task credentials service are put on this host where they are missing; afterwards
 when the command fails or a signal ends it. Several guards may run at once: the last one to end cleans up, and
 routes that were there before the first stay. A guard that was killed is cleaned up after by the next one.
 
-A Docker Engine that the set-up started by itself is stopped too when the outermost guard ends.
+A Docker Engine that the set-up started by itself is stopped too when the outermost guard ends. Where the engine of
+this host hangs, another stands in for it meanwhile (`stand_in.py`).
 
     python3 tools/guard.py -- COMMAND [ARGUMENT...]
 """
@@ -19,6 +20,7 @@ import subprocess
 import sys
 
 import engine
+import stand_in
 
 ADDRESSES = ["169.254.169.254/32", "169.254.170.2/32"]
 
@@ -148,7 +150,10 @@ def main(arguments):
         return 2
     outermost = NESTED not in os.environ
     try:
-        return guarded(arguments[1:])
+        if not outermost:
+            return guarded(arguments[1:])
+        with stand_in.where_needed() as prefix:
+            return guarded([*prefix, *arguments[1:]])
     except FileNotFoundError as error:
         print(f"guard: {error}", file=sys.stderr)
         return 127

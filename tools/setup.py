@@ -17,14 +17,18 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import venv
 
 import engine
 import fuzz_api
+import python_packages
 from demo_images import static_busybox
 from docker_api import Docker
 
 POLICY = "/usr/sbin/policy-rc.d"
+# What builds, packages and images of all tests take, the Windows ones included.
+TEST_DISK_GIB = 10
 APT_LIMIT_SECS = 900
 
 REQUIREMENTS = os.path.join(engine.ROOT, "tools", "requirements.txt")
@@ -125,7 +129,7 @@ def no_services():
 
 def apt(*arguments):
     """Runs apt-get without questions; returns an error text, or None."""
-    command = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=120", *arguments]
+    command = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=5", *arguments]
     try:
         done = subprocess.run(command, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, check=False,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -137,12 +141,28 @@ def apt(*arguments):
     return f"{' '.join(command)}: exit code {done.returncode}\n" + "\n".join(done.stdout.splitlines()[-8:])
 
 
+def fetch_and_install(packages):
+    """Up to date lists, and packages by them; returns an error text, or None. Neither a mirror that fails once nor
+    another program that installs something at the moment ends it."""
+    error = None
+    for pause in (0, 20, 60):
+        if error:
+            say(f"once more in {pause} s: {error}")
+            time.sleep(pause)
+            # What was cut off in the middle is finished first; where nothing was, this does nothing.
+            output("dpkg", "--configure", "-a")
+        # The lists of a fresh machine are empty or old.
+        error = apt("update") or apt("install", "--no-install-recommends", *packages)
+        if error is None:
+            break
+    return error
+
+
 def install(packages):
     """Installs Debian packages; returns an error text, or None."""
     say(f"installing {', '.join(packages)}")
     with no_services():
-        # The lists of a fresh machine are empty or old.
-        error = apt("update") or apt("install", "--no-install-recommends", *packages)
+        error = fetch_and_install(packages)
     if error:
         return error
     if "docker-registry" in packages:
@@ -198,10 +218,8 @@ def ensure_python():
         pass
     say("installing Python packages for the tests")
     venv.create(VENV, clear=True, with_pip=True)
-    pip = [os.path.join(VENV, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-           "-r", REQUIREMENTS]
-    if subprocess.run(pip, check=False, stdin=subprocess.DEVNULL, timeout=APT_LIMIT_SECS).returncode != 0:
-        fail(f"{' '.join(pip)}: failed")
+    if not python_packages.install(os.path.join(VENV, "bin", "python"), "-r", REQUIREMENTS):
+        fail("the Python packages of the tests cannot be installed")
         return False
     with open(stamp, "wb") as file:
         file.write(wanted)
@@ -228,6 +246,9 @@ def main(arguments):
               "dockerd" + (", docker-registry, chromium" if for_tests else ""), file=sys.stderr)
     if problem or (packages and not may_install):
         return 1
+    free = shutil.disk_usage(engine.ROOT).free / (1 << 30)
+    if for_tests and free < TEST_DISK_GIB:
+        say(f"warning: {free:.1f} GiB of disk are free; a first run of all tests takes up to {TEST_DISK_GIB}")
     if packages:
         error = install(packages)
         if error:

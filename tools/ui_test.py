@@ -5,8 +5,9 @@
 The agent and the browser run in a network namespace of their own that has nothing but loopback, so that no request can
 leave the host; and every request that the page makes is looked at, so that none is even tried. The agent uses the real
 Docker Engine over its Unix socket. What is shown: the page loads, tasks appear and change without a reload, a failing
-task says why, everything can be reached with the keyboard, light and dark differ, a narrow window does not scroll
-sideways, and the browser has nothing to complain about.
+task says why, what happened while the page did not hear the agent is shown afterwards, everything can be reached with
+the keyboard, light and dark differ, a narrow window does not scroll sideways, an address that is no text opens the page
+all the same, and the browser has nothing to complain about.
 """
 
 import contextlib
@@ -41,6 +42,15 @@ FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-u
          "--disable-extensions", "--mute-audio", "--remote-debugging-port=0", "--remote-allow-origins=*"]
 
 
+# Keeps the page's event streams where the test finds them.
+STREAMS = """
+window.streams = [];
+window.EventSource = class extends EventSource {
+  constructor(address) { super(address); window.streams.push(this); }
+};
+"""
+
+
 class Failed(Exception):
     """What was to be seen was not."""
 
@@ -65,7 +75,7 @@ class Agent:
             "PATH": os.environ.get("PATH", ""), "HOME": directory, "ECS_DATADIR": directory,
             "BERTH_INTROSPECTION_ADDRESS": "127.0.0.1:0", "BERTH_TASK_SERVER_ADDRESS": "127.0.0.1:0",
             "BERTH_TASK_ADDRESS": "false", "BERTH_BLOCK_INSTANCE_METADATA": "false",
-            "ECS_IMAGE_PULL_BEHAVIOR": "prefer-cached",
+            "ECS_IMAGE_PULL_BEHAVIOR": "prefer-cached", "BERTH_DISK_USE_INTERVAL": "10s",
         }
         if "DOCKER_HOST" in os.environ:
             environment["DOCKER_HOST"] = os.environ["DOCKER_HOST"]
@@ -112,9 +122,18 @@ class Agent:
         for task in listed["tasks"] if status == 200 else []:
             self.ask("DELETE", "/v1/tasks/" + urllib.parse.quote(task["taskArn"], safe=""))
         with contextlib.suppress(Failed):
-            until("its tasks are gone", lambda: self.ask("GET", "/v1/tasks")[1]["tasks"] == [])
+            until("its tasks are gone", lambda: (self.ask("GET", "/v1/tasks")[1] or {}).get("tasks") == [])
         self.process.terminate()
         self.process.wait(START_LIMIT_SECS)
+
+
+def pages_at(port):
+    """Pages of the browser there; none while it does not answer."""
+    # Nothing between here and there: no proxy that the environment may name.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with contextlib.suppress(OSError), opener.open(f"http://127.0.0.1:{port}/json/list", timeout=LOOK_LIMIT_SECS) as answer:
+        return [page for page in json.load(answer) if page["type"] == "page"]
+    return []
 
 
 class Browser:
@@ -129,9 +148,7 @@ class Browser:
         port_file = os.path.join(profile, "DevToolsActivePort")
         port = until("the browser listens", lambda: os.path.exists(port_file) and open(
             port_file, encoding="utf-8").readline().strip(), START_LIMIT_SECS)
-        pages = until("the browser has a page", lambda: [
-            page for page in json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list"))
-            if page["type"] == "page"])
+        pages = until("the browser has a page", lambda: pages_at(port))
         self.socket = websocket.create_connection(pages[0]["webSocketDebuggerUrl"], timeout=LOOK_LIMIT_SECS)
         self.number = 0
         self.requests, self.complaints = [], []
@@ -203,6 +220,7 @@ def look(agent, browser):
     """Everything that is to be seen, in order; says each."""
     address = agent.address()
     page = f"http://{address}/ui/"
+    browser.call("Page.addScriptToEvaluateOnNewDocument", source=STREAMS)
     browser.call("Page.navigate", url=page)
     browser.until("the page is live", "document.getElementById('live')?.textContent === 'live'")
     browser.value("window.stillTheSame = true")
@@ -224,13 +242,36 @@ def look(agent, browser):
     browser.until("the timeline of all tasks has its end",
                   "/TaskStopped/.test(document.getElementById('timeline').textContent)")
 
-    agent.ask("POST", f"/v1/tasks/{good}/stop?reason=asked")
-    browser.until("a task that is stopped is shown so", f"{row(good)}.querySelector('.state').textContent === 'stopped'")
+    stopped = "{0}?.querySelector('.state')?.textContent === 'stopped' && {0}.querySelector('.state.bad') === null"
+    agent.ask("POST", f"/v1/tasks/{good}/stop?reason=maintenance")
+    browser.until("a task that an operator stops is shown so, and not as a failure", stopped.format(row(good)))
+    # Its process hears no signal: it is killed, and its code is not 0.
+    deaf = agent.put("deaf", "while :; do sleep 1; done")
+    browser.until("a task runs that hears no signal", f"{row(deaf)}?.querySelector('.state')?.textContent === 'running'")
+    agent.ask("POST", f"/v1/tasks/{deaf}/stop")
+    browser.until("neither is one that had to be killed for it", stopped.format(row(deaf)))
+    done = agent.put("done", "exit 0")
+    browser.until("nor one that ended with code 0", stopped.format(row(done)))
+    if browser.value(f"{row(failing)}.querySelector('.state.bad') === null"):
+        raise Failed("a task that failed is not shown so any more")
     agent.ask("DELETE", f"/v1/tasks/{good}")
     browser.until("a task that is removed is gone", f"{row(good)} === null")
     if browser.value("window.stillTheSame") is not True:
         raise Failed("the page was loaded again")
     say("changes are shown without a reload")
+
+    # The stream is cut, a task comes and ends, and only then is the page told that the stream is at its end.
+    browser.value("streams.at(-1).close()")
+    missed = agent.put("missed", "exit 0")
+    until("a task ends while the page hears nothing",
+          lambda: agent.ask("GET", f"/v1/tasks/{missed}")[1]["status"] == "STOPPED")
+    browser.value("streams.at(-1).dispatchEvent(new Event('end'))")
+    browser.until("the timeline has what happened meanwhile",
+                  f"document.getElementById('timeline').textContent.includes('{missed[:12]}')")
+    shown = "[...document.querySelectorAll('#timeline time')].map((node) => node.dateTime)"
+    if browser.value(f"String({shown}) !== String({shown}.sort().reverse())"):
+        raise Failed("the timeline is not in the order of what happened")
+    say("what happened while the page heard nothing is shown afterwards")
 
     browser.value(f"{row(failing)}.blur()")
     browser.value(f"{row(failing)}.click()")
@@ -254,7 +295,16 @@ def look(agent, browser):
         raise Failed(f"a window of 360 pixels scrolls sideways: {width}")
     say("light, dark and narrow are fine")
 
-    strangers = [url for url in browser.requests if not url.startswith(f"http://{address}/")]
+    browser.until("the page says whose the disk is",
+                  "/images[^]*everything else[^]*looked at/.test(document.getElementById('disk').textContent)")
+    say("whose the disk is")
+
+    browser.call("Page.navigate", url="about:blank")
+    browser.call("Page.navigate", url=page + "#%")
+    browser.until("an address that is no text opens the page",
+                  "document.getElementById('live')?.textContent === 'live'")
+
+    strangers = [url for url in browser.requests if not url.startswith((f"http://{address}/", "about:"))]
     if strangers:
         raise Failed(f"the page asks others: {strangers}")
     if not any("/v1/events" in url for url in browser.requests):

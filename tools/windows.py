@@ -2,6 +2,7 @@
 
     python3 tools/windows.py           all of that in turn: `make windows`
     python3 tools/windows.py setup     only install what is needed
+    python3 tools/windows.py scripts   the PowerShell scripts of deploy/windows, by a grammar
     python3 tools/windows.py build     berth.exe and its tests, by clippy: warnings are errors
     python3 tools/windows.py unit      unit tests and properties under Wine
     python3 tools/windows.py e2e       the program itself under Wine, against Docker Engine (under tools/guard.py)
@@ -46,6 +47,12 @@ LIBRARY = "std,panic_abort,panic_unwind,proc_macro,test"
 # A prefix is made in five seconds on an idle machine.
 PREFIX_LIMIT_SECS = 300
 
+# Between two tries of what may fail for reasons of others.
+RETRY_SECS = 20
+
+# What a build of everything for Windows takes. Where less is free, what the steps before have built goes.
+BUILD_GIB = 6
+
 # Tests that by nature need Unix, each with the reason. Whole modules that are compiled for Unix only are not here.
 NOT_HERE = [
     ("platform::windows::named_pipe::tests::a_name_that_is_taken_is_left_to_whoever_has_it",
@@ -74,6 +81,8 @@ def environment():
         # Neither .NET nor a browser is wanted in a prefix.
         "WINEDLLOVERRIDES": "mscoree,mshtml=d",
         "WINEPREFIX": os.path.join(BUILT, "wine"),
+        # Not everything that is built here lies below this project's own configuration of cargo.
+        "CARGO_NET_RETRY": "10",
     }
     left_out = ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTUP_TOOLCHAIN")
     return {**{key: value for key, value in os.environ.items() if key not in left_out}, **chosen}
@@ -94,7 +103,7 @@ def install():
         return ("berth.exe is built on Debian 12 by root. There, install:\n"
                 f"    sudo apt-get update\n    sudo apt-get install --no-install-recommends {' '.join(missing)}")
     say(f"installing {', '.join(missing)}")
-    return setup.apt("update") or setup.apt("install", "--no-install-recommends", *missing)
+    return setup.fetch_and_install(missing)
 
 
 @contextlib.contextmanager
@@ -176,6 +185,16 @@ def make_prefix(prefix):
     return None if compiled else "the library of random numbers cannot be compiled"
 
 
+def put_netsh(prefix):
+    """Puts a netsh into the prefix that keeps what it is told, in place of Wine's; returns an error text, or None."""
+    path = os.path.join(prefix, "drive_c", "windows", "system32", "netsh.exe")
+    # The one there may be a link to a file of Wine's.
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)
+    compiled = quiet(LINKER, "-O2", "-o", path, os.path.join(HERE, "netsh.c"))
+    return None if compiled else "the netsh of tests cannot be compiled"
+
+
 def end_wine(prefix):
     """Ends everything that runs in the prefix."""
     quiet(WINESERVER, "-k", limit=30, env={**environment(), "WINEPREFIX": prefix})
@@ -186,9 +205,30 @@ def cargo(*arguments):
     return subprocess.run([CARGO, *arguments], cwd=engine.ROOT, env=env, check=False).returncode
 
 
+def thrice(step):
+    """An error text if the step fails three times, or None. What comes from elsewhere may not come at once."""
+    for _ in range(2):
+        error = step()
+        if error is None:
+            return None
+        say(f"once more: {error}")
+        time.sleep(RETRY_SECS)
+    return step()
+
+
+def own_prefix():
+    """The prefix of the unit tests, made anew where a try has left half of one; returns an error text, or None."""
+    prefix = environment()["WINEPREFIX"]
+    error = make_prefix(prefix)
+    if error:
+        end_wine(prefix)
+        shutil.rmtree(prefix, ignore_errors=True)
+    return error
+
+
 def ready():
     """Everything that builds and tests need; returns an error text, or None."""
-    return install() or standard_library() or make_prefix(environment()["WINEPREFIX"])
+    return install() or thrice(standard_library) or thrice(own_prefix)
 
 
 # Clippy's compiler builds as well as it checks, so that nothing is compiled twice: it is put where `cargo clippy` puts
@@ -200,25 +240,55 @@ CLIPPY = {"RUSTC_WORKSPACE_WRAPPER": "/usr/bin/clippy-driver",
 TESTS = ["--target", TARGET, "--all-features", "--lib", "--test", "it"]
 
 
+def scripts():
+    if not setup.ensure_python():
+        return 1
+    python = os.path.join(setup.VENV, "bin", "python")
+    return subprocess.run([python, os.path.join(engine.ROOT, "tools", "powershell.py")], check=False).returncode
+
+
+def make_room():
+    """Takes away what cargo has built for Linux where the disk is too small for both: it can be built again."""
+    if shutil.disk_usage(engine.ROOT).free >= BUILD_GIB << 30:
+        return
+    for name in ("doc", "debug/deps", "debug/build", "debug/incremental"):
+        shutil.rmtree(os.path.join(os.path.dirname(BUILT), name), ignore_errors=True)
+
+
 def build():
-    return cargo("test", *TESTS, "--no-run") or cargo("build", *TESTS, "--example", "pipe_relay")
+    make_room()
+    examples = ["--example", "pipe_relay", "--example", "docker_clients"]
+    return cargo("test", *TESTS, "--no-run") or cargo("build", *TESTS, *examples)
 
 
 def unit():
     skipped = [word for name, _ in NOT_HERE for word in ("--skip", name)]
-    try:
-        return cargo("test", *TESTS, "--no-fail-fast", "--", *skipped)
-    finally:
-        # A wineserver may go on with sockets of tests that have ended.
-        end_wine(environment()["WINEPREFIX"])
+
+    def run():
+        try:
+            return cargo("test", *TESTS, "--no-fail-fast", "--", *skipped)
+        finally:
+            # A wineserver may go on with sockets of tests that have ended.
+            end_wine(environment()["WINEPREFIX"])
+    return twice("unit", run)
+
+
+def twice(name, run):
+    """Wine on a busy machine has bad minutes: a run that fails has told why, and is made once more from its beginning."""
+    code = run()
+    if code != 0:
+        say(f"{name}: failed; once more")
+        code = run()
+    return code
 
 
 def e2e():
     """The program itself, in a console and as a service."""
-    return subprocess.run([sys.executable, os.path.join(engine.ROOT, "tools", "windows_e2e.py")], check=False).returncode
+    command = [sys.executable, os.path.join(engine.ROOT, "tools", "windows_e2e.py")]
+    return twice("e2e", lambda: subprocess.run(command, check=False).returncode)
 
 
-STEPS = {"build": build, "unit": unit, "e2e": e2e}
+STEPS = {"scripts": scripts, "build": build, "unit": unit, "e2e": e2e}
 
 
 def main(arguments):
