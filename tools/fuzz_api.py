@@ -56,18 +56,13 @@ def tool() -> pathlib.Path:
 
 
 def pump(source: socket.socket, target: socket.socket) -> None:
-    """Passes bytes on until one side ends."""
+    """Passes bytes and their end on; the other direction is not its business."""
     try:
         while chunk := source.recv(CHUNK):
             target.sendall(chunk)
+        target.shutdown(socket.SHUT_WR)
     except OSError:
         pass
-    finally:
-        for end in (source, target):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
 
 def forward(path: str) -> int:

@@ -2,7 +2,7 @@
 //! nothing, and a grace after shutdown began.
 //!
 //! A head that comes too slowly ends the connection without an answer (there is nobody to answer yet), one that is too
-//! large gets 431, a body that comes too slowly 408.
+//! large gets 431, a body that comes too slowly 408. Whoever is answered before its body was read may send the rest.
 
 use std::convert::Infallible;
 use std::error::Error as _;
@@ -26,6 +26,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt as _};
 
+use super::lingering::{Lingering, Unread};
 use super::timed_body::{Late, TimedBody};
 use super::write_deadline::WriteDeadline;
 
@@ -59,7 +60,9 @@ pub(super) async fn serve<S, R>(
     S: AsyncRead + AsyncWrite + Unpin,
     R: Service<Request, Response = Response, Error = Infallible> + Clone,
 {
-    let io = TokioIo::new(WriteDeadline::new(stream, patience.write));
+    let unread = Unread::default();
+    let stream = Lingering::new(WriteDeadline::new(stream, patience.write), unread.clone());
+    let io = TokioIo::new(stream);
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -69,7 +72,7 @@ pub(super) async fn serve<S, R>(
     let begun = &asked;
     let answering = tower::service_fn(move |request: Request<Incoming>| {
         begun.store(true, Ordering::Relaxed);
-        answer(router.clone(), request, patience.body)
+        answer(router.clone(), request, patience.body, unread.clone())
     });
     let mut connection = pin!(builder.serve_connection(io, TowerToHyperService::new(answering)));
     let mut ended = tokio::select! {
@@ -124,11 +127,12 @@ fn stopped_reading(error: &hyper::Error) -> bool {
     false
 }
 
-/// The router's answer; 408 if it failed because the body came too slowly.
+/// The router's answer; 408 if it failed because the body came too slowly. The last one where some of the body is left.
 async fn answer<R>(
     router: R,
     request: Request<Incoming>,
     limit: Duration,
+    unread: Unread,
 ) -> Result<Response, Infallible>
 where
     R: Service<Request, Response = Response, Error = Infallible>,
@@ -137,11 +141,16 @@ where
         return router.oneshot(request.map(Body::new)).await;
     }
     let late = Late::default();
-    let request = request.map(|body| Body::new(TimedBody::new(body, limit, late.clone())));
-    let answer = router.oneshot(request).await?;
+    let timed = |body| TimedBody::new(body, limit, late.clone(), unread.clone());
+    let mut answer = router
+        .oneshot(request.map(|body| Body::new(timed(body))))
+        .await?;
     if late.is_set() && (answer.status().is_client_error() || answer.status().is_server_error()) {
+        answer = StatusCode::REQUEST_TIMEOUT.into_response();
+    }
+    if unread.is_set() {
         let close = HeaderValue::from_static("close");
-        return Ok((StatusCode::REQUEST_TIMEOUT, [(CONNECTION, close)]).into_response());
+        answer.headers_mut().insert(CONNECTION, close);
     }
     Ok(answer)
 }

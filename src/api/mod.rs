@@ -10,6 +10,8 @@ pub mod listeners;
 
 mod write_deadline;
 
+mod lingering;
+
 mod timed_body;
 
 mod doors;

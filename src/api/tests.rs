@@ -6,6 +6,7 @@ use axum::Router;
 use axum::routing::get;
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::local::LocalServer;
@@ -61,6 +62,29 @@ async fn one_program_after_the_other_is_answered() {
     };
     let gone = tokio::time::timeout(std::time::Duration::from_mins(1), gone);
     assert_eq!(gone.await, Ok(std::io::ErrorKind::NotFound));
+}
+
+#[tokio::test]
+async fn who_is_answered_before_its_body_was_read_may_send_it_to_its_end() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = test_address(directory.path(), "berth.sock");
+    let server = LocalServer::bind(&path).await.expect("an address");
+    let shutdown = CancellationToken::new();
+    let asking = async {
+        let mut stream = connect_local(&path).await.expect("a connection");
+        let head = b"GET / HTTP/1.1\r\nHost: berth\r\nContent-Length: 1000000\r\n\r\n";
+        stream.write_all(head).await.expect("taken");
+        let mut answer = vec![0; 1024];
+        let length = stream.read(&mut answer).await.expect("an answer");
+        let answer = String::from_utf8_lossy(&answer[..length]).to_lowercase();
+        assert!(answer.contains("connection: close"), "{answer}");
+        stream
+            .write_all(&vec![b'x'; 1_000_000])
+            .await
+            .expect("taken");
+        shutdown.cancel();
+    };
+    tokio::join!(server.run(hello(), shutdown.clone()), asking);
 }
 
 #[tokio::test]

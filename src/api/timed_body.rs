@@ -11,6 +11,8 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
+use super::lingering::Unread;
+
 /// Whether the instant came before the end of the body.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Late(Arc<AtomicBool>);
@@ -27,21 +29,33 @@ impl Late {
 #[error("the body came too slowly")]
 pub(super) struct TooSlow;
 
-/// Fails when the body is not whole in time.
+/// Fails when the body is not whole in time, and tells when it is dropped before its end.
 #[derive(Debug)]
-pub(super) struct TimedBody<B> {
+pub(super) struct TimedBody<B: Body> {
     inner: B,
     late: Late,
+    unread: Unread,
+    ended: bool,
     deadline: Pin<Box<Sleep>>,
 }
 
-impl<B> TimedBody<B> {
+impl<B: Body> TimedBody<B> {
     /// `inner`, which must be whole within `limit` from now.
-    pub(super) fn new(inner: B, limit: Duration, late: Late) -> Self {
+    pub(super) fn new(inner: B, limit: Duration, late: Late, unread: Unread) -> Self {
         Self {
             inner,
             late,
+            unread,
+            ended: false,
             deadline: Box::pin(sleep(limit)),
+        }
+    }
+}
+
+impl<B: Body> Drop for TimedBody<B> {
+    fn drop(&mut self) {
+        if !self.ended && !self.inner.is_end_stream() {
+            self.unread.set();
         }
     }
 }
@@ -59,6 +73,7 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) {
+            self.ended = frame.is_none();
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
         match self.deadline.as_mut().poll(context) {
@@ -100,13 +115,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_drips_is_given_up_and_one_that_is_only_slow_is_not() {
-        let (late, limit) = (Late::default(), Duration::from_secs(5));
-        let slow = TimedBody::new(dripping(4, Duration::from_secs(1)), limit, late.clone());
+        let (late, unread) = (Late::default(), Unread::default());
+        let timed =
+            |body| TimedBody::new(body, Duration::from_secs(5), late.clone(), unread.clone());
+        let slow = timed(dripping(4, Duration::from_secs(1)));
         let whole = slow.collect().await.expect("in time").to_bytes();
-        assert_eq!((whole.len(), late.is_set()), (4, false));
-        let drips = TimedBody::new(dripping(9, Duration::from_secs(1)), limit, late.clone());
+        assert_eq!(whole.len(), 4);
+        assert!(!late.is_set() && !unread.is_set());
+        let drips = timed(dripping(9, Duration::from_secs(1)));
         let given_up = drips.collect().await.expect_err("too slow");
         assert_eq!(given_up.to_string(), "the body came too slowly");
-        assert!(late.is_set());
+        assert!(late.is_set() && unread.is_set());
     }
 }
