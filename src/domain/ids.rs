@@ -4,6 +4,7 @@
 //! component that would turn a name into another path, except [`TaskArn`], whose [`TaskArn::task_id`] cannot.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Longest task id, family, container and volume name accepted, in bytes (the register-task-definition limit).
 pub const MAX_NAME_BYTES: usize = 255;
@@ -137,7 +138,11 @@ impl ContainerName {
 
 /// Full ARN of a task: the key of everything.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TaskArn {
+pub struct TaskArn(Arc<ArnParts>);
+
+/// In one place, since a key is copied for each set and map that it stands in.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct ArnParts {
     text: String,
     task_id: TaskId,
 }
@@ -180,45 +185,44 @@ impl TaskArn {
             }
             _ => return Err(FORM),
         };
-        Ok(Self {
-            text: text.to_owned(),
-            task_id,
-        })
+        Ok(Self::of(text.to_owned(), task_id))
     }
 
     /// The ARN that standalone mode gives a task: region `local`, account `000000000000`.
     pub fn standalone(cluster: &ClusterName, task_id: &TaskId) -> Self {
-        Self {
-            text: format!("arn:aws:ecs:local:000000000000:task/{cluster}/{task_id}"),
-            task_id: task_id.clone(),
-        }
+        let text = format!("arn:aws:ecs:local:000000000000:task/{cluster}/{task_id}");
+        Self::of(text, task_id.clone())
+    }
+
+    fn of(text: String, task_id: TaskId) -> Self {
+        Self(Arc::new(ArnParts { text, task_id }))
     }
 
     /// Its region; `None` = it is this host's own task.
     pub fn region(&self) -> Option<&str> {
-        let region = self.text.split(':').nth(3);
+        let region = self.0.text.split(':').nth(3);
         region.filter(|_| !self.is_standalone())
     }
 
     /// Whether it is such an ARN: the task is this host's own affair.
     pub fn is_standalone(&self) -> bool {
-        self.text.split(':').nth(3) == Some("local")
+        self.0.text.split(':').nth(3) == Some("local")
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// Last segment.
     pub fn task_id(&self) -> &TaskId {
-        &self.task_id
+        &self.0.task_id
     }
 }
 
 impl fmt::Display for TaskArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0.text)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::domain::status::TaskStatus;
 use crate::domain::task::{DesiredTask, Reported, Task, TaskEvent};
 
 use super::desired;
+use super::entries::Entries;
 use super::entry::Entry;
 use super::handle::{Command, HandleError, PutOutcome};
 use super::worker::{Dependencies, Reconciler};
@@ -131,12 +132,7 @@ impl Staged {
         }
     }
 
-    pub(super) fn roll_back(
-        self,
-        entries: &mut BTreeMap<TaskArn, Entry>,
-        why: &str,
-        codec: &dyn DesiredCodec,
-    ) {
+    pub(super) fn roll_back(self, entries: &mut Entries, why: &str, codec: &dyn DesiredCodec) {
         for (arn, before) in self.reported_before {
             if let Some(entry) = entries.get_mut(&arn) {
                 entry.task.known.reported = before;
@@ -149,7 +145,7 @@ impl Staged {
                         entry.set_desired(desired, codec);
                     }
                 }
-                None => drop(entries.remove(&arn)),
+                None => entries.remove(&arn),
             }
         }
         for answer in self.answers {

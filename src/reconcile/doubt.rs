@@ -59,7 +59,7 @@ impl Reconciler {
         }
         let now = self.deps.clock.now();
         let mut changed = 0_usize;
-        for (arn, entry) in &mut self.entries {
+        for (arn, entry) in self.entries.iter_mut() {
             let Some(row) = rows.remove(arn).filter(|row| *row != entry.task) else {
                 continue;
             };

@@ -43,6 +43,8 @@ mod sweep;
 
 mod entry;
 
+mod entries;
+
 mod publish;
 
 pub mod roles;

@@ -125,7 +125,7 @@ impl Reconciler {
         mut shown: BTreeMap<ContainerName, ListedContainer>,
     ) {
         let now = self.deps.clock.now();
-        let Some(entry) = self.entries.get_mut(key) else {
+        let Some(entry) = self.entries.get(key) else {
             return;
         };
         let names: BTreeSet<ContainerName> = entry
@@ -136,7 +136,7 @@ impl Reconciler {
             .chain(shown.keys())
             .cloned()
             .collect();
-        let mut news = false;
+        let mut news = Vec::new();
         for name in names {
             let stale = entry.fact_at.get(&name).is_some_and(|&at| at >= began);
             let under_way = entry
@@ -150,11 +150,16 @@ impl Reconciler {
                 None => Observation::Unlisted,
             };
             if entry.is_news(&name, &seen) {
-                entry.see(name, seen);
-                news = true;
+                news.push((name, seen));
             }
         }
-        if news {
+        if news.is_empty() {
+            return;
+        }
+        if let Some(entry) = self.entries.get_mut(key) {
+            for (name, seen) in news {
+                entry.see(name, seen);
+            }
             self.view.events_missed = self.view.events_missed.saturating_add(1);
             self.queue.wake(key, now);
         }

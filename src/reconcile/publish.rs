@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::boundary::images::{PullState, PullView};
-use crate::domain::ids::ContainerName;
+use crate::domain::ids::{ContainerName, TaskArn};
 use crate::domain::runtime::PullProgress;
 use crate::domain::task::{ResourceKey, Step};
 
@@ -16,12 +16,7 @@ use super::worker::Reconciler;
 impl Reconciler {
     /// Publishes the state after a commit, and sets the pace of the full list.
     pub(super) fn publish(&mut self) {
-        let pulls = self.deps.images.progress();
-        let tasks = self
-            .entries
-            .iter()
-            .map(|(arn, entry)| (arn.clone(), Arc::new(view(entry, &pulls))))
-            .collect();
+        let tasks = self.show_touched();
         let engine = Arc::new(self.view.clone());
         self.snapshot.store(Arc::new(Snapshot { tasks, engine }));
         self.changed
@@ -37,6 +32,36 @@ impl Reconciler {
             *present = pace;
             changes
         });
+    }
+
+    /// What was shown last, with what may have changed since. A pull goes on without a change of its task.
+    fn show_touched(&mut self) -> BTreeMap<TaskArn, Arc<TaskView>> {
+        let pulls = self.deps.images.progress();
+        let mut tasks = self.snapshot.load().tasks.clone();
+        let mut touched = self.entries.take_touched();
+        let pulling = self.entries.iter().filter(|(_, entry)| entry.is_pulling());
+        touched.extend(pulling.map(|(arn, _)| arn.clone()));
+        for arn in touched {
+            match self.entries.get(&arn) {
+                Some(entry) => drop(tasks.insert(arn, Arc::new(view(entry, &pulls)))),
+                None => drop(tasks.remove(&arn)),
+            }
+        }
+        debug_assert!(self.is_shown(&tasks), "a task has changed unseen");
+        tasks
+    }
+
+    /// Whether that is what there is.
+    fn is_shown(&self, tasks: &BTreeMap<TaskArn, Arc<TaskView>>) -> bool {
+        let same = |entry: &Entry, shown: &TaskView| {
+            shown.task == entry.task
+                && shown.planned == entry.planned
+                && shown.in_flight.len() == entry.flights.len()
+                && Arc::ptr_eq(&shown.timeline, &entry.timeline)
+        };
+        let mut both = self.entries.iter().zip(tasks);
+        self.entries.len() == tasks.len()
+            && both.all(|((key, entry), (arn, shown))| key == arn && same(entry, shown))
     }
 }
 

@@ -124,7 +124,7 @@ impl Reconciler {
 
     /// Tasks that wait for credentials are looked at again.
     pub(super) fn wake_for_roles(&mut self, now: UnixMillis) {
-        for (arn, entry) in &self.entries {
+        for (arn, entry) in self.entries.iter() {
             let waits = &entry.task.known.conditions;
             if waits
                 .iter()

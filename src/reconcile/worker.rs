@@ -38,6 +38,7 @@ use crate::error::ErrorChain;
 use super::action::{Action, Outcome};
 use super::commands::Staged;
 use super::commit::Rows;
+use super::entries::Entries;
 use super::entry::{Entry, Pass};
 use super::execute::Executor;
 use super::handle::{COMMAND_CAPACITY, Command, EVENT_CAPACITY, ReconcilerHandle};
@@ -107,7 +108,7 @@ pub(super) type Finished = (TaskArn, Action, Outcome);
 pub struct Reconciler {
     pub(super) deps: Dependencies,
     pub(super) executor: Executor,
-    pub(super) entries: BTreeMap<TaskArn, Entry>,
+    pub(super) entries: Entries,
     pub(super) queue: Queue,
     pub(super) flights: JoinSet<Finished>,
     pub(super) flight_keys: BTreeMap<tokio::task::Id, (TaskArn, Action)>,
@@ -178,7 +179,7 @@ impl Reconciler {
         let reconciler = Self {
             deps,
             executor,
-            entries: BTreeMap::new(),
+            entries: Entries::default(),
             queue: Queue::default(),
             flights: JoinSet::new(),
             flight_keys: BTreeMap::new(),
@@ -382,7 +383,7 @@ impl Reconciler {
             if behind > ahead { "back" } else { "forward" }
         );
         let shift = now.0.saturating_sub(expected.0);
-        for (key, entry) in &mut self.entries {
+        for (key, entry) in self.entries.iter_mut() {
             entry.clock_was_set(shift);
             self.queue.wake(key, now);
         }
@@ -547,7 +548,7 @@ impl Reconciler {
 
     /// Tasks that wait for host resources are looked at again.
     pub(super) fn wake_waiting(&mut self, now: UnixMillis) {
-        for (arn, entry) in &self.entries {
+        for (arn, entry) in self.entries.iter() {
             if entry.task.known.admitted_at.is_none()
                 && entry.task.known.status != TaskStatus::Stopped
             {
