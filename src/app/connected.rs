@@ -20,7 +20,7 @@ use crate::domain::host::OsType;
 use crate::ecs::{
     AgentVersion, Ec2Settings, EcsConfig, Features, Network, Outside, StatusHandle, Usage, service,
 };
-use crate::platform::{SystemIds, os_version};
+use crate::platform::{SystemIds, cloud_init_result, os_version};
 
 /// Longest call of the ECS API (reference agent).
 const CALL_LIMIT: Duration = Duration::from_secs(42);
@@ -144,6 +144,7 @@ fn ecs_config(
             propagate_tags: section.propagate_tags,
         },
         ec2_endpoint: section.ec2_endpoint.clone(),
+        cloud_init: cloud_init_result(),
         version: AgentVersion {
             version: env!("CARGO_PKG_VERSION").into(),
             commit: option_env!("BERTH_COMMIT").unwrap_or("00000000").into(),

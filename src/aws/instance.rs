@@ -62,6 +62,7 @@ fn path(fact: InstanceFact) -> &'static str {
         InstanceFact::PrivateIpv4 => "/latest/meta-data/local-ipv4",
         InstanceFact::PublicIpv4 => "/latest/meta-data/public-ipv4",
         InstanceFact::Ipv6 => "/latest/meta-data/ipv6",
+        InstanceFact::UserData => "/latest/user-data",
     }
 }
 

@@ -31,6 +31,8 @@ pub enum InstanceFact {
     PublicIpv4,
     /// Its address of version 6.
     Ipv6,
+    /// What whoever launched it has told it; may hold secrets.
+    UserData,
 }
 
 /// The instance metadata service.

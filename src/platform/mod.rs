@@ -90,8 +90,8 @@ pub use kept_key::{KEY_BYTES, KeptKey};
 pub use lock::{DataDirLock, LockError};
 pub use os::{
     AgentProcess, BarrierOs, HostOptions, HostOs, LeadOs, ParentSignals, PeersOs, Program,
-    RedirectOs, TaskLink, UsageOptions, UsageOs, capacity, dynamic_ports, end_with_parent,
-    forget_key, handed_descriptors, host_goes_down, in_fips_mode, is_ipv6_only,
+    RedirectOs, TaskLink, UsageOptions, UsageOs, capacity, cloud_init_result, dynamic_ports,
+    end_with_parent, forget_key, handed_descriptors, host_goes_down, in_fips_mode, is_ipv6_only,
     is_of_administrators, is_root, kept_key, listen_ahead, may_listen, missing_here, os_version,
     parent_id, raise_open_files, release_start_up_code, share_heaps,
 };

@@ -424,6 +424,11 @@ pub fn in_fips_mode() -> bool {
 }
 
 /// Not asked here (reference agent).
+pub fn cloud_init_result() -> String {
+    String::new()
+}
+
+/// Not asked here (reference agent).
 pub fn is_ipv6_only() -> bool {
     false
 }

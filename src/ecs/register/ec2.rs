@@ -8,6 +8,9 @@ const ACTIONS: [&str; 3] = ["hibernate", "terminate", "stop"];
 /// What an Auto Scaling group says of an instance that shall take work.
 const IN_SERVICE: &str = "InService";
 
+/// What cloud-init calls it to have found nobody who tells it anything.
+const NO_SOURCE: &str = "DataSourceNone";
+
 /// The region that an identity document names.
 pub fn region_of_document(document: &str) -> Option<String> {
     text_of(document, "region")
@@ -37,6 +40,15 @@ pub fn is_another(saved: Option<&str>, now: Option<&str>) -> bool {
 /// Whether an instance whose group says so may register.
 pub fn is_in_service(state: &str) -> bool {
     state.trim() == IN_SERVICE
+}
+
+/// Whether cloud-init has found nobody to tell it the user data of the instance, by its `result.json`.
+pub fn found_no_source(result: &str) -> bool {
+    let result: Option<Value> = serde_json::from_str(result).ok();
+    let source = result
+        .as_ref()
+        .and_then(|it| it.pointer("/v1/datasource")?.as_str());
+    source == Some(NO_SOURCE)
 }
 
 fn text_of(document: &str, member: &str) -> Option<String> {

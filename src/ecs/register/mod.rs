@@ -16,7 +16,8 @@ mod waits;
 mod tests;
 
 pub use ec2::{
-    interruption, is_another, is_in_service, is_rebalance, region_of_arn, region_of_document,
+    found_no_source, interruption, is_another, is_in_service, is_rebalance, region_of_arn,
+    region_of_document,
 };
 pub use request::{Ec2Identity, Identity, registration};
 pub use tags::{code_of_refusal, ec2_endpoint, tags_of_answer, tags_question};

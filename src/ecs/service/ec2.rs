@@ -18,8 +18,8 @@ use crate::boundary::{BoundaryError, ErrorKind, InstanceFact, InstanceMetadata};
 use crate::ecs::config::Ec2Settings;
 use crate::ecs::link::{Backoff, BackoffSettings, Chance};
 use crate::ecs::register::{
-    Ec2Identity, code_of_refusal, ec2_endpoint, interruption, is_in_service, is_rebalance,
-    tags_of_answer, tags_question,
+    Ec2Identity, code_of_refusal, ec2_endpoint, found_no_source, interruption, is_in_service,
+    is_rebalance, tags_of_answer, tags_question,
 };
 use crate::error::ErrorChain;
 
@@ -48,6 +48,9 @@ const NOTICE_PACE: Duration = Duration::from_secs(1);
 
 /// How often an instance of a warm pool looks whether it may begin (reference agent).
 const POOL_PACE: Duration = Duration::from_mins(1);
+
+/// How often it is looked whether the instance still has user data that nobody has seen.
+const USER_DATA_PACE: Duration = Duration::from_mins(5);
 
 /// How often it is asked where the instance is, until it says so.
 const PLACE_PACE: Duration = Duration::from_mins(1);
@@ -117,6 +120,22 @@ impl Ec2 {
                 return String::new();
             }
             sleep(wait).await;
+        }
+    }
+
+    /// Returns when the host is set up as whoever launched the instance wanted it, as far as that can be seen: it is not
+    /// where there is user data that cloud-init, whose result is given, has not found. Settings may be in it, and the
+    /// host would register in a cluster that it does not belong to. `tell` hears why it is waited.
+    pub(super) async fn set_up(&self, cloud_init: &str, tell: impl Fn(&str)) {
+        if !found_no_source(cloud_init) {
+            return;
+        }
+        let has_some = |data: Option<String>| data.is_some_and(|data| !data.is_empty());
+        while has_some(self.at_start(InstanceFact::UserData).await) {
+            tell(
+                "the instance has user data that cloud-init has not seen at this boot: start it anew, or run cloud-init again and restart the agent",
+            );
+            sleep(USER_DATA_PACE).await;
         }
     }
 

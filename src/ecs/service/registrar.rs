@@ -46,6 +46,12 @@ pub(super) async fn register(shared: &Shared, shutdown: &CancellationToken) -> O
 async fn registered(shared: &Shared) -> String {
     let mut identity = identity(shared).await;
     let host = host_facts(shared).await;
+    if let Some(ec2) = &shared.ec2 {
+        let tell = |words: &str| {
+            shared.tell(words, "this host is not registered until it is set up");
+        };
+        ec2.set_up(&shared.config.cloud_init, tell).await;
+    }
     if let Some(ec2) = shared.ec2.as_ref().filter(|_| shared.config.ec2.warm_pools) {
         let tell = |words: &str| {
             shared.tell(words, "not registered yet: the warm pool is waited for");

@@ -40,6 +40,11 @@ pub fn in_fips_mode() -> bool {
     read("/proc/sys/crypto/fips_enabled").trim() == "1"
 }
 
+/// What cloud-init says of this boot, JSON; empty where it says nothing.
+pub fn cloud_init_result() -> String {
+    read("/var/lib/cloud/data/result.json")
+}
+
 /// Whoever may write where the system's files lie is root.
 ///
 /// # Errors

@@ -44,7 +44,8 @@ mod descriptors;
 pub use agent_process::{AgentProcess, ParentSignals, Program};
 pub use barrier::BarrierOs;
 pub use capacity::{
-    capacity, dynamic_ports, in_fips_mode, is_of_administrators, is_root, missing_here, os_version,
+    capacity, cloud_init_result, dynamic_ports, in_fips_mode, is_of_administrators, is_root,
+    missing_here, os_version,
 };
 pub use default_routes::is_ipv6_only;
 pub use descriptors::raise_open_files;

@@ -19,9 +19,9 @@ mod task_link;
 
 pub use super::unsupported::{
     AgentProcess, BarrierOs, LeadOs, ParentSignals, PeersOs, Program, RedirectOs, UsageOptions,
-    UsageOs, dynamic_ports, end_with_parent, forget_key, handed_descriptors, in_fips_mode,
-    is_ipv6_only, is_root, kept_key, listen_ahead, may_listen, missing_here, parent_id,
-    raise_open_files, release_start_up_code, share_heaps,
+    UsageOs, cloud_init_result, dynamic_ports, end_with_parent, forget_key, handed_descriptors,
+    in_fips_mode, is_ipv6_only, is_root, kept_key, listen_ahead, may_listen, missing_here,
+    parent_id, raise_open_files, release_start_up_code, share_heaps,
 };
 pub use event_log::EventLog;
 pub use host::{HostOptions, HostOs, capacity};

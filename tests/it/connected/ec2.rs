@@ -227,11 +227,39 @@ async fn check_011_and_025_an_instance_whose_metadata_is_away_is_the_one_it_was(
     );
 }
 
+const NO_SOURCE: &str = r#"{"v1": {"datasource": "DataSourceNone", "errors": []}}"#;
+
+#[tokio::test]
+async fn check_012_a_host_whose_user_data_cloud_init_has_not_seen_is_not_registered() {
+    let service = instance().await;
+    service.tell("user-data", "#!/bin/sh\necho ECS_CLUSTER=other");
+    let mut host = host_of(&service).await;
+    host.cloud_init = NO_SOURCE;
+    host.start();
+    host.until_told("cloud-init has not seen").await;
+    assert_eq!(host.plane.calls("RegisterContainerInstance").len(), 0);
+    assert!(host.sim.agent_runs());
+}
+
+#[tokio::test]
+async fn check_012_without_user_data_or_with_a_source_the_host_is_registered() {
+    let seen = r#"{"v1": {"datasource": "DataSourceEc2Local", "errors": []}}"#;
+    for (cloud_init, user_data) in [(NO_SOURCE, ""), (seen, "x"), ("", "x"), ("{", "x")] {
+        let service = instance().await;
+        service.tell("user-data", user_data);
+        let mut host = host_of(&service).await;
+        host.cloud_init = cloud_init;
+        host.start();
+        registered(&host, 1).await;
+    }
+}
+
 #[tokio::test]
 async fn check_014_an_external_instance_asks_no_metadata() {
     let service = instance().await;
     let mut host = host_of(&service).await;
     host.external = true;
+    host.cloud_init = NO_SOURCE;
     host.ec2.spot_draining = true;
     host.start();
     registered(&host, 1).await;
