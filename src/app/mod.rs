@@ -24,6 +24,8 @@ pub mod settings;
 
 mod by_system;
 
+pub mod user_data;
+
 pub mod network;
 
 mod registry_auth;

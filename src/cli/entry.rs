@@ -57,7 +57,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
             return openapi::run(*document, &mut Output::process(style(global)));
         }
         Command::CheckConfig => {
-            let config = settings::load(global, []);
+            let config = settings::load_with_instance(global, Vec::new());
             log_lines(&config, global)?;
             let config = with_network(config);
             check_config(&config, global.json, &mut io::stdout()).context("print the settings")?;
@@ -79,7 +79,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
             return runtime()?.block_on(run_task(args, &config, style));
         }
         Command::Agent(args) => {
-            let config = settings::load(global, args.settings());
+            let config = settings::load_with_instance(global, args.settings());
             log_lines(&config, global)?;
             return runtime()?.block_on(agent(args, &config));
         }
@@ -120,7 +120,7 @@ fn of_service(action: &ServiceAction, global: &Global) -> anyhow::Result<u8> {
     let (args, global) = (args.clone(), global.clone());
     // The service manager waits: settings are read when it has heard of us.
     platform::service::run(move || {
-        let config = settings::load(&global, args.settings());
+        let config = settings::load_with_instance(&global, args.settings());
         let code = telemetry::install_for_service(config.log, service_log(&config))
             .map_err(anyhow::Error::from)
             .and_then(|()| runtime()?.block_on(agent(&args, &config)));

@@ -5,7 +5,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use tokio::runtime::Builder;
+
 use super::root::Global;
+use crate::app::user_data::settings_of_instance;
 use crate::config::sections::MAX_FILE_BYTES;
 use crate::config::{Config, Origin, Problem, Strings, source};
 use crate::domain::host::OsType;
@@ -26,21 +29,42 @@ const HOST_JSON: [&str; 2] = [
 
 /// The settings in force: `flags` by setting name over the global flags, the environment and the settings files.
 pub(super) fn load(global: &Global, flags: impl IntoIterator<Item = (String, String)>) -> Config {
-    let host = HostFiles {
+    gather(global, flags, source::environment(), this_host(None))
+}
+
+/// The same with what the instance that this host is has of them, which is asked for it.
+pub(super) fn load_with_instance(global: &Global, flags: Vec<(String, String)>) -> Config {
+    let config = load(global, flags.clone());
+    // What keeps this from being had is told by what needs it next.
+    let Ok(asking) = Builder::new_current_thread().enable_all().build() else {
+        return config;
+    };
+    match asking.block_on(settings_of_instance(&config)) {
+        Some(settings) => {
+            let host = this_host(Some(&settings));
+            gather(global, flags, source::environment(), host)
+        }
+        None => config,
+    }
+}
+
+fn this_host(user_data: Option<&str>) -> HostFiles<'_> {
+    HostFiles {
         root: Path::new("/"),
         is_trusted: is_of_administrators,
+        user_data,
         in_fips_mode: in_fips_mode(),
         is_ipv6_only: is_ipv6_only(),
-    };
-    gather(global, flags, source::environment(), host)
+    }
 }
 
 /// Where the host's files are, and whether one that nobody named counts: on Windows everybody may make it, and the
-/// agent there is the system. Beside them what the kernel says.
+/// agent there is the system. Beside them what the instance has of settings, and what the kernel says.
 #[derive(Clone, Copy)]
 struct HostFiles<'a> {
     root: &'a Path,
     is_trusted: fn(&File) -> io::Result<bool>,
+    user_data: Option<&'a str>,
     in_fips_mode: bool,
     is_ipv6_only: bool,
 }
@@ -82,6 +106,9 @@ fn gather(
                 .for_each(|path| files.add_of_host(path)),
         }
     }
+    if let Some(settings) = host.user_data {
+        files.add_user_data(settings);
+    }
     if host.in_fips_mode {
         files.strings = Config::add_fips_mode(files.strings);
     }
@@ -114,13 +141,20 @@ impl Files<'_> {
         }
     }
 
+    fn add_user_data(&mut self, settings: &str) {
+        self.add_below(|strings| Config::add_user_data(strings, settings));
+    }
+
+    fn add_below(&mut self, add: impl FnOnce(Strings) -> (Strings, Vec<Problem>)) {
+        let (strings, problems) = add(std::mem::take(&mut self.strings));
+        self.strings = strings;
+        self.problems.extend(problems);
+    }
+
     fn add(&mut self, origin: Origin, path: &Path, content: io::Result<String>) {
         match content {
             Ok(content) => {
-                let strings = std::mem::take(&mut self.strings);
-                let (strings, problems) = Config::add_file(strings, origin, path, &content);
-                self.strings = strings;
-                self.problems.extend(problems);
+                self.add_below(|strings| Config::add_file(strings, origin, path, &content));
             }
             Err(error) => self.problems.push(Problem {
                 setting: FILE_SETTING.to_owned(),
@@ -192,6 +226,7 @@ mod tests {
         HostFiles {
             root,
             is_trusted: |_| Ok(true),
+            user_data: None,
             in_fips_mode: false,
             is_ipv6_only: false,
         }
@@ -298,6 +333,33 @@ mod tests {
         );
     }
 
+    #[test]
+    fn check_002_user_data_of_the_instance_counts_below_all_files() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("named");
+        std::fs::write(&file, r#"{"Cluster": "file", "ReservedMemory": 2}"#).expect("written");
+        let user_data = r#"{"Cluster": "launched", "AWSRegion": "eu-west-1", "ReservedMemory": 1, "TaskCleanupWaitDuration": {}}"#;
+        let host = HostFiles {
+            user_data: Some(user_data),
+            ..host(dir.path())
+        };
+        let config = gather(&global(Some(file)), [], BTreeMap::new(), host);
+        let counts = |name: &str| {
+            let found = config.effective.iter().find(|it| it.setting == name);
+            found.map(|it| (it.value.as_str(), it.origin))
+        };
+        let instance = Origin::Host("user data of the instance");
+        for (name, expected) in [
+            ("ECS_CLUSTER", ("file", Origin::File)),
+            ("ECS_RESERVED_MEMORY", ("2", Origin::File)),
+            ("AWS_DEFAULT_REGION", ("eu-west-1", instance)),
+        ] {
+            assert_eq!(counts(name), Some(expected), "{name}");
+        }
+        let problems: Vec<_> = config.problems.iter().map(|it| it.origin).collect();
+        assert_eq!(problems, [instance], "an object is no duration");
+    }
+
     // Windows has variables of the machine instead of such files.
     #[cfg(unix)]
     #[test]
@@ -398,6 +460,7 @@ mod tests {
             let host = HostFiles {
                 root,
                 is_trusted,
+                user_data: None,
                 in_fips_mode: false,
                 is_ipv6_only: false,
             };

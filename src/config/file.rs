@@ -22,7 +22,7 @@ pub const WHOLE_FILE: &str = "file";
 pub(super) const MAX_FILE_BYTES: usize = 64 * 1024;
 
 /// The older key of the cluster, which counts where the newer is not there (reference agent).
-const OLD_CLUSTER: &str = "ClusterArn";
+pub(super) const OLD_CLUSTER: &str = "ClusterArn";
 
 /// The two halves of one setting, which are keys of their own here: how often a task may ask.
 const RATE_KEYS: [&str; 2] = ["TaskMetadataSteadyStateRate", "TaskMetadataBurstRate"];

@@ -7,6 +7,8 @@ pub mod source;
 
 mod file;
 
+mod user_data;
+
 mod syntax;
 
 pub mod ecs_env;
@@ -23,6 +25,7 @@ pub use file::WHOLE_FILE;
 pub use reader::{Effective, Problem};
 pub use sections::Config;
 pub use source::{Origin, Strings};
+pub use user_data::settings_in;
 
 #[cfg(test)]
 mod tests;

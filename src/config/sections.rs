@@ -343,6 +343,12 @@ impl Config {
         config
     }
 
+    /// Adds what the user data of the instance has: the JSON of a settings file. Says what of it was refused.
+    pub fn add_user_data(strings: Strings, settings: &str) -> (Strings, Vec<Problem>) {
+        let origin = Origin::Host(USER_DATA);
+        Self::add_file(strings, origin, Path::new(USER_DATA), settings)
+    }
+
     /// Adds what a host whose kernel is in FIPS mode asks for by itself.
     pub fn add_fips_mode(strings: Strings) -> Strings {
         let used = (env::FIPS_ENDPOINT.name.to_owned(), "true".to_owned());
@@ -397,6 +403,9 @@ const INSIDE_ITS_CONTAINER: [&str; 3] =
 
 /// The task server of containers has it on Windows: no task can (`windows.md` 15.4).
 const TASK_SERVER_PORT: u16 = 80;
+
+/// What says of settings that they are in the user data of the instance.
+const USER_DATA: &str = "user data of the instance";
 
 /// Longest settings file that is read, in bytes.
 pub const MAX_FILE_BYTES: usize = file::MAX_FILE_BYTES;

@@ -12,6 +12,7 @@ use berth::ecs::Ec2Settings;
 use serde_json::json;
 
 use super::{Host, SERVE, arn, statuses, task};
+use crate::support::berth::Berth;
 use crate::support::control_plane::{INSTANCE, REGION};
 use crate::support::instance_metadata::InstanceService;
 
@@ -225,6 +226,29 @@ async fn check_011_and_025_an_instance_whose_metadata_is_away_is_the_one_it_was(
         [""; 0],
         "the region is that of the ARN"
     );
+}
+
+#[tokio::test]
+async fn check_002_user_data_gives_settings_to_a_host_that_is_to_connect() {
+    let service = instance().await;
+    service.tell(
+        "user-data",
+        r#"{"ECSAgentConfiguration": {"Cluster": "launched", "AWSRegion": "eu-west-3"}}"#,
+    );
+    let berth = Berth::default()
+        .env("ECS_CLUSTER", "lab")
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", service.url());
+    let shown = berth.run(&["check-config", "--json"]).await.json();
+    assert_eq!(shown["settings"]["ECS_CLUSTER"]["value"], "lab");
+    let region = &shown["settings"]["AWS_DEFAULT_REGION"];
+    assert_eq!(region["value"], "eu-west-3");
+    assert_eq!(region["origin"], "user data of the instance");
+    let asked = service.asked().len();
+    for (name, value) in [("ECS_EXTERNAL", "true"), ("BERTH_MODE", "standalone")] {
+        let other = berth.clone().env(name, value);
+        other.run(&["check-config"]).await;
+        assert_eq!(service.asked().len(), asked, "{name}");
+    }
 }
 
 const NO_SOURCE: &str = r#"{"v1": {"datasource": "DataSourceNone", "errors": []}}"#;
