@@ -13,6 +13,8 @@ pub mod ecs_env;
 
 mod reader;
 
+mod gpus;
+
 pub mod connected;
 
 pub mod credentials;
