@@ -127,4 +127,6 @@ pub struct ResourceDemand {
     pub memory_mib: u32,
     /// Host ports.
     pub ports: BTreeSet<(u16, Protocol)>,
+    /// Ids of GPUs.
+    pub gpus: BTreeSet<String>,
 }
