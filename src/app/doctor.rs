@@ -25,7 +25,7 @@ use crate::docker::Docker;
 use crate::domain::host::OsType;
 use crate::domain::ids::UnixMillis;
 use crate::error::ErrorChain;
-use crate::platform::{HostOs, SystemClock};
+use crate::platform::{HostOs, SystemClock, listed_gpus};
 
 /// Longest look at Docker or a disk.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -54,6 +54,7 @@ pub async fn examine(config: &Config, agent_runs: bool) -> Vec<Check> {
     checks.push(task_way::check(config, &host, agent_runs).await);
     checks.push(instance_metadata(config, OsType::of_build(), agent_runs).await);
     checks.push(registry_auth(config));
+    checks.extend(config.host.gpu_list.as_deref().map(gpus));
     checks.push(role_credentials(config).await);
     checks
 }
@@ -228,6 +229,24 @@ fn registry_auth(config: &Config) -> Check {
     Check::pass("registry-credentials", words)
 }
 
+/// What the list of GPUs says, where tasks get any. Other tasks run without it.
+fn gpus(list: &Path) -> Check {
+    const HINT: &str = "have the driver of NVIDIA and what writes the list set up (docs/operating.md), then restart the agent: \
+                        ECS hears of GPUs when it registers";
+    let name = "gpus";
+    match listed_gpus(list) {
+        Ok(gpus) if gpus.ids.is_empty() => {
+            Check::warn(name, format!("{} lists none", list.display())).hint(HINT)
+        }
+        Ok(gpus) => {
+            let driver = gpus.driver_version.unwrap_or_else(|| "unknown".to_owned());
+            let count = gpus.ids.len();
+            Check::pass(name, format!("{count} for tasks of ECS, driver {driver}"))
+        }
+        Err(error) => Check::warn(name, ErrorChain(&error).to_string()).hint(HINT),
+    }
+}
+
 /// What credentials of task roles are made from. Tasks without a role need none, so nothing here is fatal.
 async fn role_credentials(config: &Config) -> Check {
     const NAME: &str = "role-credentials";
@@ -323,6 +342,23 @@ mod tests {
         config.listen.task_address = false;
         let address = task_way::check(&config, &host, true).await;
         assert_eq!(address.status, CheckStatus::Pass);
+    }
+
+    #[test]
+    fn a_list_of_gpus_that_is_no_good_or_empty_is_told() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let list = dir.path().join("gpus.json");
+        assert_eq!(gpus(&list).status, CheckStatus::Warn, "missing");
+        for (text, status) in [
+            ("{", CheckStatus::Warn),
+            ("{}", CheckStatus::Warn),
+            (r#"{"GPUIDs": ["GPU-1"]}"#, CheckStatus::Pass),
+        ] {
+            std::fs::write(&list, text).expect("written");
+            let check = gpus(&list);
+            assert_eq!(check.status, status, "{check:?}");
+            assert_eq!(check.hint.is_some(), status == CheckStatus::Warn);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::codec::LabelCodec;
 use super::credentials::{self, RoleCredentials};
@@ -28,7 +28,7 @@ use crate::boundary::{Clock, EcsFactsSource, ErrorKind, HostProbe, InstanceStore
 use crate::config::Config;
 use crate::docker::Docker;
 use crate::domain::credentials::RoleGrant;
-use crate::domain::host::HostFacts;
+use crate::domain::host::{Gpus, HostFacts};
 use crate::domain::runtime::RuntimeInfo;
 use crate::domain::task::Task;
 use crate::ecs::Network;
@@ -37,7 +37,7 @@ use crate::images::{HostPlatform, ImagesHandle, Outside, ReadOwnFiles, service};
 use crate::metrics::Counted;
 use crate::platform::{
     FactSettings, HostOs, RawFacts, SystemClock, SystemIds, UsageOs, capacity, dynamic_ports,
-    host_facts, os_version, same_disk, tree_bytes,
+    host_facts, listed_gpus, os_version, same_disk, tree_bytes,
 };
 use crate::reconcile::roles::wanted;
 use crate::reconcile::settings::EngineSettings;
@@ -109,9 +109,23 @@ impl HostProbe for Probe {
             os_version: &os_version,
             cgroups: self.host.probe_cgroups(info).await,
             dynamic_ports: dynamic_ports(),
+            gpus: gpus(&self.settings).as_ref(),
             settings: &self.settings,
         })
     }
+}
+
+/// The GPUs that tasks may have; `None` = tasks get none. A list that cannot be read has none, and that is told.
+fn gpus(settings: &FactSettings) -> Option<Gpus> {
+    let listed = listed_gpus(settings.gpu_list.as_deref()?);
+    Some(listed.unwrap_or_else(|error| {
+        error!(
+            event = "gpu-list-unreadable",
+            error = %ErrorChain(&error),
+            "ECS hears of no GPUs and tasks get none: the list of this host's GPUs cannot be read"
+        );
+        Gpus::default()
+    }))
 }
 
 /// Opens the state directory and starts the engine's components. Waits for the directory as long as it
@@ -351,5 +365,24 @@ async fn sweep(images: ImagesHandle, engine: ReconcilerHandle, stop: Cancellatio
         if !report.forgotten.is_empty() {
             engine.forget_images(report.forgotten);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_gpus_that_cannot_be_read_has_none_and_ends_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let list = dir.path().join("gpus.json");
+        let mut config = Config::of_environment(&[]);
+        assert_eq!(gpus(&settings::facts(&config)), None, "tasks get none");
+        config.host.gpu_list = Some(list.clone());
+        let facts = settings::facts(&config);
+        assert_eq!(gpus(&facts), Some(Gpus::default()));
+        std::fs::write(&list, r#"{"GPUIDs": ["GPU-1"]}"#).expect("written");
+        let found = gpus(&facts).expect("a list");
+        assert_eq!(found.ids, ["GPU-1".to_owned()].into());
     }
 }

@@ -67,13 +67,18 @@ pub fn assumed_host(config: &Config, trouble: Option<String>) -> KnownHost {
 }
 
 fn known_host(config: &Config, info: &RuntimeInfo, trouble: Option<String>) -> KnownHost {
+    let settings = settings::facts(config);
+    let list = settings.gpu_list.as_deref();
+    // The agent and `berth doctor` say what is wrong with it.
+    let gpus = list.map(|list| platform::listed_gpus(list).unwrap_or_default());
     let facts = host_facts(RawFacts {
         info,
         capacity: platform::capacity(),
         os_version: &platform::os_version(),
         cgroups: cgroups(info, platform::is_root()),
         dynamic_ports: platform::dynamic_ports(),
-        settings: &settings::facts(config),
+        gpus: gpus.as_ref(),
+        settings: &settings,
     });
     let source = match trouble {
         Some(_) => HostSource::Assumed(facts.os_type),

@@ -122,6 +122,7 @@ pub fn facts(config: &Config) -> FactSettings {
         reserved_ports_udp: config.host.reserved_ports_udp.iter().copied().collect(),
         dynamic_ports: config.host.dynamic_ports,
         detailed_family: config.host.detailed_family.clone(),
+        gpu_list: config.host.gpu_list.clone(),
         attributes: config.host.attributes.clone(),
     }
 }

@@ -310,6 +310,10 @@ settings! {
             outside: Outside::Clamp,
         }), "10s",
         "From one reading of usage to the next, with `ECS_POLL_METRICS`.";
+    GPU_SUPPORT "ECS_ENABLE_GPU_SUPPORT" Some("GPUSupportEnabled"), Kind::Truth, "false",
+        "On Linux, whether tasks of ECS get the GPUs that `/var/lib/ecs/gpu/nvidia-gpu-info.json` lists.";
+    NVIDIA_RUNTIME "ECS_NVIDIA_RUNTIME" Some("NvidiaRuntime"), Kind::Text, "nvidia",
+        "Docker's runtime for containers with GPUs; external instances need none.";
     ATTRIBUTES "ECS_INSTANCE_ATTRIBUTES" Some("InstanceAttributes"), Kind::Attributes, "",
         "Attributes of this host for placement constraints.";
 
@@ -373,7 +377,7 @@ settings! {
 
 /// Defaults that are others on Windows (`windows.md` 8): what Windows itself, Docker and the agent listen on; a container
 /// starts more slowly; layers are some GiB, and unpacking one says nothing meanwhile.
-const ON_WINDOWS: [(&str, &str); 4] = [
+const ON_WINDOWS: [(&str, &str); 5] = [
     (
         RESERVED_PORTS.name,
         "[53,135,139,445,2375,2376,3389,5985,5986,51678,51679]",
@@ -381,6 +385,7 @@ const ON_WINDOWS: [(&str, &str); 4] = [
     (START_TIMEOUT.name, "8m"),
     (PULL_INACTIVITY.name, "3m"),
     (TASK_LIMITS.name, "false"),
+    (NVIDIA_RUNTIME.name, ""),
 ];
 
 /// Shortest wait there for Docker to start a container.
@@ -428,7 +433,6 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "ECS_DOMAIN_JOINED_LINUX_INSTANCE",
     "ECS_EBSTA_SUPPORTED",
     "ECS_ENABLE_FIRELENS_ASYNC",
-    "ECS_ENABLE_GPU_SUPPORT",
     "ECS_ENABLE_HIGH_DENSITY_ENI",
     "ECS_ENABLE_INF_SUPPORT",
     "ECS_ENABLE_PROMETHEUS_METRICS",
@@ -445,7 +449,6 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "ECS_LOG_DRIVER",
     "ECS_LOG_OPTS",
     "ECS_LOG_ROLLOVER_TYPE",
-    "ECS_NVIDIA_RUNTIME",
     "ECS_OFFHOST_INTROSPECTION_INTERFACE_NAME",
     "ECS_PAUSE_LABELS",
     "ECS_PULL_DEPENDENT_CONTAINERS_UPFRONT",

@@ -15,6 +15,8 @@ pub mod ecs_env;
 
 mod reader;
 
+mod gpus;
+
 pub mod connected;
 
 pub mod credentials;

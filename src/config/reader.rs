@@ -354,8 +354,8 @@ impl<'a> Reader<'a> {
         self.count(setting, default.to_owned(), Origin::Default);
     }
 
-    /// Whether what a setting of cgroups asks for is done: not on Windows, which has none, and that is told.
-    pub(super) fn is_done_by_cgroups(&mut self, setting: &'static Setting, asks: bool) -> bool {
+    /// Whether what a setting of Linux asks for is done: not on Windows, and that is told.
+    pub(super) fn is_done_on_linux(&mut self, setting: &'static Setting, asks: bool) -> bool {
         let done = asks && self.os != OsType::Windows;
         if asks && !done {
             self.set_aside(setting, "has no effect on Windows");

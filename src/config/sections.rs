@@ -17,6 +17,7 @@ use super::credentials::{
 };
 use super::ecs_env as env;
 use super::file;
+use super::gpus;
 use super::reader::{Effective, Problem, Reader};
 use super::source::{Origin, Strings, keep_ours};
 use crate::domain::host::OsType;
@@ -240,6 +241,8 @@ pub struct HostSection {
     pub instance_metadata_families: Vec<String>,
     /// Distribution and version; `None` = as the system says.
     pub detailed_family: Option<String>,
+    /// Where the GPUs are listed that tasks may have; `None` = tasks get none.
+    pub gpu_list: Option<PathBuf>,
     /// For placement constraints.
     pub attributes: BTreeMap<String, String>,
 }
@@ -333,6 +336,7 @@ impl Config {
             effective: Vec::new(),
         };
         config.engine.execution_roles = config.credentials.source != CredentialsFrom::Off;
+        config.engine.gpus = gpus::access(&mut reader, config.connected.as_ref());
         reader.report_strangers();
         config.problems = reader.problems;
         let place = |name: &str| env::ALL.iter().position(|setting| setting.name == name);
@@ -466,7 +470,7 @@ fn engine(reader: &mut Reader<'_>, cluster: &ClusterName) -> EngineSettings {
     let [task_limits, propagate_task_memory] = [&env::TASK_LIMITS, &env::PROPAGATE_TASK_MEMORY]
         .map(|setting| {
             let asks = reader.truth(setting);
-            reader.is_done_by_cgroups(setting, asks)
+            reader.is_done_on_linux(setting, asks)
         });
     EngineSettings {
         cluster: cluster.to_string(),
@@ -566,7 +570,7 @@ fn host(reader: &mut Reader<'_>, listen: ListenSection) -> HostSection {
         OsType::Linux => None,
     };
     let pids = u32::try_from(reader.number(&env::TASK_PIDS_LIMIT)).unwrap_or(0);
-    let limits_pids = reader.is_done_by_cgroups(&env::TASK_PIDS_LIMIT, pids > 0);
+    let limits_pids = reader.is_done_on_linux(&env::TASK_PIDS_LIMIT, pids > 0);
     HostSection {
         reserved_memory_mib: u32::try_from(reader.number(&env::RESERVED_MEMORY)).unwrap_or(0),
         reserved_ports: reader.ports_with(&env::RESERVED_PORTS, task_server),
@@ -578,6 +582,7 @@ fn host(reader: &mut Reader<'_>, listen: ListenSection) -> HostSection {
         block_instance_metadata: reader.truth(&env::BLOCK_INSTANCE_METADATA),
         instance_metadata_families: reader.list(&env::INSTANCE_METADATA_FAMILIES),
         detailed_family: reader.text(&env::DETAILED_FAMILY),
+        gpu_list: gpus::list(reader),
         attributes: reader.attributes(&env::ATTRIBUTES),
     }
 }

@@ -393,7 +393,7 @@ fn truth_as_powershell_writes_it_counts() {
 fn strangers_are_named_with_what_they_may_mean() {
     let config = Config::of_environment(&[
         ("ECS_CLUSTR", "a"),
-        ("ECS_ENABLE_GPU_SUPPORT", "true"),
+        ("ECS_ENABLE_INF_SUPPORT", "true"),
         ("NONECS_NUM_CONTAINERS_DELETE_PER_CYCLE", "5"),
         ("ECS_XYZZY", "b"),
         ("ECS_AGENT_CONFIG_FILE_PATH", "/x"),
@@ -402,7 +402,7 @@ fn strangers_are_named_with_what_they_may_mean() {
         messages(&config),
         [
             "ECS_CLUSTR is no setting; did you mean ECS_CLUSTER?",
-            "ECS_ENABLE_GPU_SUPPORT is a setting of ECS agents that has no effect here",
+            "ECS_ENABLE_INF_SUPPORT is a setting of ECS agents that has no effect here",
             "ECS_XYZZY is no setting",
             "NONECS_NUM_CONTAINERS_DELETE_PER_CYCLE is a setting of ECS agents that has no effect here",
         ]

@@ -115,6 +115,7 @@ fn container(c: &ContainerDefinition) -> Value {
         &c.resource_requirements,
         |need| json!({"type": need.kind, "value": need.value}),
     );
+    out.texts("gpuIds", &c.gpu_ids);
     put_surroundings(c, &mut out);
     out.into_value()
 }

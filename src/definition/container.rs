@@ -41,6 +41,7 @@ pub(super) static CONTAINER: Kind = Kind {
         "ulimits",
         "systemControls",
         "resourceRequirements",
+        "gpuIds",
         "user",
         "workingDirectory",
         "hostname",
@@ -210,6 +211,14 @@ fn read_resources(object: &Object<'_>, context: &Context, container: &mut Contai
         object.number("memoryReservation", Quantity::Mebibytes, MEMORY_MIB);
     container.ulimits = object.each("ulimits", linux::read_ulimit);
     container.resource_requirements = object.each("resourceRequirements", linux::read_requirement);
+    container.gpu_ids = object.texts("gpuIds");
+    if !container.gpu_ids.is_empty() {
+        // Those of ECS come in canonical text, of which rules are not asked.
+        object.rule(
+            "gpuIds",
+            "is for ECS to say, which chooses the GPUs of its tasks",
+        );
+    }
     container.linux_parameters = object
         .get("linuxParameters")
         .and_then(linux::read_parameters)

@@ -426,6 +426,7 @@ fn surroundings() -> Vec<BoxedStrategy<Settable>> {
         change(vec(limit, 0..2), |c, v| c.ulimits = v),
         change(full_map(), |c, v| c.system_controls = v),
         change(vec(need, 0..2), |c, v| c.resource_requirements = v),
+        change(texts(), |c, v| c.gpu_ids = v),
         change(vec(port_mapping(), 0..3), |c, v| c.port_mappings = v),
         change(of(text()), |c, v| c.hostname = v),
         change((texts(), texts()), |c, (servers, domains)| {

@@ -166,6 +166,8 @@ pub struct ContainerDefinition {
     pub system_controls: BTreeMap<String, String>,
     /// `resourceRequirements`.
     pub resource_requirements: Vec<ResourceRequirement>,
+    /// Ids of the GPUs that ECS has chosen for the container, which payloads have instead of a requirement of GPUs.
+    pub gpu_ids: Vec<String>,
     /// `user`.
     pub user: Option<String>,
     /// `workingDirectory`.
@@ -370,6 +372,7 @@ impl ContainerDefinition {
             ulimits: Vec::new(),
             system_controls: BTreeMap::new(),
             resource_requirements: Vec::new(),
+            gpu_ids: Vec::new(),
             user: None,
             working_directory: None,
             hostname: None,

@@ -1,4 +1,4 @@
-//! What a task asks of the host: CPU, memory and host ports (reference agent: host resource accounting).
+//! What a task asks of the host: CPU, memory, host ports and GPUs (reference agent: host resource accounting).
 //!
 //! Not here: whether the host has it to give (`crate::reconcile::plan::admission`, `crate::domain::fit`).
 
@@ -44,6 +44,10 @@ impl ResourceDemand {
             ports: host_ports(definition, options)
                 .into_iter()
                 .map(|wanted| (wanted.port, wanted.protocol))
+                .collect(),
+            gpus: containers
+                .iter()
+                .flat_map(|container| container.gpu_ids.iter().cloned())
                 .collect(),
         }
     }
@@ -110,6 +114,18 @@ mod tests {
         definition.memory_mib = Some(1024);
         let own = demand(&definition, None);
         assert_eq!((own.cpu_units, own.memory_mib), (512, 1024));
+    }
+
+    #[test]
+    fn gpus_of_all_containers_count() {
+        let mut definition = sample::definition(&["a", "b"]);
+        definition.containers[0].gpu_ids = vec!["GPU-2".to_owned()];
+        definition.containers[1].gpu_ids = vec!["GPU-1".to_owned()];
+        let gpus = demand(&definition, None).gpus;
+        assert_eq!(
+            gpus,
+            BTreeSet::from(["GPU-1".to_owned(), "GPU-2".to_owned()])
+        );
     }
 
     #[test]

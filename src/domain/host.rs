@@ -52,8 +52,19 @@ pub struct HostFacts {
     pub apparmor: bool,
     /// Docker Engine version, for people.
     pub runtime_version: String,
+    /// GPUs that tasks may have; `None` = tasks get none here, which is another thing than an empty list.
+    pub gpus: Option<Gpus>,
     /// Attributes for placement constraints: name to value, `ecs.os-type` and the like included.
     pub attributes: BTreeMap<String, String>,
+}
+
+/// GPUs of NVIDIA, as the list says that the set-up of their driver leaves on the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gpus {
+    /// Version of the driver; `None` = the list does not say.
+    pub driver_version: Option<String>,
+    /// Their ids.
+    pub ids: BTreeSet<String>,
 }
 
 impl HostFacts {
@@ -116,4 +127,6 @@ pub struct ResourceDemand {
     pub memory_mib: u32,
     /// Host ports.
     pub ports: BTreeSet<(u16, Protocol)>,
+    /// Ids of GPUs.
+    pub gpus: BTreeSet<String>,
 }

@@ -92,6 +92,7 @@ pub(crate) fn host() -> HostFacts {
         selinux: false,
         apparmor: true,
         runtime_version: "20.10.24".to_owned(),
+        gpus: None,
         attributes: BTreeMap::from([
             ("ecs.os-type".to_owned(), "linux".to_owned()),
             ("ecs.cpu-architecture".to_owned(), "x86_64".to_owned()),

@@ -46,6 +46,8 @@ pub struct ContainerSpec {
     pub cpu_shares: u32,
     /// Percent of the host's CPUs, which is how Windows counts; `None` = shares count.
     pub cpu_percent: Option<u32>,
+    /// How Docker is told of the GPUs that it has; `None` = it has none.
+    pub gpus: Option<GpuChoice>,
     /// Log driver and options after the host's policy; `None` = Docker's default.
     pub log: Option<LogChoice>,
 }
@@ -111,6 +113,15 @@ pub struct PublishedPort {
     pub protocol: Protocol,
     /// Host port; `None` = Docker chooses.
     pub host_port: Option<u16>,
+}
+
+/// How Docker is told of a container's GPUs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GpuChoice {
+    /// By the runtime of that name, which reads their ids in the environment.
+    Runtime(String),
+    /// As devices with these ids.
+    Devices(Vec<String>),
 }
 
 /// Log driver and options.

@@ -1,9 +1,10 @@
 //! What the engine may know of the host, put together from what Docker, the system and the operator say. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::os_family::OsVersion;
-use crate::domain::host::{CgroupSupport, HostFacts, OsType};
+use crate::domain::host::{CgroupSupport, Gpus, HostFacts, OsType};
 use crate::domain::port_mapping::Protocol;
 use crate::domain::runtime::RuntimeInfo;
 
@@ -37,6 +38,8 @@ pub struct FactSettings {
     pub dynamic_ports: Option<(u16, u16)>,
     /// `ECS_DETAILED_OS_FAMILY`; `None` = as the system says.
     pub detailed_family: Option<String>,
+    /// The file that lists the GPUs which tasks may have (`ECS_ENABLE_GPU_SUPPORT`); `None` = tasks get none.
+    pub gpu_list: Option<PathBuf>,
     /// `ECS_INSTANCE_ATTRIBUTES`.
     pub attributes: BTreeMap<String, String>,
 }
@@ -54,6 +57,8 @@ pub struct RawFacts<'a> {
     pub cgroups: CgroupSupport,
     /// The system's range for ports that nobody asked for by number.
     pub dynamic_ports: (u16, u16),
+    /// What the list of GPUs says, where tasks get any.
+    pub gpus: Option<&'a Gpus>,
     /// What the operator says.
     pub settings: &'a FactSettings,
 }
@@ -85,6 +90,7 @@ pub fn host_facts(raw: RawFacts<'_>) -> HostFacts {
         selinux: has_security_option(info, "selinux"),
         apparmor: has_security_option(info, "apparmor"),
         runtime_version: info.version.clone(),
+        gpus: raw.gpus.cloned(),
         attributes: attributes(os_type, architecture, raw),
     }
 }
@@ -195,6 +201,7 @@ mod tests {
             },
             cgroups: CgroupSupport::V1,
             dynamic_ports: (32768, 60999),
+            gpus: None,
             settings,
         })
     }

@@ -37,6 +37,8 @@ pub mod event_log;
 
 pub mod facts;
 
+mod gpus;
+
 pub mod os_family;
 
 pub mod process;
@@ -85,6 +87,7 @@ use unsupported as os;
 pub use bridge::docker_bridge_address;
 pub use clock::{SystemClock, SystemIds};
 pub use facts::{Capacity, FactSettings, RawFacts, host_facts};
+pub use gpus::{GpuListError, listed_gpus};
 pub use handed::{Asked, ChildNews, Handed, KeptSocket, Launch, Listening};
 pub use kept_key::{KEY_BYTES, KeptKey};
 pub use lock::{DataDirLock, LockError};

@@ -42,6 +42,8 @@ pub struct EngineSettings {
     pub match_shared_volume: bool,
     /// What containers are told of the agent's endpoints.
     pub endpoints: Endpoints,
+    /// How Docker is told of the GPUs of a container.
+    pub gpus: GpuAccess,
     /// Whether credentials of execution roles can be had (`BERTH_CREDENTIALS`).
     pub execution_roles: bool,
     /// How long a task waits for the credentials of its role before it is given up (`BERTH_CREDENTIALS_WAIT`).
@@ -73,6 +75,7 @@ impl Default for EngineSettings {
             memory_unbounded: false,
             match_shared_volume: false,
             endpoints: Endpoints::default(),
+            gpus: GpuAccess::default(),
             execution_roles: true,
             credentials_wait: Duration::from_mins(5),
             parallel_starts: 16,
@@ -124,6 +127,21 @@ pub struct Endpoints {
     pub region: Option<String>,
     /// Directory of the metadata files of all containers, if they get one (`ECS_ENABLE_CONTAINER_METADATA`).
     pub metadata_files: Option<String>,
+}
+
+/// How Docker is told of the GPUs of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GpuAccess {
+    /// By the runtime of that name (`ECS_NVIDIA_RUNTIME`).
+    Runtime(String),
+    /// As devices, which is how external instances do it.
+    Devices,
+}
+
+impl Default for GpuAccess {
+    fn default() -> Self {
+        Self::Runtime("nvidia".to_owned())
+    }
 }
 
 /// What happens to a container whose log backend does not answer when it starts.

@@ -132,6 +132,7 @@ fn host() -> HostFacts {
         selinux: false,
         apparmor: false,
         runtime_version: String::new(),
+        gpus: None,
         attributes: BTreeMap::new(),
     }
 }

@@ -78,22 +78,24 @@ fn network(mode: NetworkMode) -> &'static str {
 
 /// What the scheduler has chosen for a container that needs devices: one entry each.
 fn associations(c: &ContainerDefinition) -> Vec<Value> {
-    let mut out = Vec::new();
+    let mut chosen: Vec<(String, &str)> = Vec::new();
     for need in &c.resource_requirements {
         let (kind, count) = match need.kind.as_str() {
             "GPU" => ("gpu", need.value.parse().unwrap_or(0)),
             _ => ("elastic-inference", 1),
         };
-        for index in 0..count {
-            out.push(json!({
-                "name": format!("{kind}-{}-{index}", c.name),
-                "type": kind,
-                "containers": [c.name.as_str()],
-                "content": {"encoding": "base64", "value": ""},
-            }));
-        }
+        chosen.extend((0..count).map(|index| (format!("{kind}-{}-{index}", c.name), kind)));
     }
-    out
+    chosen.extend(c.gpu_ids.iter().map(|id| (id.clone(), "gpu")));
+    let entry = |(name, kind): (String, &str)| {
+        json!({
+            "name": name,
+            "type": kind,
+            "containers": [c.name.as_str()],
+            "content": {"encoding": "base64", "value": ""},
+        })
+    };
+    chosen.into_iter().map(entry).collect()
 }
 
 fn container(task: &TaskDefinition, c: &ContainerDefinition) -> Value {

@@ -185,6 +185,7 @@ mod tests {
             memory_mib: None,
             cpu_shares: 2,
             cpu_percent: None,
+            gpus: None,
             log: None,
         };
         let text = String::from_utf8(initial(&spec, &Here::default())).unwrap();

@@ -426,6 +426,10 @@ fn kernel_devices_and_addresses() {
             ],
         ),
         (
+            r#""gpuIds": ["GPU-1"]"#,
+            &["gpuIds: is for ECS to say, which chooses the GPUs of its tasks"],
+        ),
+        (
             r#""extraHosts": [{"hostname": "a", "ipAddress": "1.2.3"}, {"hostname": "b", "ipAddress": "::1"}]"#,
             &["extraHosts[0].ipAddress: must be an IP address"],
         ),

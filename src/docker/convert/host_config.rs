@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::create::{Body, port_key};
-use crate::domain::spec::{ContainerSpec, IpcChoice, NamespaceChoice, NetworkChoice};
+use crate::domain::spec::{ContainerSpec, GpuChoice, IpcChoice, NamespaceChoice, NetworkChoice};
 
 const BYTES_PER_MIB: u64 = 1024 * 1024;
 
@@ -17,6 +17,7 @@ pub(super) fn host_config(spec: &ContainerSpec) -> Value {
     namespaces(spec, &mut body);
     names(spec, &mut body);
     rights(spec, &mut body);
+    gpus(spec, &mut body);
     log(spec, &mut body);
     body.into_value()
 }
@@ -144,6 +145,17 @@ fn rights(spec: &ContainerSpec, body: &mut Body) {
     body.set_list("CapDrop", parameters.capabilities_drop.clone());
     body.set_list("SecurityOpt", definition.docker_security_options.clone());
     body.set_flag("Init", parameters.init_process_enabled);
+}
+
+fn gpus(spec: &ContainerSpec, body: &mut Body) {
+    match &spec.gpus {
+        None => {}
+        Some(GpuChoice::Runtime(name)) => body.set("Runtime", name.as_str()),
+        Some(GpuChoice::Devices(ids)) => {
+            let request = json!({ "DeviceIDs": ids, "Capabilities": [["gpu"]] });
+            body.set_list("DeviceRequests", [request]);
+        }
+    }
 }
 
 fn log(spec: &ContainerSpec, body: &mut Body) {

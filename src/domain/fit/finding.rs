@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{eligible, limits, logs, network, paths, secrets, security, unsupported, windows};
+use super::{
+    eligible, gpus, limits, logs, network, paths, secrets, security, unsupported, windows,
+};
 use crate::domain::definition::{ContainerDefinition, NetworkMode, TaskDefinition};
 use crate::domain::host::HostFacts;
 use crate::domain::layout::effective_network_mode;
@@ -135,7 +137,7 @@ impl Findings {
 
 type Rule = fn(&Case<'_>, &mut Findings);
 
-const RULES: [Rule; 30] = [
+const RULES: [Rule; 31] = [
     eligible::compatibilities,
     eligible::runtime_platform,
     eligible::placement_constraints,
@@ -143,6 +145,7 @@ const RULES: [Rule; 30] = [
     unsupported::task_parameters,
     unsupported::container_parameters,
     unsupported::volumes,
+    gpus::chosen,
     secrets::places_and_roles,
     unsupported::roles,
     network::awsvpc,

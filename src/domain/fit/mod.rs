@@ -13,6 +13,8 @@ mod eligible;
 
 mod unsupported;
 
+mod gpus;
+
 mod secrets;
 
 mod network;

@@ -6,7 +6,7 @@ use crate::domain::definition::{
     Device, IpcMode, Link, LogConfiguration, NetworkMode, PidMode, ResourceRequirement, SecretRef,
     TaskDefinition, Tmpfs, Ulimit,
 };
-use crate::domain::host::{CgroupSupport, HostFacts, OsType};
+use crate::domain::host::{CgroupSupport, Gpus, HostFacts, OsType};
 use crate::domain::ids::VolumeName;
 use crate::domain::port_mapping::Protocol;
 use crate::domain::sample;
@@ -197,8 +197,51 @@ fn what_this_version_lacks_is_refused_by_name() {
             "containerDefinitions[1].environmentFiles: refused: not supported yet by this version",
             "containerDefinitions[1].firelensConfiguration: refused: not supported yet by this version",
             "containerDefinitions[1].credentialSpecs: refused: not supported yet by this version",
-            "containerDefinitions[1].resourceRequirements[0]: refused: GPU: not supported yet by this version",
+            "containerDefinitions[1].resourceRequirements[0]: refused: GPU: only tasks of ECS can have GPUs, since ECS chooses which",
         ],
+    );
+}
+
+#[test]
+fn a_gpu_that_is_not_there_is_refused_by_name() {
+    let listed = |scene: &mut Scene| {
+        scene.host.gpus = Some(Gpus {
+            driver_version: None,
+            ids: ["GPU-1", "GPU-2"].map(str::to_owned).into(),
+        });
+    };
+    let wants = |scene: &mut Scene, ids: &[&str]| {
+        scene.definition.containers[1].gpu_ids = text(ids);
+    };
+    check(
+        |s| {
+            listed(s);
+            wants(s, &["GPU-2", "GPU-1"]);
+        },
+        &[],
+    );
+    check(
+        |s| {
+            listed(s);
+            wants(s, &["GPU-1", "GPU-9"]);
+        },
+        &[
+            "containerDefinitions[1].gpuIds[1]: refused: GPU GPU-9 is not in the list of this host's GPUs",
+        ],
+    );
+    check(
+        |s| wants(s, &["GPU-1"]),
+        &[
+            "containerDefinitions[1].gpuIds[0]: refused: tasks get no GPUs here: ECS_ENABLE_GPU_SUPPORT is not on",
+        ],
+    );
+    check(
+        |s| {
+            on_windows(s);
+            listed(s);
+            wants(s, &["GPU-1"]);
+        },
+        &["containerDefinitions[1].gpuIds[0]: refused: tasks get no GPUs on Windows"],
     );
 }
 

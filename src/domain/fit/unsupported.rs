@@ -41,9 +41,13 @@ pub(super) fn container_parameters(case: &Case<'_>, findings: &mut Findings) {
             findings.refused(format!("{path}.{field}"), NOT_YET);
         }
         for (index, requirement) in container.resource_requirements.iter().enumerate() {
+            let why = match requirement.kind.as_str() {
+                "GPU" => "only tasks of ECS can have GPUs, since ECS chooses which",
+                _ => NOT_YET,
+            };
             findings.refused(
                 format!("{path}.resourceRequirements[{index}]"),
-                format!("{}: {NOT_YET}", requirement.kind),
+                format!("{}: {why}", requirement.kind),
             );
         }
     }

@@ -58,6 +58,8 @@ pub struct Registration {
     pub identity: (String, String),
     /// What the host has: CPU units, MiB, and ports that are taken.
     pub resources: Resources,
+    /// Ids of the GPUs that tasks may have; `None` = nothing is said of GPUs.
+    pub gpus: Option<Vec<String>>,
     /// Attributes in order; `None` = a name alone.
     pub attributes: Vec<(String, Option<String>)>,
     /// Tags.

@@ -15,7 +15,9 @@ use aws_sdk_ecs::config::{
     BehaviorVersion, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
 };
 use aws_sdk_ecs::error::{BuildError, ProvideErrorMetadata, SdkError};
-use aws_sdk_ecs::types::{Attribute, ContainerInstanceStatus, Resource, Tag};
+use aws_sdk_ecs::types::{
+    Attribute, ContainerInstanceStatus, PlatformDevice, PlatformDeviceType, Resource, Tag,
+};
 use serde_json::{Map, Value};
 
 use super::error::from_sdk;
@@ -107,6 +109,8 @@ impl ControlPlane for Sdk {
         let attributes: Result<Vec<Attribute>, BuildError> = attributes.collect();
         let attributes = attributes.map_err(|_| ApiError::without(OPERATION, "attribute name"))?;
         let (document, signature) = registration.identity.clone();
+        let devices = registration.gpus.as_deref().map(devices).transpose();
+        let devices = devices.map_err(|_| ApiError::without(OPERATION, "device id"))?;
         let token = registration.client_token.clone();
         let call = self
             .client
@@ -116,6 +120,7 @@ impl ControlPlane for Sdk {
             .instance_identity_document(document)
             .instance_identity_document_signature(signature)
             .set_total_resources(Some(resources(&registration.resources)))
+            .set_platform_devices(devices)
             .set_attributes(Some(attributes))
             .set_tags((!tags.is_empty()).then_some(tags))
             .customize()
@@ -201,6 +206,16 @@ fn attribute((name, value): &(String, Option<String>)) -> Result<Attribute, Buil
         .name(name)
         .set_value(value.clone())
         .build()
+}
+
+fn devices(gpus: &[String]) -> Result<Vec<PlatformDevice>, BuildError> {
+    let device = |id: &String| {
+        PlatformDevice::builder()
+            .id(id)
+            .r#type(PlatformDeviceType::Gpu)
+            .build()
+    };
+    gpus.iter().map(device).collect()
 }
 
 fn resources(resources: &Resources) -> Vec<Resource> {

@@ -1,6 +1,6 @@
 //! The task level, and what of it is of no use here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -52,25 +52,7 @@ pub(super) fn definition_tree(
     let associations = take_list(&mut task, "associations");
     let containers =
         take(&mut task, "containers").ok_or_else(|| Fault::no_task("containers: has none"))?;
-    let containers = match containers {
-        Value::Array(items) => {
-            let mut trees = Vec::with_capacity(items.len());
-            for (index, item) in items.into_iter().enumerate() {
-                let at = format!("containers[{index}]");
-                let mut container = container_tree(item, &at, ignored)?;
-                let devices = devices(&associations, &container);
-                put_list(&mut container, "resourceRequirements", devices);
-                trees.push(Value::Object(container));
-            }
-            Value::Array(trees)
-        }
-        // The reader says what is wrong with it.
-        other @ (Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::String(_)
-        | Value::Object(_)) => other,
-    };
+    let containers = container_trees(containers, &associations, ignored)?;
     put(&mut tree, "containerDefinitions", containers);
     let attachments = take_list(&mut task, "attachments");
     let attached = attached(&attachments);
@@ -88,6 +70,44 @@ pub(super) fn definition_tree(
             .map(|(name, _)| name),
     );
     Ok(tree)
+}
+
+/// The containers, each with the devices that ECS has chosen for it.
+fn container_trees(
+    containers: Value,
+    associations: &[Value],
+    ignored: &mut Vec<String>,
+) -> Result<Value, Fault> {
+    let items = match containers {
+        Value::Array(items) => items,
+        // The reader says what is wrong with it.
+        other @ (Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Object(_)) => return Ok(other),
+    };
+    let mut gpus = gpus(associations)?;
+    let mut trees = Vec::with_capacity(items.len());
+    for (index, item) in items.into_iter().enumerate() {
+        let at = format!("containers[{index}]");
+        let mut container = container_tree(item, &at, ignored)?;
+        let accelerators = accelerators(associations, &container);
+        put_list(&mut container, "resourceRequirements", accelerators);
+        let name = container.get("name").and_then(Value::as_str);
+        let own = name.and_then(|name| gpus.remove(name));
+        put_list(&mut container, "gpuIds", own.unwrap_or_default());
+        trees.push(Value::Object(container));
+    }
+    match gpus.into_iter().next() {
+        None => Ok(Value::Array(trees)),
+        Some((name, ids)) => {
+            let id = ids.first().and_then(Value::as_str).unwrap_or_default();
+            Err(Fault::cannot_run(format!(
+                "could not find container with name {name} for associating GPU {id}"
+            )))
+        }
+    }
 }
 
 /// Names of the volumes that come as attachments: they have no type of their own.
@@ -128,27 +148,41 @@ fn cpu_units(task: &mut Members) -> Result<Option<String>, Fault> {
     }
 }
 
-/// Devices that an association gives the container.
-fn devices(associations: &[Value], container: &Members) -> Vec<Value> {
-    let name = container.get("name");
-    let has = |association: &&Value| {
-        let containers = association.get("containers").and_then(Value::as_array);
-        containers.is_some_and(|containers| containers.iter().any(|given| Some(given) == name))
-    };
-    let kind = |association: &Value| {
-        association
-            .get("type")
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-    };
-    let mine: Vec<String> = associations.iter().filter(has).filter_map(kind).collect();
-    let gpus = mine.iter().filter(|kind| *kind == "gpu").count();
-    let accelerators = mine.iter().filter(|kind| *kind == "elastic-inference");
-    let mut needs: Vec<Value> = accelerators
-        .map(|_| json!({"type": "InferenceAccelerator", "value": "elastic-inference"}))
-        .collect();
-    if gpus > 0 {
-        needs.push(json!({"type": "GPU", "value": gpus.to_string()}));
+/// Ids of GPUs by the name of the container that each is for, which is one alone (reference agent).
+fn gpus(associations: &[Value]) -> Result<BTreeMap<&str, Vec<Value>>, Fault> {
+    let mut gpus: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for association in associations.iter().filter(|it| is_of_type(it, "gpu")) {
+        let id = association.get("name").and_then(Value::as_str);
+        let id = id.unwrap_or_default();
+        match containers_of(association) {
+            [Value::String(container)] => gpus.entry(container).or_default().push(id.into()),
+            _ => {
+                return Err(Fault::cannot_run(format!(
+                    "could not associate multiple containers to GPU {id}"
+                )));
+            }
+        }
     }
-    needs
+    Ok(gpus)
+}
+
+/// Requirements of accelerators that associations stand for.
+fn accelerators(associations: &[Value], container: &Members) -> Vec<Value> {
+    let name = container.get("name");
+    let mine = |association: &&Value| {
+        let mut containers = containers_of(association).iter();
+        is_of_type(association, "elastic-inference") && containers.any(|given| Some(given) == name)
+    };
+    let mine = associations.iter().filter(mine);
+    mine.map(|_| json!({"type": "InferenceAccelerator", "value": "elastic-inference"}))
+        .collect()
+}
+
+fn is_of_type(association: &Value, kind: &str) -> bool {
+    association.get("type").and_then(Value::as_str) == Some(kind)
+}
+
+fn containers_of(association: &Value) -> &[Value] {
+    let containers = association.get("containers").and_then(Value::as_array);
+    containers.map(Vec::as_slice).unwrap_or_default()
 }

@@ -119,7 +119,10 @@ fn both_modes_read_the_same_definition() {
          "privileged": true, "readonlyRootFilesystem": true, "interactive": true, "pseudoTerminal": true,
          "dockerLabels": {"l": ""}, "dockerSecurityOptions": ["label:a"],
          "repositoryCredentials": {"credentialsParameter": "arn:aws:secretsmanager:r:1:secret:x"}}]}"#;
-    assert_parity("everything", parsed(text));
+    let mut definition = parsed(text);
+    // No file has them.
+    definition.containers[1].gpu_ids = vec!["GPU-2".to_owned(), "GPU-1".to_owned()];
+    assert_parity("everything", definition);
 }
 
 #[test]
@@ -260,19 +263,35 @@ fn an_override_may_change_the_command_and_nothing_else() {
 }
 
 #[test]
-fn an_association_of_a_gpu_is_a_requirement() {
+fn an_association_names_a_gpu_of_its_container() {
     let mut task = minimal();
+    let gpu = |id: &str, containers: &[&str]| json!({"name": id, "type": "gpu", "containers": containers});
     task["associations"] = json!([
-        {"name": "gpu-1", "type": "gpu", "containers": ["main"]},
-        {"name": "gpu-2", "type": "gpu", "containers": ["main"]},
-        {"name": "gpu-3", "type": "gpu", "containers": ["other"]},
+        gpu("GPU-2", &["main"]),
+        {"name": "eia", "type": "elastic-inference", "containers": ["other"]},
+        gpu("GPU-1", &["main"]),
     ]);
-    let read = read_task(task).unwrap();
-    let needs = &read.definition.containers[0].resource_requirements;
-    assert_eq!(
-        (needs.len(), needs[0].kind.as_str(), needs[0].value.as_str()),
-        (1, "GPU", "2")
-    );
+    let read = read_task(task.clone()).unwrap();
+    let main = &read.definition.containers[0];
+    assert_eq!(main.gpu_ids, ["GPU-2", "GPU-1"]);
+    assert_eq!(main.resource_requirements, []);
+    assert_eq!(read.ignored, [""; 0]);
+    for (containers, why) in [
+        (
+            &["main", "other"][..],
+            "could not associate multiple containers to GPU GPU-3",
+        ),
+        (&[], "could not associate multiple containers to GPU GPU-3"),
+        (
+            &["other"],
+            "could not find container with name other for associating GPU GPU-3",
+        ),
+    ] {
+        task["associations"][0] = gpu("GPU-3", containers);
+        let unreadable = unreadable(task.clone());
+        assert_eq!(unreadable.why, why);
+        assert_eq!(unreadable.trouble, Trouble::CannotRun);
+    }
 }
 
 #[test]

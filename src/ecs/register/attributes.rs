@@ -2,7 +2,7 @@
 //!
 //! **Invariant.** A capability is named only if this version has it and this host can do it.
 
-use super::request::Identity;
+use super::request::{Identity, gpus};
 use crate::domain::host::{CgroupSupport, ECS_LOG_DRIVERS, HostFacts, LOG_DRIVER_OF_LINUX, OsType};
 use crate::ecs::config::EcsConfig;
 
@@ -59,6 +59,10 @@ pub(super) fn attributes(
             .into_iter()
             .map(|name| (name, None)),
     );
+    if let Some(version) = gpus(host).and_then(|gpus| gpus.driver_version.as_ref()) {
+        all.push((format!("{NEW}nvidia-driver-version.{version}"), None));
+        all.push((format!("{NEW}gpu-driver-version"), Some(version.clone())));
+    }
     if config.external {
         all.push((format!("{NEW}external"), None));
     }

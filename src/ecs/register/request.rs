@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::attributes::attributes;
-use crate::domain::host::HostFacts;
+use crate::domain::host::{Gpus, HostFacts, OsType};
 use crate::ecs::api::{Registration, Resources};
 use crate::ecs::config::EcsConfig;
 
@@ -56,8 +56,15 @@ pub fn registration(
             ports,
             ports_udp,
         },
+        gpus: gpus(host).map(|gpus| gpus.ids.iter().cloned().collect()),
         attributes: attributes(config, host, identity),
         tags,
         client_token: token.to_owned(),
     }
+}
+
+/// GPUs that ECS is told of; never on Windows (reference agent).
+pub(super) fn gpus(host: &HostFacts) -> Option<&Gpus> {
+    let gpus = host.gpus.as_ref();
+    gpus.filter(|_| host.os_type == OsType::Linux)
 }

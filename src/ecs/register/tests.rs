@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::*;
-use crate::domain::host::{CgroupSupport, HostFacts, OsType};
+use crate::domain::host::{CgroupSupport, Gpus, HostFacts, OsType};
 use crate::domain::sample;
 use crate::ecs::api::{ApiError, Failure, Registered, Registration};
 use crate::ecs::config::{AgentVersion, Ec2Settings, EcsConfig, Features};
@@ -241,6 +241,36 @@ fn log_drivers_are_those_of_docker_that_the_operator_names() {
 }
 
 #[test]
+fn check_028_gpus_are_named_where_tasks_may_have_them_and_never_on_windows() {
+    let driver = |said: &Registration| {
+        let version = value(said, "ecs.capability.gpu-driver-version").map(str::to_owned);
+        let named = names(said).contains(&"ecs.capability.nvidia-driver-version.535.54.03");
+        (named, version)
+    };
+    let off = request(&config(), &sample::host(), &old());
+    assert_eq!((off.gpus.as_ref(), driver(&off)), (None, (false, None)));
+    let mut host = sample::host();
+    host.gpus = Some(Gpus::default());
+    let none = request(&config(), &host, &old());
+    assert_eq!(none.gpus.as_deref(), Some(&[][..]));
+    assert_eq!(driver(&none), (false, None), "no version is known");
+    let gpus = Gpus {
+        driver_version: Some("535.54.03".to_owned()),
+        ids: ["GPU-2", "GPU-1"].map(str::to_owned).into(),
+    };
+    host.gpus = Some(gpus.clone());
+    let two = request(&config(), &host, &old());
+    let ids = ["GPU-1", "GPU-2"].map(str::to_owned);
+    assert_eq!(two.gpus.as_deref(), Some(&ids[..]));
+    assert_eq!(driver(&two), (true, Some("535.54.03".to_owned())));
+    assert_eq!(two.resources, off.resources, "they are no resource");
+    let mut on_windows = windows();
+    on_windows.gpus = Some(gpus);
+    let said = request(&config(), &on_windows, &old());
+    assert_eq!((said.gpus.as_ref(), driver(&said)), (None, (false, None)));
+}
+
+#[test]
 fn check_024_old_api_versions_are_named_as_the_scheduler_knows_them() {
     let all = request(&config(), &sample::host(), &old());
     let versions: Vec<&str> = names(&all)
@@ -348,6 +378,7 @@ proptest! {
             cgroups, selinux, apparmor,
             log_drivers: logs.into_iter().map(str::to_owned).collect(),
             volume_drivers: volumes.into_iter().map(str::to_owned).collect(),
+            gpus: Some(Gpus { driver_version: Some("535".to_owned()), ..Gpus::default() }),
             ..windows()
         };
         let said = request(&config, &host, &Identity::default());

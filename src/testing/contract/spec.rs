@@ -59,6 +59,7 @@ pub fn container(docker_name: &str, image: &ImageRef, command: &str) -> Containe
         memory_mib: None,
         cpu_shares: 2,
         cpu_percent: None,
+        gpus: None,
         log: None,
     }
 }

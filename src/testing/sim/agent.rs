@@ -338,6 +338,7 @@ pub fn host_facts() -> HostFacts {
         selinux: false,
         apparmor: false,
         runtime_version: "fake".to_owned(),
+        gpus: None,
         attributes: BTreeMap::from([("ecs.os-type".to_owned(), "linux".to_owned())]),
     }
 }

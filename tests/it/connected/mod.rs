@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use aws_sdk_ecs::config::{Credentials, SharedCredentialsProvider};
 use berth::boundary::InstanceMetadata;
+use berth::domain::host::Gpus;
 use berth::domain::ids::TaskArn;
 use berth::domain::status::TaskStatus;
 use berth::ecs::{
@@ -176,6 +177,15 @@ impl Host {
         running.spawn(service.run(stop.clone()));
         self.status = Some(status);
         self.agent = Some((stop, running));
+    }
+
+    /// What the list of GPUs says from the next start on; `None` = tasks get none.
+    fn list_gpus(&self, ids: Option<&[&str]>) {
+        let mut facts = self.sim.facts.lock().expect("not poisoned");
+        facts.gpus = ids.map(|ids| Gpus {
+            driver_version: Some("535.54.03".to_owned()),
+            ids: ids.iter().map(|&id| id.to_owned()).collect(),
+        });
     }
 
     /// kill -9.

@@ -1,5 +1,6 @@
 //! Payloads: what is taken in, what cannot be, and when that is acknowledged.
 
+use berth::domain::ids::TaskArn;
 use berth::domain::status::TaskStatus;
 use serde_json::{Value, json};
 
@@ -103,4 +104,55 @@ async fn a_payload_of_1000_tasks_is_durable_and_acknowledged() {
     host.plane.payload("m1", 1, &tasks).await;
     host.plane.acknowledged("m1").await;
     assert_eq!(host.sim.store.tasks().len(), 1000);
+}
+
+/// A task whose container ECS has given that GPU.
+fn task_with_gpu(id: &str, gpu: &str) -> Value {
+    let mut task = task(id, SERVE, "RUNNING");
+    task["associations"] = json!([{"name": gpu, "type": "gpu", "containers": ["main"]}]);
+    task
+}
+
+#[tokio::test]
+async fn a_task_with_a_gpu_runs_and_the_next_with_it_waits_until_it_has_stopped() {
+    let mut host = Host::unconnected().await;
+    host.list_gpus(Some(&["GPU-1"]));
+    host.start();
+    let (first, second) = (task_with_gpu("a", "GPU-1"), task_with_gpu("b", "GPU-1"));
+    host.plane.payload("m1", 1, &[first]).await;
+    host.plane.change(&arn("a"), "RUNNING").await;
+    host.plane.payload("m2", 2, &[second]).await;
+    host.plane.acknowledged("m2").await;
+    let held = || {
+        let snapshot = host.sim.snapshot();
+        let view = snapshot.tasks.get(&TaskArn::parse(&arn("b")).ok()?)?;
+        let conditions = view.task.known.conditions.iter();
+        let mut waits = conditions.map(|wait| wait.message.clone());
+        waits.find(|words| words.starts_with("GPU GPU-1, held by task "))
+    };
+    host.plane.until("it waits for the GPU", held).await;
+    host.plane
+        .payload("m3", 3, &[task("a", SERVE, "STOPPED")])
+        .await;
+    host.plane.change(&arn("b"), "RUNNING").await;
+}
+
+#[tokio::test]
+async fn a_task_whose_gpu_is_not_there_is_reported_stopped_with_the_reason() {
+    for (listed, words) in [
+        (Some(&["GPU-1"][..]), "GPU GPU-9 is not in the list"),
+        (None, "ECS_ENABLE_GPU_SUPPORT is not on"),
+    ] {
+        let mut host = Host::unconnected().await;
+        host.list_gpus(listed);
+        host.start();
+        host.plane
+            .payload("m1", 1, &[task_with_gpu("a", "GPU-9")])
+            .await;
+        host.plane.acknowledged("m1").await;
+        let stopped = host.plane.change(&arn("a"), "STOPPED").await;
+        let reason = stopped["reason"].as_str().expect("a reason");
+        assert!(reason.contains(words), "{reason}");
+        assert_eq!(host.sim.world.containers().len(), 0);
+    }
 }

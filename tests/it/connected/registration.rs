@@ -71,6 +71,27 @@ async fn check_017_four_resources_go_out_with_their_types_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn check_028_gpus_go_out_as_platform_devices() {
+    for (gpus, expected) in [
+        (None, None),
+        (Some(Vec::new()), Some(json!([]))),
+        (
+            Some(vec!["GPU-1", "GPU-2"]),
+            Some(json!([{"id": "GPU-1", "type": "GPU"}, {"id": "GPU-2", "type": "GPU"}])),
+        ),
+    ] {
+        let mut host = Host::unconnected().await;
+        host.list_gpus(gpus.as_deref());
+        host.start();
+        let registered = || host.plane.calls("RegisterContainerInstance").pop();
+        let call = host.plane.until("it registers", registered).await;
+        assert_eq!(call.get("platformDevices"), expected.as_ref());
+        let resources = call["totalResources"].as_array().map(Vec::len);
+        assert_eq!(resources, Some(4));
+    }
+}
+
+#[tokio::test]
 async fn check_010_another_cluster_than_before_is_not_registered_in() {
     let mut host = Host::new().await;
     host.plane

@@ -106,6 +106,7 @@ impl HostProbe for Probe {
             reserved_ports_udp: BTreeSet::new(),
             dynamic_ports: None,
             detailed_family: None,
+            gpu_list: None,
             attributes: [].into(),
         };
         host_facts(RawFacts {
@@ -114,6 +115,7 @@ impl HostProbe for Probe {
             os_version: &OsVersion::default(),
             cgroups: self.host.probe_cgroups(info).await,
             dynamic_ports: dynamic_ports(),
+            gpus: None,
             settings: &settings,
         })
     }

@@ -128,6 +128,7 @@ fn holder(task: &Task, demand: &ResourceDemand) -> Holder {
         cpu_units: demand.cpu_units,
         memory_mib: demand.memory_mib,
         ports: ports(&demand.ports),
+        gpus: demand.gpus.iter().cloned().collect(),
         since: task.known.admitted_at.unwrap_or_default().into(),
     }
 }
@@ -142,6 +143,7 @@ fn waiter(task: &Task, demand: &ResourceDemand) -> Waiting {
         cpu_units: demand.cpu_units,
         memory_mib: demand.memory_mib,
         ports: ports(&demand.ports),
+        gpus: demand.gpus.iter().cloned().collect(),
         since: task.desired.arrived_at.into(),
         short_of: None,
     }

@@ -150,6 +150,9 @@ pub struct Holder {
     pub memory_mib: u32,
     /// Host ports.
     pub ports: Vec<HostPort>,
+    /// Ids of GPUs; absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gpus: Vec<String>,
     /// Since when.
     pub since: Time,
 }
@@ -172,6 +175,9 @@ pub struct Waiting {
     pub memory_mib: u32,
     /// Host ports.
     pub ports: Vec<HostPort>,
+    /// Ids of GPUs; absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gpus: Vec<String>,
     /// Since when.
     pub since: Time,
     /// What it is short of, in words; absent = it is about to be admitted.

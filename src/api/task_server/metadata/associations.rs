@@ -1,4 +1,5 @@
-//! Associations of containers with devices of other services. No task has any here: their only service is retired.
+//! Associations of containers with devices. None are shown here: the only service of them is retired, and a container
+//! knows its GPUs by its environment.
 
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -10,7 +10,8 @@ use super::sample::spec;
 use crate::domain::definition::{Device, HealthCheck, Tmpfs, Ulimit};
 use crate::domain::port_mapping::Protocol;
 use crate::domain::spec::{
-    Bind, ContainerSpec, IpcChoice, LogChoice, NamespaceChoice, NetworkChoice, PublishedPort,
+    Bind, ContainerSpec, GpuChoice, IpcChoice, LogChoice, NamespaceChoice, NetworkChoice,
+    PublishedPort,
 };
 
 #[test]
@@ -207,6 +208,23 @@ fn a_container_with_every_parameter() {
     Init true
     LogConfig {"Type":"json-file","Config":{"max-size":"10m"}}
     "#);
+}
+
+#[test]
+fn gpus_are_a_runtime_or_a_request_for_devices() {
+    let host = |gpus: Option<GpuChoice>| {
+        let mut spec = spec();
+        spec.gpus = gpus;
+        let body = create_body(&spec);
+        let host = body["HostConfig"].clone();
+        (host["Runtime"].clone(), host["DeviceRequests"].clone())
+    };
+    assert_eq!(host(None), (Value::Null, Value::Null));
+    let runtime = GpuChoice::Runtime("nvidia".to_owned());
+    assert_eq!(host(Some(runtime)), (json!("nvidia"), Value::Null));
+    let devices = GpuChoice::Devices(texts(&["GPU-1", "GPU-2"]));
+    let expected = json!([{"DeviceIDs": ["GPU-1", "GPU-2"], "Capabilities": [["gpu"]]}]);
+    assert_eq!(host(Some(devices)), (Value::Null, expected));
 }
 
 #[test]

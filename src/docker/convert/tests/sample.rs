@@ -36,6 +36,7 @@ pub(super) fn spec() -> ContainerSpec {
         memory_mib: None,
         cpu_shares: 2,
         cpu_percent: None,
+        gpus: None,
         log: None,
     }
 }

@@ -1,6 +1,7 @@
 //! Shares the host out among waiting tasks, in the order of their arrival.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::domain::draining::Draining;
 use crate::domain::host::{HostFacts, ResourceDemand};
@@ -89,7 +90,7 @@ pub fn decide(
     for (arn, demand) in holders {
         ledger.cpu.take(demand.cpu_units);
         ledger.memory.take(demand.memory_mib);
-        ledger.claim_ports(arn, demand, Claim::Held);
+        ledger.claim(arn, demand, Claim::Held);
     }
     waiting
         .iter()
@@ -130,16 +131,41 @@ fn impossible(host: &HostFacts, demand: &ResourceDemand) -> Option<String> {
 struct Ledger {
     cpu: Pool,
     memory: Pool,
-    /// Who has a port, or came first for it.
-    ports: BTreeMap<(u16, Protocol), (TaskArn, Claim)>,
+    /// Who has it, or came first for it.
+    singles: BTreeMap<Single, (TaskArn, Claim)>,
 }
 
-/// How a task stands to a port.
+/// What one task alone can have.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Single {
+    Port(u16, Protocol),
+    Gpu(String),
+}
+
+impl fmt::Display for Single {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(port, protocol) => write!(f, "port {port}/{protocol}"),
+            Self::Gpu(id) => write!(f, "GPU {id}"),
+        }
+    }
+}
+
+impl Single {
+    /// All that the demand has of them, ports first.
+    fn of(demand: &ResourceDemand) -> impl Iterator<Item = Self> {
+        let ports = demand.ports.iter();
+        let ports = ports.map(|(port, protocol)| Self::Port(*port, *protocol));
+        ports.chain(demand.gpus.iter().cloned().map(Self::Gpu))
+    }
+}
+
+/// How a task stands to such a thing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Claim {
-    /// The port is the task's.
+    /// It is the task's.
     Held,
-    /// The task waits for something else and came first for the port.
+    /// The task waits for something else and came first for it.
     SetAside,
 }
 
@@ -179,14 +205,14 @@ impl Ledger {
         Self {
             cpu: pool("CPU units", host.cpu_units),
             memory: pool("MiB of memory", host.memory_mib),
-            ports: BTreeMap::new(),
+            singles: BTreeMap::new(),
         }
     }
 
     fn judge(&mut self, arn: &TaskArn, demand: &ResourceDemand) -> Verdict {
         let cpu = self.cpu.shortage(demand.cpu_units);
         let memory = self.memory.shortage(demand.memory_mib);
-        let port = self.taken_port(arn, demand);
+        let taken = self.taken(arn, demand);
         let waits_for_units = cpu.is_some() || memory.is_some();
         for (pool, units, short) in [
             (&mut self.cpu, demand.cpu_units, cpu.is_some()),
@@ -194,53 +220,55 @@ impl Ledger {
         ] {
             if short {
                 pool.first_in_line.get_or_insert_with(|| arn.clone());
-            } else if waits_for_units || port.is_none() {
-                // Granted, or set aside. A task that waits for a port alone sets nothing aside: the port may be
+            } else if waits_for_units || taken.is_none() {
+                // Granted, or set aside. A task that waits for a port or GPU alone sets nothing aside: it may be
                 // held for good, and then the rest of the host would stand idle behind it.
                 pool.take(units);
             }
         }
         let mut short_of: Vec<String> = cpu.into_iter().chain(memory).collect();
-        short_of.extend(port.map(|(port, protocol)| self.describe(port, protocol)));
+        short_of.extend(taken.as_ref().map(|single| self.describe(single)));
         if short_of.is_empty() {
-            self.claim_ports(arn, demand, Claim::Held);
+            self.claim(arn, demand, Claim::Held);
             return Verdict::Admitted;
         }
-        let port = port.and_then(|key| {
-            let (owner, _) = self.ports.get(&key)?;
-            Some((key.0, key.1, owner.clone()))
+        let port = taken.and_then(|single| match single {
+            Single::Port(port, protocol) => {
+                let (owner, _) = self.singles.get(&single)?;
+                Some((port, protocol, owner.clone()))
+            }
+            Single::Gpu(_) => None,
         });
-        self.claim_ports(arn, demand, Claim::SetAside);
+        self.claim(arn, demand, Claim::SetAside);
         Verdict::Waiting {
             for_what: short_of.join("; "),
             port,
         }
     }
 
-    /// The first port of the demand that another task has or came first for.
-    fn taken_port(&self, arn: &TaskArn, demand: &ResourceDemand) -> Option<(u16, Protocol)> {
-        demand
-            .ports
-            .iter()
-            .copied()
-            .find(|port| self.ports.get(port).is_some_and(|(owner, _)| owner != arn))
+    /// The first port or GPU of the demand that another task has or came first for.
+    fn taken(&self, arn: &TaskArn, demand: &ResourceDemand) -> Option<Single> {
+        Single::of(demand).find(|single| {
+            let owner = self.singles.get(single);
+            owner.is_some_and(|(owner, _)| owner != arn)
+        })
     }
 
-    fn describe(&self, port: u16, protocol: Protocol) -> String {
-        match self.ports.get(&(port, protocol)) {
-            Some((owner, Claim::Held)) => format!("port {port}/{protocol}, held by task {owner}"),
+    fn describe(&self, single: &Single) -> String {
+        match self.singles.get(single) {
+            Some((owner, Claim::Held)) => format!("{single}, held by task {owner}"),
             Some((owner, Claim::SetAside)) => {
-                format!("port {port}/{protocol}, for which task {owner} came earlier")
+                format!("{single}, for which task {owner} came earlier")
             }
-            None => format!("port {port}/{protocol}"),
+            None => single.to_string(),
         }
     }
 
-    /// Ports that nobody has are the task's from now on, also while it waits for something else.
-    fn claim_ports(&mut self, arn: &TaskArn, demand: &ResourceDemand, claim: Claim) {
-        for port in &demand.ports {
-            self.ports
-                .entry(*port)
+    /// What nobody has is the task's from now on, also while it waits for something else.
+    fn claim(&mut self, arn: &TaskArn, demand: &ResourceDemand, claim: Claim) {
+        for single in Single::of(demand) {
+            self.singles
+                .entry(single)
                 .or_insert_with(|| (arn.clone(), claim));
         }
     }

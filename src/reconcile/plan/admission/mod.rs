@@ -1,4 +1,4 @@
-//! Which tasks may have the host's CPU, memory and ports now: who waits, for what, and who can never run here.
+//! Which tasks may have the host's CPU, memory, ports and GPUs now: who waits, for what, and who can never run here.
 //!
 //! **Invariants.** What is granted never exceeds the host. No task gets a resource in front of an earlier one that is
 //! short of it; a task that needs nothing of that passes (the reference agent lets the first waiting task hold up

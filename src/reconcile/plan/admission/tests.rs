@@ -23,8 +23,15 @@ fn asks(id: &str, cpu_units: u32, memory_mib: u32, ports: &[u16]) -> Asks {
             cpu_units,
             memory_mib,
             ports,
+            gpus: BTreeSet::new(),
         },
     )
+}
+
+/// The same with GPUs.
+fn with_gpus((arn, mut demand): Asks, ids: &[&str]) -> Asks {
+    demand.gpus = ids.iter().map(|&id| id.to_owned()).collect();
+    (arn, demand)
 }
 
 /// One line a task, in the order of their ids; ARNs are cut to the id.
@@ -137,6 +144,25 @@ fn a_port_names_its_holder_and_holds_up_nothing_else() {
 }
 
 #[test]
+fn a_gpu_names_its_holder_and_holds_up_nothing_else() {
+    insta::assert_snapshot!(
+        show(
+            &[with_gpus(asks("run", 0, 0, &[]), &["GPU-1"])],
+            &[
+                with_gpus(asks("first", 2048, 4096, &[]), &["GPU-1", "GPU-2"]),
+                with_gpus(asks("other", 2048, 4096, &[]), &["GPU-3"]),
+                with_gpus(asks("second", 0, 0, &[]), &["GPU-2"]),
+            ],
+        ),
+        @"
+        first: waits for GPU GPU-1, held by task run
+        other: admitted
+        second: waits for GPU GPU-2, for which task first came earlier
+        "
+    );
+}
+
+#[test]
 fn what_the_host_never_has_is_impossible_and_holds_up_nobody() {
     insta::assert_snapshot!(
         show(
@@ -243,6 +269,7 @@ fn demands(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<ResourceD
             cpu_units,
             memory_mib,
             ports: ports.into_iter().map(|p| (p, Protocol::Tcp)).collect(),
+            gpus: BTreeSet::new(),
         });
     prop::collection::vec(one, count)
 }

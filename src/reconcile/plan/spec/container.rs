@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::label::carries_definition;
-use super::{account, environment, limits, log, mounts, network};
+use super::{account, environment, gpus, limits, log, mounts, network};
 use crate::domain::definition::{
     ContainerDefinition, IpcMode, LinuxParameters, PidMode, TaskDefinition,
 };
@@ -111,6 +111,7 @@ fn application(
         links: network::links(inputs, container, &choice)?,
         ports: network::published_ports(inputs, container, &choice)?,
         memory_mib: limits::memory_mib(inputs, container),
+        gpus: gpus::choose(inputs, container)?,
         log: log::choose(inputs, container),
         ..bare(inputs, definition, choice)
     };
@@ -199,6 +200,7 @@ fn bare(
         memory_mib: None,
         cpu_shares: limits::cpu_shares(inputs, &definition),
         cpu_percent: limits::cpu_percent(inputs, &definition),
+        gpus: None,
         log: None,
         definition,
     }

@@ -1,4 +1,5 @@
-//! Variables that the agent adds: where a container finds its metadata, its credentials and its region.
+//! Variables that the agent adds: where a container finds its metadata, its credentials and its region, and which GPUs
+//! are its own.
 //!
 //! **Invariant.** They win over the definition's and the image's, but for the region: who sets one of its two names is
 //! left alone.
@@ -6,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::container::SpecInputs;
+use super::gpus;
 use super::mounts::metadata_file;
 use crate::domain::definition::ContainerDefinition;
 use crate::domain::names::{METADATA_FILE_VARIABLE, metadata_file_in};
@@ -44,6 +46,9 @@ pub(super) fn injected(
     if let Some(id) = ids.task_role.as_ref().filter(|_| endpoints.credentials) {
         let path = format!("/v2/credentials/{}", id.expose());
         set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", path);
+    }
+    if let Some(ids) = gpus::visible(inputs, container) {
+        set(gpus::VARIABLE, ids);
     }
     let is_set = |name: &&str| container.environment.contains_key(*name);
     let region = endpoints.region.as_deref().or(inputs.task.arn().region());

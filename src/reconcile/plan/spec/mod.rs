@@ -19,6 +19,8 @@ mod mounts;
 
 mod limits;
 
+mod gpus;
+
 mod log;
 
 mod account;

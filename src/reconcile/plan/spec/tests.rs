@@ -15,13 +15,13 @@ use crate::domain::layout::layout;
 use crate::domain::port_mapping::{ContainerPorts, PortMapping, PortReservation, Protocol};
 use crate::domain::sample;
 use crate::domain::spec::{
-    Bind, ContainerSpec, IpcChoice, LogChoice, NamespaceChoice, NetworkChoice,
+    Bind, ContainerSpec, GpuChoice, IpcChoice, LogChoice, NamespaceChoice, NetworkChoice,
 };
 use crate::domain::task::{KnownContainer, Task, TaskOptions};
 use crate::domain::volume::{
     DockerVolume, MountPoint, Volume, VolumeScope, VolumeSource, VolumesFrom,
 };
-use crate::reconcile::settings::EngineSettings;
+use crate::reconcile::settings::{EngineSettings, GpuAccess};
 
 /// A task of two containers `a` and `b` on a plain Linux host, to be changed by a case.
 struct Scene {
@@ -681,6 +681,35 @@ fn what_this_version_lacks_is_an_error_and_never_dropped() {
     check(
         &|c| c.log_configuration = Some(log("awsfirelens")),
         "log driver awsfirelens",
+    );
+}
+
+/// `engine.md` 4.3.
+#[test]
+fn gpus_are_told_by_a_runtime_or_as_devices() {
+    let spec = |access: GpuAccess| {
+        Scene::new(|s| {
+            s.a().gpu_ids = vec!["GPU-1".to_owned(), "GPU-2".to_owned()];
+            let given = ("NVIDIA_VISIBLE_DEVICES".to_owned(), "all".to_owned());
+            s.a().environment = [given].into();
+            s.settings.gpus = access;
+        })
+    };
+    let visible = |spec: &ContainerSpec| spec.environment.get("NVIDIA_VISIBLE_DEVICES").cloned();
+    let by_runtime = spec(GpuAccess::Runtime("mine".to_owned()));
+    let a = by_runtime.spec("a");
+    assert_eq!(a.gpus, Some(GpuChoice::Runtime("mine".to_owned())));
+    assert_eq!(visible(&a).as_deref(), Some("GPU-1,GPU-2"));
+    let b = by_runtime.spec("b");
+    assert_eq!((b.gpus.as_ref(), visible(&b)), (None, None));
+    let as_devices = spec(GpuAccess::Devices).spec("a");
+    let ids = vec!["GPU-1".to_owned(), "GPU-2".to_owned()];
+    assert_eq!(as_devices.gpus, Some(GpuChoice::Devices(ids)));
+    assert_eq!(visible(&as_devices).as_deref(), Some("all"), "its own");
+    let nothing = spec(GpuAccess::Runtime(String::new())).try_spec(&sample::name("a"));
+    assert_eq!(
+        nothing.unwrap_err(),
+        "HostConfigError: Runtime is not set for GPU containers"
     );
 }
 
