@@ -83,6 +83,13 @@ impl Entry {
         self.seen
             .get_or_init(|| SeenTask::new(&self.rows.task, &self.cluster))
     }
+
+    /// Ids of the GPUs that a container of it has.
+    pub fn gpus(&self, container: &ContainerName) -> &[String] {
+        let definition = &self.rows.task.desired.definition;
+        let container = definition.container(container);
+        container.map_or(&[], |container| &container.gpu_ids)
+    }
 }
 
 impl Indexed {

@@ -49,8 +49,8 @@ pub(super) fn routes(dialect: Dialect) -> Router<MetadataState> {
             &of("associations/{kind}"),
             any(
                 async move |State(state): State<MetadataState>,
-                            Path((id, _kind)): Path<(String, String)>| {
-                    associations::list(&state, version, &id)
+                            Path((id, kind)): Path<(String, String)>| {
+                    associations::list(&state, version, &id, &kind)
                 },
             ),
         )

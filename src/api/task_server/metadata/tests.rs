@@ -146,6 +146,49 @@ const NOBODY: &str =
     "Unable to get task arn from request: unable to associate '127.0.0.1' with task";
 
 #[tokio::test]
+async fn a_container_is_associated_with_its_gpus_and_no_other() {
+    let mut task = lab();
+    let definition = Arc::make_mut(&mut task.desired.definition);
+    let main = definition.containers.iter_mut();
+    let main = main.filter(|it| it.name.as_str() == "main");
+    main.for_each(|it| it.gpu_ids = vec!["GPU-2".to_owned(), "GPU-1".to_owned()]);
+    let router = with_stats([task], Arc::new(NoStats));
+    let refusal = |name: &str| {
+        let words = format!(
+            "Unable to write container association response: unable to get association from association type gpu and \
+             association name {name}"
+        );
+        serde_json::to_string(&words).expect("JSON")
+    };
+    for (endpoint, rest, status, answer) in [
+        (
+            MAIN_ENDPOINT,
+            "",
+            200,
+            r#"{"Associations":["GPU-2","GPU-1"]}"#.to_owned(),
+        ),
+        (MAIN_ENDPOINT, "/GPU-1", 200, String::new()),
+        (MAIN_ENDPOINT, "/GPU-3", 400, refusal("GPU-3")),
+        (
+            SIDE_ENDPOINT,
+            "",
+            200,
+            r#"{"Associations":null}"#.to_owned(),
+        ),
+        (SIDE_ENDPOINT, "/GPU-1", 400, refusal("GPU-1")),
+    ] {
+        for version in ["v3", "v4"] {
+            let path = format!("/{version}/{endpoint}/associations/gpu{rest}");
+            assert_eq!(
+                get(&router, &path).await,
+                (status, answer.clone()),
+                "{path}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn errors_are_as_recorded() {
     let router = from(router(), Caller::Unknown(Doubt::Unsupported));
     for (path, status, words) in [
@@ -185,6 +228,8 @@ async fn errors_are_as_recorded() {
         assert_eq!(get(&router, path).await, (status, expected), "{path}");
     }
     let none = get(&router, &format!("/v4/{MAIN_ENDPOINT}/associations/x")).await;
+    assert_eq!(none, (200, r#"{"Associations":null}"#.to_owned()));
+    let none = get(&router, &format!("/v4/{MAIN_ENDPOINT}/associations/gpu")).await;
     assert_eq!(none, (200, r#"{"Associations":null}"#.to_owned()));
     for path in [
         "/",

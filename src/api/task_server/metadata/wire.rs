@@ -11,6 +11,15 @@ pub(super) struct Associations {
     associations: Option<Vec<String>>,
 }
 
+impl Associations {
+    /// Those of these names.
+    pub(super) fn of(names: Vec<String>) -> Self {
+        Self {
+            associations: Some(names).filter(|names| !names.is_empty()),
+        }
+    }
+}
+
 /// A call for what is shown beside a task that failed.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
