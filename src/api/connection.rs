@@ -43,6 +43,10 @@ pub(super) struct Patience {
     pub(super) grace: Duration,
 }
 
+/// Marks the answer to somebody who has no place here, and is given none to send the rest of a body from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turned;
+
 /// Largest head of a request, and most of an answer that waits to be written, in bytes.
 const BUFFER_BYTES: usize = 32 * 1024;
 
@@ -127,7 +131,8 @@ fn stopped_reading(error: &hyper::Error) -> bool {
     false
 }
 
-/// The router's answer; 408 if it failed because the body came too slowly. The last one where some of the body is left.
+/// The router's answer; 408 if it failed because the body came too slowly. It is the last one where some of the body was
+/// not read, also if hyper would find the little that is left.
 async fn answer<R>(
     router: R,
     request: Request<Incoming>,
@@ -148,7 +153,9 @@ where
     if late.is_set() && (answer.status().is_client_error() || answer.status().is_server_error()) {
         answer = StatusCode::REQUEST_TIMEOUT.into_response();
     }
-    if unread.is_set() {
+    if answer.extensions().get::<Turned>().is_some() {
+        unread.turn_away();
+    } else if unread.is_set() {
         let close = HeaderValue::from_static("close");
         answer.headers_mut().insert(CONNECTION, close);
     }

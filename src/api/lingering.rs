@@ -27,17 +27,32 @@ const CHUNK: usize = 16 * 1024;
 
 /// Whether a request of the connection was answered with some of its body not read.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Unread(Arc<AtomicBool>);
+pub(super) struct Unread(Arc<Left>);
+
+#[derive(Debug, Default)]
+struct Left {
+    some: AtomicBool,
+    turned_away: AtomicBool,
+}
 
 impl Unread {
     /// It was.
     pub(super) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.some.store(true, Ordering::Relaxed);
+    }
+
+    /// Nobody is waited for on this connection, whatever is left.
+    pub(super) fn turn_away(&self) {
+        self.0.turned_away.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was.
     pub(super) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.some.load(Ordering::Relaxed)
+    }
+
+    fn is_turned_away(&self) -> bool {
+        self.0.turned_away.load(Ordering::Relaxed)
     }
 }
 
@@ -63,6 +78,14 @@ impl<S> Lingering<S> {
 }
 
 impl<S: AsyncRead + Unpin> Lingering<S> {
+    /// Whether there is more already, of a head that was too large to be read to its end.
+    fn poll_more(&mut self, context: &mut Context<'_>) -> bool {
+        let mut chunk = [MaybeUninit::<u8>::uninit(); 1];
+        let mut buffer = ReadBuf::uninit(&mut chunk);
+        let polled = Pin::new(&mut self.inner).poll_read(context, &mut buffer);
+        matches!(polled, Poll::Ready(Ok(()))) && !buffer.filled().is_empty()
+    }
+
     /// Until the other end has closed, or has had its time.
     fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let since = self.since.get_or_insert_with(|| Box::pin(sleep(LIMIT)));
@@ -120,7 +143,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.since.is_none() {
             ready!(Pin::new(&mut self.inner).poll_shutdown(context))?;
-            if !self.unread.is_set() {
+            let waits = self.unread.is_set() || self.poll_more(context);
+            if !waits || self.unread.is_turned_away() {
                 return Poll::Ready(Ok(()));
             }
         }
@@ -170,11 +194,34 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_is_waited_for_where_all_was_read() {
+    async fn nobody_is_waited_for_where_all_was_read_or_who_is_turned_away() {
         let (ours, _theirs) = tokio::io::duplex(4);
         let begun = Instant::now();
         let ended = Lingering::new(ours, Unread::default()).shutdown().await;
         ended.expect("an end");
+        let (ours, mut theirs) = tokio::io::duplex(4);
+        theirs.write_all(b"more").await.expect("is taken");
+        let unread = Unread::default();
+        unread.set();
+        unread.turn_away();
+        let ended = Lingering::new(ours, unread).shutdown().await;
+        ended.expect("an end");
         assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn more_than_was_read_of_a_head_is_taken() {
+        let (ours, mut theirs) = tokio::io::duplex(4);
+        theirs.write_all(b"more").await.expect("is taken");
+        let mut connection = Lingering::new(ours, Unread::default());
+        let closing = async {
+            connection.shutdown().await.expect("an end");
+            drop(connection);
+        };
+        let other_end = async {
+            theirs.write_all(&[0; 100]).await.expect("is taken");
+            drop(theirs);
+        };
+        tokio::join!(closing, other_end);
     }
 }

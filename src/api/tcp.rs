@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::{Layer as _, ServiceExt as _};
 
-use super::connection::{Patience, serve};
+use super::connection::{Patience, Turned, serve};
 use super::doors::{Doors, Inside, Places};
 use super::observe::state::ListenerShutdown;
 use super::task_server::peer::{Began, Peer};
@@ -267,7 +267,7 @@ impl First {
 /// [`TOO_MANY`] as an answer.
 fn too_many() -> Response {
     let fields = [(CONNECTION, "close"), (RETRY_AFTER, "1")];
-    (StatusCode::SERVICE_UNAVAILABLE, fields).into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, fields, Extension(Turned)).into_response()
 }
 
 async fn close_after(mut response: Response) -> Response {

@@ -55,6 +55,7 @@ pub(super) fn start(
         facts: engine.roles.facts.clone(),
         roles: has_roles(config).then(|| engine.roles.handle.clone()),
         usage: usage(config, engine),
+        cloud_init: Arc::new(cloud_init_result),
         os: os_words(config),
         leave,
     };
@@ -144,7 +145,6 @@ fn ecs_config(
             propagate_tags: section.propagate_tags,
         },
         ec2_endpoint: section.ec2_endpoint.clone(),
-        cloud_init: cloud_init_result(),
         version: AgentVersion {
             version: env!("CARGO_PKG_VERSION").into(),
             commit: option_env!("BERTH_COMMIT").unwrap_or("00000000").into(),

@@ -4,18 +4,26 @@ use std::time::Duration;
 
 use super::settings;
 use crate::aws::Imds;
-use crate::boundary::{InstanceFact, InstanceMetadata as _};
+use crate::boundary::{BoundaryError, InstanceFact, InstanceMetadata as _};
 use crate::config::{Config, settings_in};
 
 /// Longest that the start waits for them: the service is on the same machine.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// What a settings file would have of them. A host is asked that is to be an instance of ECS on EC2 by all other
-/// settings; one that does not answer has none.
-pub async fn settings_of_instance(config: &Config) -> Option<String> {
-    config.connected.as_ref().filter(|it| !it.external)?;
-    let service = Imds::new(&settings::instance_metadata(&config.instance_metadata))?;
-    let asked = service.read(InstanceFact::UserData);
-    let user_data = tokio::time::timeout(LIMIT, asked).await.ok()?.ok()??;
-    settings_in(&user_data)
+/// What a settings file would have of them; `None` = there are none. The instance is asked where all other settings
+/// name a cluster on EC2, so that whether it answers decides nothing about where the host belongs.
+///
+/// # Errors
+/// It does not answer.
+pub async fn settings_of_instance(config: &Config) -> Result<Option<String>, BoundaryError> {
+    let connected = config.connected.as_ref();
+    let asks = connected.is_some_and(|it| !it.external && it.cluster.is_some());
+    let service = Imds::new(&settings::instance_metadata(&config.instance_metadata));
+    let Some(service) = service.filter(|_| asks) else {
+        return Ok(None);
+    };
+    let asked = tokio::time::timeout(LIMIT, service.read(InstanceFact::UserData)).await;
+    let user_data =
+        asked.unwrap_or_else(|_| Err(BoundaryError::deadline("ask for user data", LIMIT)))?;
+    Ok(user_data.as_deref().and_then(settings_in))
 }

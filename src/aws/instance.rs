@@ -1,5 +1,6 @@
 //! The instance metadata service of EC2, version 2: a token for a session, then one text a path.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -104,6 +105,7 @@ impl Imds {
                     Err(BoundaryError::new(operation, kind(status), words))
                 }
             },
+            Err(error) if is_no_text(&error) => Ok(Some(char::REPLACEMENT_CHARACTER.into())),
             Err(error) => {
                 // The chain of causes may quote what was answered; the first of them does not.
                 let words = error.to_string();
@@ -111,6 +113,12 @@ impl Imds {
             }
         }
     }
+}
+
+/// Whether what was answered is packed, as user data may be: the client has no other word for it.
+fn is_no_text(error: &ImdsError) -> bool {
+    let cause = error.source().map(ToString::to_string);
+    cause.is_some_and(|words| words.contains("invalid UTF-8"))
 }
 
 fn kind(status: u16) -> ErrorKind {

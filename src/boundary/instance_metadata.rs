@@ -31,14 +31,14 @@ pub enum InstanceFact {
     PublicIpv4,
     /// Its address of version 6.
     Ipv6,
-    /// What whoever launched it has told it; may hold secrets.
+    /// What whoever launched it has told it; may hold secrets, and may be no text.
     UserData,
 }
 
 /// The instance metadata service.
 #[async_trait]
 pub trait InstanceMetadata: Send + Sync {
-    /// The text as it stands; `None` = the instance has no such thing. Comes back within a few seconds, and tries once:
+    /// The text as it stands; U+FFFD for what is none; `None` = the instance has no such thing. Comes back within a few seconds, and tries once:
     /// who asks decides what a failure is worth.
     async fn read(&self, fact: InstanceFact) -> Result<Option<String>, BoundaryError>;
 }

@@ -57,8 +57,9 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
             return openapi::run(*document, &mut Output::process(style(global)));
         }
         Command::CheckConfig => {
-            let config = settings::load_with_instance(global, Vec::new());
+            let (config, unread) = settings::load_with_instance(global, Vec::new());
             log_lines(&config, global)?;
+            tell_unread(unread);
             let config = with_network(config);
             check_config(&config, global.json, &mut io::stdout()).context("print the settings")?;
             return Ok(u8::from(!config.problems.is_empty()));
@@ -79,8 +80,9 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
             return runtime()?.block_on(run_task(args, &config, style));
         }
         Command::Agent(args) => {
-            let config = settings::load_with_instance(global, args.settings());
+            let (config, unread) = settings::load_with_instance(global, args.settings());
             log_lines(&config, global)?;
+            tell_unread(unread);
             return runtime()?.block_on(agent(args, &config));
         }
         Command::Supervise(args) => {
@@ -104,6 +106,17 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
     Ok(exit::OK)
 }
 
+/// Settings that may be there and are not known.
+fn tell_unread(unread: Option<String>) {
+    if let Some(error) = unread {
+        tracing::warn!(
+            event = "user-data-unread",
+            error,
+            "settings that the user data of the instance may hold are not known"
+        );
+    }
+}
+
 /// Becomes the service, or does what is asked with it.
 fn of_service(action: &ServiceAction, global: &Global) -> anyhow::Result<u8> {
     let ServiceAction::Run(args) = action else {
@@ -120,9 +133,10 @@ fn of_service(action: &ServiceAction, global: &Global) -> anyhow::Result<u8> {
     let (args, global) = (args.clone(), global.clone());
     // The service manager waits: settings are read when it has heard of us.
     platform::service::run(move || {
-        let config = settings::load_with_instance(&global, args.settings());
+        let (config, unread) = settings::load_with_instance(&global, args.settings());
         let code = telemetry::install_for_service(config.log, service_log(&config))
             .map_err(anyhow::Error::from)
+            .inspect(|()| tell_unread(unread))
             .and_then(|()| runtime()?.block_on(agent(&args, &config)));
         code.unwrap_or_else(|error| {
             tracing::error!(

@@ -12,6 +12,7 @@ use crate::app::user_data::settings_of_instance;
 use crate::config::sections::MAX_FILE_BYTES;
 use crate::config::{Config, Origin, Problem, Strings, source};
 use crate::domain::host::OsType;
+use crate::error::ErrorChain;
 use crate::platform::{in_fips_mode, is_ipv6_only, is_of_administrators};
 
 /// Names the settings file in the environment.
@@ -32,19 +33,27 @@ pub(super) fn load(global: &Global, flags: impl IntoIterator<Item = (String, Str
     gather(global, flags, source::environment(), this_host(None))
 }
 
-/// The same with what the instance that this host is has of them, which is asked for it.
-pub(super) fn load_with_instance(global: &Global, flags: Vec<(String, String)>) -> Config {
+/// The same with what the instance that this host is has of them, which is asked for it; and why it is not known what
+/// it has.
+pub(super) fn load_with_instance(
+    global: &Global,
+    flags: Vec<(String, String)>,
+) -> (Config, Option<String>) {
     let config = load(global, flags.clone());
     // What keeps this from being had is told by what needs it next.
     let Ok(asking) = Builder::new_current_thread().enable_all().build() else {
-        return config;
+        return (config, None);
     };
-    match asking.block_on(settings_of_instance(&config)) {
-        Some(settings) => {
+    let asked = asking.block_on(settings_of_instance(&config));
+    // A name that is still looked up is not waited for.
+    asking.shutdown_background();
+    match asked {
+        Ok(None) => (config, None),
+        Err(error) => (config, Some(ErrorChain(&error).to_string())),
+        Ok(Some(settings)) => {
             let host = this_host(Some(&settings));
-            gather(global, flags, source::environment(), host)
+            (gather(global, flags, source::environment(), host), None)
         }
-        None => config,
     }
 }
 
@@ -338,7 +347,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("named");
         std::fs::write(&file, r#"{"Cluster": "file", "ReservedMemory": 2}"#).expect("written");
-        let user_data = r#"{"Cluster": "launched", "AWSRegion": "eu-west-1", "ReservedMemory": 1, "TaskCleanupWaitDuration": {}}"#;
+        let user_data = r#"{"Cluster": "launched", "BERTH_ADMIN_SOCKET": "/x", "ECS_DATADIR": "/x", "AWSRegion": "eu-west-1", "ReservedMemory": 1, "TaskCleanupWaitDuration": {}}"#;
         let host = HostFiles {
             user_data: Some(user_data),
             ..host(dir.path())
@@ -353,6 +362,8 @@ mod tests {
             ("ECS_CLUSTER", ("file", Origin::File)),
             ("ECS_RESERVED_MEMORY", ("2", Origin::File)),
             ("AWS_DEFAULT_REGION", ("eu-west-1", instance)),
+            ("ECS_DATADIR", ("/flag", Origin::Flag)),
+            ("BERTH_ADMIN_SOCKET", ("", Origin::Default)),
         ] {
             assert_eq!(counts(name), Some(expected), "{name}");
         }

@@ -350,7 +350,18 @@ impl Config {
     /// Adds what the user data of the instance has: the JSON of a settings file. Says what of it was refused.
     pub fn add_user_data(strings: Strings, settings: &str) -> (Strings, Vec<Problem>) {
         let origin = Origin::Host(USER_DATA);
-        Self::add_file(strings, origin, Path::new(USER_DATA), settings)
+        let read = file::read(settings);
+        let problems = read.refused.into_iter().map(|(setting, message)| Problem {
+            setting,
+            origin,
+            message,
+        });
+        // Where the agent listens and keeps its state is asked by programs that do not ask the instance.
+        let mut texts = keep_ours(read.texts);
+        texts.retain(|name, _| {
+            !name.starts_with("BERTH_") && !INSIDE_ITS_CONTAINER.contains(&name.as_str())
+        });
+        (strings.below(origin, texts), problems.collect())
     }
 
     /// Adds what a host whose kernel is in FIPS mode asks for by itself.

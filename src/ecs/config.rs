@@ -40,8 +40,6 @@ pub struct EcsConfig {
     pub ec2: Ec2Settings,
     /// Address of the EC2 API; `None` = the region's.
     pub ec2_endpoint: Option<String>,
-    /// What cloud-init says of this boot: its `result.json`; empty = nothing.
-    pub cloud_init: String,
     /// Version and commit, as the control plane is told.
     pub version: AgentVersion,
     /// Longest call of the API.

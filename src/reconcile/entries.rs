@@ -1,7 +1,7 @@
 //! All tasks in the worker's memory, and which of them are to be shown anew.
 //!
 //! **Invariant.** Whatever may have changed since it was shown last is shown with the next snapshot: nobody gets hold of a
-//! task to change it but here. So a turn that is about one task of thousands costs what that task costs.
+//! task to change it but here. So a turn that is about one task of thousands copies that task.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;

@@ -358,7 +358,7 @@ async fn check_006_the_environment_counts_before_the_profile_and_that_before_the
     });
     let roles = "meta-data/iam/security-credentials/";
     service.tell(roles, "host");
-    service.tell(&format!("{roles}host"), &role.to_string());
+    service.tell(&format!("{roles}host"), role.to_string());
     with_site(async |site| {
         let file = site.path("credentials");
         let profile = "[default]\naws_access_key_id = FILEKEY\naws_secret_access_key = s\n";

@@ -42,12 +42,13 @@ pub fn is_in_service(state: &str) -> bool {
     state.trim() == IN_SERVICE
 }
 
-/// Whether cloud-init has found nobody to tell it the user data of the instance, by its `result.json`.
-pub fn found_no_source(result: &str) -> bool {
-    let result: Option<Value> = serde_json::from_str(result).ok();
-    let source = result
+/// Whether cloud-init has found nobody to tell it the user data of the instance, by its `result.json` or
+/// `status.json`.
+pub fn found_no_source(said: &str) -> bool {
+    let said: Option<Value> = serde_json::from_str(said).ok();
+    let source = said
         .as_ref()
-        .and_then(|it| it.pointer("/v1/datasource")?.as_str());
+        .and_then(|said| said.pointer("/v1/datasource")?.as_str());
     source == Some(NO_SOURCE)
 }
 

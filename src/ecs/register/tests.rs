@@ -35,7 +35,6 @@ fn config() -> EcsConfig {
         exclude_ipv4_bindings: false,
         external: false,
         hide_zone: false,
-        cloud_init: String::new(),
         ec2: Ec2Settings::default(),
         ec2_endpoint: None,
         network: Network::default(),

@@ -58,6 +58,8 @@ pub struct Outside {
     pub facts: FactsApi,
     /// What containers use; `None` = nobody reads it, and the instance says that it is idle.
     pub usage: Option<Usage>,
+    /// What cloud-init says of this boot now, JSON; empty = nothing.
+    pub cloud_init: Arc<dyn Fn() -> String + Send + Sync>,
     /// The operating system, for the name under which calls are made.
     pub os: String,
     /// Cancelled when the host goes down: no work is taken any more, what becomes of the old is still told.
@@ -84,6 +86,7 @@ pub(super) struct Shared {
     /// When this process began.
     pub(super) began: UnixMillis,
     pub(super) usage: Option<Usage>,
+    pub(super) cloud_init: Arc<dyn Fn() -> String + Send + Sync>,
     /// Counts heartbeats of ACS.
     pub(super) heartbeats: watch::Sender<u64>,
     /// Counts how often ACS said that the instance is not active.
@@ -268,6 +271,7 @@ impl Service {
             region: origin.region,
             clock: outside.clock,
             usage: outside.usage,
+            cloud_init: outside.cloud_init,
             heartbeats: watch::channel(0).0,
             inactive: watch::channel(0).0,
             status,

@@ -124,16 +124,19 @@ impl Ec2 {
     }
 
     /// Returns when the host is set up as whoever launched the instance wanted it, as far as that can be seen: it is not
-    /// where there is user data that cloud-init, whose result is given, has not found. Settings may be in it, and the
-    /// host would register in a cluster that it does not belong to. `tell` hears why it is waited.
-    pub(super) async fn set_up(&self, cloud_init: &str, tell: impl Fn(&str)) {
-        if !found_no_source(cloud_init) {
-            return;
-        }
+    /// where there is user data that cloud-init has not found. Settings may be in it, and the host would register in a
+    /// cluster that it does not belong to. `tell` hears why it is waited.
+    pub(super) async fn set_up(
+        &self,
+        cloud_init: &(dyn Fn() -> String + Sync),
+        tell: impl Fn(&str),
+    ) {
         let has_some = |data: Option<String>| data.is_some_and(|data| !data.is_empty());
-        while has_some(self.at_start(InstanceFact::UserData).await) {
+        while found_no_source(&cloud_init())
+            && has_some(self.at_start(InstanceFact::UserData).await)
+        {
             tell(
-                "the instance has user data that cloud-init has not seen at this boot: start it anew, or run cloud-init again and restart the agent",
+                "the instance has user data that cloud-init has not seen at this boot: start it anew, or run cloud-init again",
             );
             sleep(USER_DATA_PACE).await;
         }

@@ -50,7 +50,7 @@ async fn registered(shared: &Shared) -> String {
         let tell = |words: &str| {
             shared.tell(words, "this host is not registered until it is set up");
         };
-        ec2.set_up(&shared.config.cloud_init, tell).await;
+        ec2.set_up(&*shared.cloud_init, tell).await;
     }
     if let Some(ec2) = shared.ec2.as_ref().filter(|_| shared.config.ec2.warm_pools) {
         let tell = |words: &str| {

@@ -40,9 +40,15 @@ pub fn in_fips_mode() -> bool {
     read("/proc/sys/crypto/fips_enabled").trim() == "1"
 }
 
-/// What cloud-init says of this boot, JSON; empty where it says nothing.
+/// What cloud-init says of this boot, JSON; empty where it says nothing. Its result comes when it has ended, which may be
+/// after the agent has begun; where it looks is in its status as soon as there is a network.
 pub fn cloud_init_result() -> String {
-    read("/var/lib/cloud/data/result.json")
+    let result = read("/var/lib/cloud/data/result.json");
+    if result.is_empty() {
+        read("/run/cloud-init/status.json")
+    } else {
+        result
+    }
 }
 
 /// Whoever may write where the system's files lie is root.

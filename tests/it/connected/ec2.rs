@@ -244,25 +244,39 @@ async fn check_002_user_data_gives_settings_to_a_host_that_is_to_connect() {
     assert_eq!(region["value"], "eu-west-3");
     assert_eq!(region["origin"], "user data of the instance");
     let asked = service.asked().len();
-    for (name, value) in [("ECS_EXTERNAL", "true"), ("BERTH_MODE", "standalone")] {
+    for (name, value) in [
+        ("ECS_EXTERNAL", "true"),
+        ("BERTH_MODE", "standalone"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ] {
         let other = berth.clone().env(name, value);
         other.run(&["check-config"]).await;
         assert_eq!(service.asked().len(), asked, "{name}");
     }
+    service.fail(Some(503));
+    let done = berth.run(&["check-config", "--json"]).await;
+    assert_eq!(
+        done.json()["settings"]["AWS_DEFAULT_REGION"]["value"],
+        serde_json::Value::Null
+    );
+    assert!(done.err.contains("user-data-unread"), "{done:?}");
 }
 
 const NO_SOURCE: &str = r#"{"v1": {"datasource": "DataSourceNone", "errors": []}}"#;
 
 #[tokio::test]
 async fn check_012_a_host_whose_user_data_cloud_init_has_not_seen_is_not_registered() {
-    let service = instance().await;
-    service.tell("user-data", "#!/bin/sh\necho ECS_CLUSTER=other");
-    let mut host = host_of(&service).await;
-    host.cloud_init = NO_SOURCE;
-    host.start();
-    host.until_told("cloud-init has not seen").await;
-    assert_eq!(host.plane.calls("RegisterContainerInstance").len(), 0);
-    assert!(host.sim.agent_runs());
+    let packed: &[u8] = &[0x1f, 0x8b, 8, 0, 0xff];
+    for user_data in [b"#!/bin/sh\necho ECS_CLUSTER=other", packed] {
+        let service = instance().await;
+        service.tell("user-data", user_data);
+        let mut host = host_of(&service).await;
+        host.cloud_init = NO_SOURCE;
+        host.start();
+        host.until_told("cloud-init has not seen").await;
+        assert_eq!(host.plane.calls("RegisterContainerInstance").len(), 0);
+        assert!(host.sim.agent_runs());
+    }
 }
 
 #[tokio::test]

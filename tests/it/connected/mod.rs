@@ -145,7 +145,6 @@ impl Host {
             exclude_ipv4_bindings: false,
             external: self.external,
             hide_zone: self.hide_zone,
-            cloud_init: self.cloud_init.to_owned(),
             ec2: self.ec2,
             ec2_endpoint: Some(self.plane.url()),
             network: self.network.clone(),
@@ -155,6 +154,7 @@ impl Host {
             },
             call_limit: Duration::from_secs(5),
         };
+        let cloud_init = self.cloud_init;
         let outside = Outside {
             engine: self.sim.handle(),
             runtime: Arc::new(self.sim.world.clone()),
@@ -168,6 +168,7 @@ impl Host {
             facts: self.facts.clone(),
             roles: None,
             usage: self.usage.clone(),
+            cloud_init: Arc::new(move || cloud_init.to_owned()),
             os: "linux; debian_12".to_owned(),
             leave: self.leave.clone(),
         };

@@ -12,7 +12,7 @@ const TOKEN: &str = "lab-session-token";
 
 #[derive(Default)]
 struct State {
-    texts: BTreeMap<String, String>,
+    texts: BTreeMap<String, Vec<u8>>,
     asked: Vec<String>,
     /// Requests that brought no token, or another.
     strangers: usize,
@@ -57,10 +57,10 @@ impl InstanceService {
     }
 
     /// From now on it tells this below `/latest/`.
-    pub(crate) fn tell(&self, path: &str, text: &str) {
+    pub(crate) fn tell(&self, path: &str, content: impl AsRef<[u8]>) {
         locked(&self.state)
             .texts
-            .insert(path.to_owned(), text.to_owned());
+            .insert(path.to_owned(), content.as_ref().to_owned());
     }
 
     /// From now on it answers with that status and nothing else; `None` = as before.
@@ -94,31 +94,32 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
         buffer.drain(..end + 4);
         let (status, body) = answer(&head, &mut locked(&state));
         let answer = format!(
-            "HTTP/1.1 {status} X\r\nx-aws-ec2-metadata-token-ttl-seconds: 300\r\ncontent-length: {}\r\n\r\n{body}",
+            "HTTP/1.1 {status} X\r\nx-aws-ec2-metadata-token-ttl-seconds: 300\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
-        if stream.write_all(answer.as_bytes()).await.is_err() {
+        let answer = [answer.as_bytes(), &body].concat();
+        if stream.write_all(&answer).await.is_err() {
             return;
         }
     }
 }
 
-fn answer(head: &str, state: &mut State) -> (u16, String) {
+fn answer(head: &str, state: &mut State) -> (u16, Vec<u8>) {
     let mut words = head.split(' ');
     let (method, path) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
     let path = path.trim_start_matches("/latest/").to_owned();
     if let Some(status) = state.status {
-        return (status, String::new());
+        return (status, Vec::new());
     }
     if (method, path.as_str()) == ("PUT", "api/token") {
-        return (200, TOKEN.to_owned());
+        return (200, TOKEN.into());
     }
     let head = head.to_ascii_lowercase();
     if !head.contains(&format!("x-aws-ec2-metadata-token: {TOKEN}")) {
         state.strangers += 1;
-        return (401, String::new());
+        return (401, Vec::new());
     }
     state.asked.push(path.clone());
     let text = state.texts.get(&path);
-    text.map_or((404, String::new()), |text| (200, text.clone()))
+    text.map_or((404, Vec::new()), |text| (200, text.clone()))
 }

@@ -260,16 +260,18 @@ fn a_range_may_reach_past_where_the_search_began() {
 /// Demands that contend: a few units of a host of ten, ports out of four.
 fn demands(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<ResourceDemand>> {
     let port = prop::sample::select(vec![1_u16, 2, 3, 4]);
+    let gpu = prop::sample::select(vec!["GPU-1", "GPU-2", "GPU-3"]);
     let one = (
         0..12_u32,
         0..12_u32,
         prop::collection::btree_set(port, 0..3),
+        prop::collection::btree_set(gpu, 0..2),
     )
-        .prop_map(|(cpu_units, memory_mib, ports)| ResourceDemand {
+        .prop_map(|(cpu_units, memory_mib, ports, gpus)| ResourceDemand {
             cpu_units,
             memory_mib,
             ports: ports.into_iter().map(|p| (p, Protocol::Tcp)).collect(),
-            gpus: BTreeSet::new(),
+            gpus: gpus.into_iter().map(str::to_owned).collect(),
         });
     prop::collection::vec(one, count)
 }
@@ -296,7 +298,9 @@ fn fits(host: &HostFacts, held: &[Asks]) -> bool {
     let memory: u32 = held.iter().map(|(_, demand)| demand.memory_mib).sum();
     let ports: Vec<_> = held.iter().flat_map(|(_, demand)| &demand.ports).collect();
     let distinct: BTreeSet<_> = ports.iter().collect();
-    cpu <= host.cpu_units && memory <= host.memory_mib && ports.len() == distinct.len()
+    let gpus: Vec<_> = held.iter().flat_map(|(_, demand)| &demand.gpus).collect();
+    let one_each = gpus.iter().collect::<BTreeSet<_>>().len() == gpus.len();
+    cpu <= host.cpu_units && memory <= host.memory_mib && ports.len() == distinct.len() && one_each
 }
 
 /// Moves what was admitted to the holders, drops what is impossible.
@@ -327,11 +331,17 @@ fn short_of(host: &HostFacts, held: &[Asks], demand: &ResourceDemand) -> BTreeSe
             short.insert(format!("{port:?}"));
         }
     }
+    for gpu in &demand.gpus {
+        if held.iter().any(|(_, d)| d.gpus.contains(gpu)) {
+            short.insert(gpu.clone());
+        }
+    }
     short
 }
 
 fn needs(demand: &ResourceDemand) -> BTreeSet<String> {
     let mut needs: BTreeSet<String> = demand.ports.iter().map(|p| format!("{p:?}")).collect();
+    needs.extend(demand.gpus.iter().cloned());
     if demand.cpu_units > 0 {
         needs.insert("cpu".to_owned());
     }
